@@ -1,0 +1,51 @@
+# What a person runs on the desk. `make help` lists it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+export PYTHONPATH := $(CURDIR)
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help demo test lint mutate powercut bench fuzz soak dist clean
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+
+# The environment: made once, remade when pyproject.toml changes.
+$(STAMP): pyproject.toml tools/setup_env.py
+	@$(PYTHON) tools/setup_env.py $(VENV)
+
+demo: $(STAMP)  ## watch one update succeed and one fall back
+	@$(BIN)/python -m tools.demo $(DEMO)
+
+test: $(STAMP)  ## lint, then every test
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest
+
+lint: $(STAMP)  ## ruff on everything, mypy on host code and on device code
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python tools/typings.py .cache/typings
+	@$(BIN)/mypy --config-file tools/mypy_device.ini
+
+mutate: $(STAMP)  ## remove each step of an update in turn: which test notices?
+	@$(BIN)/python -m host_tests.mutate
+
+powercut: $(STAMP)  ## cut the power at every flash operation of an update; POWERCUT=--help
+	@$(BIN)/python -m host_tests.powercut $(POWERCUT)
+
+bench: $(STAMP)  ## measure every published figure, write docs/figures.md; ONLY=section prints one
+	@$(BIN)/python -m tools.bench $(ONLY)
+
+fuzz: $(STAMP)  ## thousands of hostile inputs for each parser, and updates over a bad network
+	@$(BIN)/python -m host_tests.fuzz $(FUZZ)
+
+soak: $(STAMP)  ## 200 updates in one run: no heap, descriptor, NVS entry or record may pile up
+	@$(BIN)/python -m host_tests.soak $(SOAK)
+
+dist: $(STAMP)  ## a release in dist/: alink as .mpy, an archive of it, SHA256SUMS
+	@$(BIN)/python -m tools.package dist
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .cache build dist
