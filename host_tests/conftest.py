@@ -1,0 +1,141 @@
+"""Collects device tests: every test_* function of host_tests/device/t_*.py, under MicroPython.
+
+The files are MicroPython, not CPython, so pytest only reads the functions' names out of them; each
+runs in an interpreter of its own. `raise SystemExit("SKIP: why")` skips.
+
+    pytest host_tests                                 the unix port, and everything on the desk
+    pytest host_tests --port P [--wifi SSID[:PASSWORD]] [--host-ip A --firmware FILE]
+                                                      the same device tests on a board, and whole
+                                                      updates on it (host_tests/metal); no others
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host_tests.device_process import DeviceFailed, run_device
+from host_tests.metal.transport import Metal, cannot
+
+_METAL = pytest.StashKey[Metal]()
+_METAL_TESTS = Path(__file__).with_name("metal")
+
+_RUNNER = """
+import sys
+sys.path.insert(0, {folder!r})
+module = __import__({module!r})
+try:
+    getattr(module, {function!r})()
+except SystemExit as e:
+    print(e.args[0] if e.args else "SKIP")
+else:
+    print("PASSED", {function!r})
+"""
+
+
+class DeviceFile(pytest.File):
+    """One t_*.py: a list of test functions."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        """An item for each test function, in the order of the file."""
+        for node in ast.parse(self.path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                yield DeviceTest.from_parent(self, name=node.name)
+
+
+class DeviceTest(pytest.Item):
+    """One test function, run under real MicroPython."""
+
+    def runtest(self) -> None:
+        """Run it; anything but its PASSED line is a failure."""
+        metal = self.config.stash.get(_METAL, None)
+        if metal is None:
+            script = _RUNNER.format(
+                folder=str(self.path.parent), module=self.path.stem, function=self.name
+            )
+            said = run_device(script)
+        else:
+            why = cannot(self.path.stem, self.name)
+            if why:
+                pytest.skip(why)
+            said = metal.run(self.path.stem, self.name)
+        last = said.strip().rpartition("\n")[2]
+        if last.startswith("SKIP"):
+            pytest.skip(last.partition(":")[2].strip() or "the device said SKIP")
+        if last != f"PASSED {self.name}":
+            raise DeviceFailed(f"the test ended without a word: {last!r}")
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style=None) -> str:  # type: ignore[no-untyped-def]
+        """The device's own output and traceback instead of pytest's."""
+        if isinstance(excinfo.value, DeviceFailed):
+            return str(excinfo.value)
+        return str(super().repr_failure(excinfo, style))
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Where the test stands."""
+        return self.path, 0, f"{self.path.stem}::{self.name}"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The options for a board."""
+    group = parser.getgroup("a board")
+    group.addoption("--port", help="serial port of a board to run the device tests on")
+    group.addoption("--wifi", metavar="SSID[:PASSWORD]", help="what the board joins")
+    group.addoption("--host-ip", metavar="A", help="this computer's address, as the board sees it")
+    group.addoption(
+        "--firmware", metavar="FILE", help="the board's stock MicroPython, for updates"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """With --port: the board of this session."""
+    port = config.getoption("--port")
+    if port:
+        config.stash[_METAL] = Metal(port)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave the board as it was."""
+    metal = config.stash.get(_METAL, None)
+    if metal is not None:
+        metal.close()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What needs a board is not for the desk; with one, nothing else is wanted."""
+    if _METAL not in config.stash:
+        return True if collection_path == _METAL_TESTS else None
+    here = collection_path.parent == _METAL_TESTS.parent
+    return True if here and collection_path.name.startswith("test_") else None
+
+
+@pytest.fixture
+def metal(request: pytest.FixtureRequest) -> Metal:
+    """The board of this session."""
+    return request.config.stash[_METAL]
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DeviceFile | None:
+    """Take host_tests/device/t_*.py as device tests."""
+    if file_path.name.startswith("t_") and file_path.suffix == ".py":
+        return DeviceFile.from_parent(parent, path=file_path)
+    return None
+
+
+class _NotPython(pytest.File):
+    """What pytest's own collector gets for a device file named on the command line: nothing."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        return iter(())
+
+
+def pytest_pycollect_makemodule(
+    module_path: Path, parent: pytest.Collector
+) -> pytest.Collector | None:
+    """Keep pytest from importing MicroPython files into CPython."""
+    if module_path.name.startswith("t_"):
+        return _NotPython.from_parent(parent, path=module_path)
+    return None

@@ -1,0 +1,30 @@
+"""An ESP32 on the desk: a flash file, the boot ROM's rules, and MicroPython's unix port.
+
+`Board` is the whole of it; `python -m tools.sim --help` is the same for the command line. What
+runs is the interpreter of the host, so some things are the host's and not the chip's:
+
+* the processor, the heap (2 MiB unless told; objects are twice as large) and floating point;
+* the image in the slot is verified and chosen as on the chip, but its machine code never runs;
+* sockets: `setblocking(True)` does not undo `settimeout()`, and one that is open stays open when
+  the Wi-Fi goes; without Wi-Fi it is getaddrinfo() that fails;
+* TLS compares certificates with the host's clock, whatever the board's clock says;
+* `/_sim` on the board's root holds the sim's modules.
+"""
+
+from tools.sim.board import Board, BoardTimeout, FlashViolation
+from tools.sim.desk import BoardError
+from tools.sim.flash import Counts, Cut, Op
+from tools.sim.interpreter import NoInterpreter
+from tools.sim.runner import Boot
+
+__all__ = [
+    "Board",
+    "BoardError",
+    "BoardTimeout",
+    "Boot",
+    "Counts",
+    "Cut",
+    "FlashViolation",
+    "NoInterpreter",
+    "Op",
+]

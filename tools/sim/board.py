@@ -1,0 +1,314 @@
+"""Board: a board on the desk, to switch on, watch, cut the power of, and look into."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from tools.sim import interpreter, partitions
+from tools.sim.desk import BoardError, Desk
+from tools.sim.device.simchip import table
+from tools.sim.flash import Cut, Flash, OpLog
+from tools.sim.runner import Boot, Runner
+from tools.sim.tape import Tape
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEFAULT_TABLE = ROOT / "boards" / "ESP32_GENERIC" / "partitions.csv"
+_TAIL = 4000  # characters of console shown when a wait fails
+
+
+class BoardTimeout(AssertionError):
+    """What was waited for did not happen; carries the end of the console."""
+
+
+class FlashViolation(AssertionError):
+    """The program broke a rule of the flash chip; the board was stopped."""
+
+
+class Board(Desk):
+    """A board with 4 MiB of flash in a file.
+
+    path: the flash file (see `create`). console: called with each line the board prints (also
+    the boot ROM's, which start with "rom: "), from the board's thread. interpreter: the
+    MicroPython to run, else $MICROPYTHON, else the wheel's. heap_kib: its heap. environment: more
+    environment variables. clock: "set" (the host's time) or "unset" (2000-01-01 at power-on until
+    the program sets it). wifi: "ok" or "absent". ntp: "ok" or "silent". ticks_wrap_ms: how long
+    after the boot time.ticks_ms() wraps. mounts: {"/point": host folder}, read-only for the
+    program, and python_path: folders added to the end of sys.path, for a test's own modules.
+    tape: a file that gets every flash operation with its bytes (tape.py), or None.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        console: Callable[[str], None] | None = None,
+        interpreter: str | None = None,
+        heap_kib: int = 2048,
+        environment: Mapping[str, str] | None = None,
+        *,
+        clock: str = "set",
+        wifi: str = "ok",
+        ntp: str = "ok",
+        ticks_wrap_ms: int = 20000,
+        wifi_delay_ms: int = 50,
+        unique_id: str = "240ac4000001",
+        mounts: Mapping[str, str | Path] | None = None,
+        python_path: Sequence[str] = (),
+        tape: str | Path | None = None,
+    ) -> None:
+        self.path = Path(path).resolve()
+        self.heap_kib = heap_kib
+        self.environment = dict(environment or {})
+        self.clock = clock
+        self.ticks_wrap_ms = ticks_wrap_ms
+        self.wifi_delay_ms = wifi_delay_ms
+        self.unique_id = unique_id
+        self.mounts = {
+            point: str(Path(folder).resolve()) for point, folder in (mounts or {}).items()
+        }
+        self.python_path = list(python_path)
+        self.command = _command(interpreter)
+        self._folder = Path(tempfile.mkdtemp(prefix="sim-"))
+        self.tape = None if tape is None else Tape(tape)
+        super().__init__(self.path, OpLog(self._folder / "operations", self.tape))
+        self.state_file = self._folder / "state"
+        self.settings_file = self._folder / "settings"
+        self._state = {"wifi": wifi, "ntp": ntp}
+        self.state_file.write_bytes(b"11")
+        self._write_state()
+        self.boots: list[Boot] = []
+        self.console: list[tuple[float, str]] = []  # (time.monotonic(), line)
+        self.bricked = False
+        self.violation = ""
+        self._partial = ""
+        self._cut: Cut | None = None
+        self._on_line = console
+        self._runner: Runner | None = None
+        self._failure: Exception | None = None
+        self._changed = threading.Condition(threading.RLock())
+
+    @staticmethod
+    def create(
+        path: str | Path,
+        partitions_csv: str | Path = DEFAULT_TABLE,
+        bootloader: bytes | None = None,
+        **settings: object,
+    ) -> Board:
+        """A board with erased flash and a partition table; settings: those of Board."""
+        entries = partitions.load(partitions_csv)
+        Flash.create(path)
+        flash = Flash(path)
+        end = max(entry.address + entry.size for entry in entries)
+        if end > flash.size:
+            raise ValueError(f"{partitions_csv}: ends at {end:#x}, the flash at {flash.size:#x}")
+        if bootloader:
+            flash.fill(0x1000, bootloader)
+        flash.fill(table.TABLE_AT, table.encode(entries))
+        flash.close()
+        return Board(path, **settings)  # type: ignore[arg-type]
+
+    def __enter__(self) -> Board:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Power off and give everything back; the flash file stays."""
+        self.power_cut()
+        self.flash.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    # Power.
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the board has power and something (boot ROM, program, REPL) runs."""
+        return self._runner is not None and self._runner.is_alive()
+
+    def power_on(self) -> None:
+        """Switch on; returns as soon as boots[-1] is this boot. BoardError when it is on."""
+        if self.is_on:
+            raise BoardError("the board is on already")
+        self.power_cut()
+        self.bricked, self.violation, self._failure = False, "", None
+        before = len(self.boots)
+        self._runner = self._new_runner()
+        self._runner.start()
+        self.wait_for(lambda: len(self.boots) > before, 10, "boot")
+
+    def _new_runner(self) -> Runner:
+        return Runner(self)
+
+    def power_cut(self) -> None:
+        """Take the power away at once (also when it is off): the next reset cause is power-on."""
+        runner, self._runner = self._runner, None
+        if runner is not None:
+            runner.cut()
+            runner.dispose()
+
+    def cut_at(self, op: int, when: str = "before") -> None:
+        """Arm a power cut at the op-th flash operation from now on (see Cut); 0 disarms."""
+        if self.is_on:
+            raise BoardError("a power cut is armed while the board is off")
+        self._cut = Cut(op, when, len(self.log)) if op else None
+
+    def interrupt(self) -> None:
+        """Ctrl-C on the console: KeyboardInterrupt in the program."""
+        if self._runner is not None:
+            self._runner.interrupt(signal.SIGINT)
+
+    # Settings that a test changes while the board runs.
+
+    @property
+    def wifi(self) -> str:
+        """Whether there is Wi-Fi: "ok" or "absent"."""
+        return self._state["wifi"]
+
+    @wifi.setter
+    def wifi(self, value: str) -> None:
+        self._state["wifi"] = value
+        self._write_state()
+
+    @property
+    def ntp(self) -> str:
+        """Whether the time server answers: "ok" or "silent"."""
+        return self._state["ntp"]
+
+    @ntp.setter
+    def ntp(self, value: str) -> None:
+        self._state["ntp"] = value
+        self._write_state()
+
+    def clock_at_power_on(self) -> int:
+        """Seconds from the host's clock to the board's when it gets power."""
+        return 0 if self.clock == "set" else 946684800 - int(time.time())
+
+    def _write_state(self) -> None:
+        flags = b"1" if self._state["wifi"] == "ok" else b"0"
+        flags += b"1" if self._state["ntp"] == "ok" else b"0"
+        # In place: the program may be reading it right now.
+        with self.state_file.open("r+b") as file:
+            file.write(flags)
+
+    # Waiting.
+
+    def wait_for(
+        self, predicate: Callable[[], object], timeout_s: float = 30, what: str = "the condition"
+    ) -> None:
+        """Wait until predicate() is true; it is asked again whenever the board does something.
+
+        Raises FlashViolation when the program broke a rule of the flash, BoardTimeout at the
+        deadline; both with the end of the console.
+        """
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while not predicate():
+                if self._failure is not None:
+                    raise BoardError(
+                        f"the sim itself failed: {self._failure!r}"
+                    ) from self._failure
+                if self.violation and not self.is_on:
+                    raise FlashViolation(f"{self.violation}\n{self._tail()}")
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise BoardTimeout(f"no {what} within {timeout_s:g} s\n{self._tail()}")
+                self._changed.wait(min(left, 0.05))  # the predicate may look elsewhere too
+
+    def _tail(self) -> str:
+        ends = [f"#{boot.number} slot {boot.slot} ended: {boot.ended}" for boot in self.boots[-3:]]
+        return "boots: " + "; ".join(ends) + "\n" + self.console_text()[-_TAIL:]
+
+    # Looking.
+
+    def console_text(self) -> str:
+        """Everything the board printed since it was made, boot ROM included."""
+        with self._changed:
+            return "\n".join([*(line for _, line in self.console), self._partial])
+
+    def running_slot(self) -> int | None:
+        """The OTA slot that runs (or ran last); None before the first boot and when bricked."""
+        return self.boots[-1].slot if self.boots else None
+
+    # Called by the Runner's thread.
+
+    def _begin_boot(self, cause: int) -> Boot:
+        with self._changed:
+            boot = Boot(number=len(self.boots) + 1, cause=cause)
+            self.boots.append(boot)
+            self._changed.notify_all()
+            return boot
+
+    def _end_boot(self, ended: str) -> None:
+        self._note(ended=ended)
+        if self._partial:
+            self._output(b"\n")
+
+    def _note(self, **changes: object) -> None:
+        with self._changed:
+            for name, value in changes.items():
+                setattr(self.boots[-1], name, value)
+            self._changed.notify_all()
+
+    def _started(self) -> None:
+        self._note(started=time.monotonic())
+
+    def _exception(self, name: str) -> None:
+        self._note(exception=name)
+
+    def _at_repl(self) -> None:
+        self._note(at_repl=True, ended="exit")
+
+    def _panic(self, text: str) -> None:
+        self._note(text=text)
+        self._print(f"rom: Guru Meditation: {text}")
+        self._print("rom: Rebooting...")
+
+    def _violate(self, text: str) -> None:
+        self._note(text=text)
+        self.violation = f"flash rule broken: {text}"
+        self._print(f"rom: {self.violation}; the board is stopped")
+
+    def _cut_done(self) -> None:
+        self._cut = None
+        self._print("rom: (power cut)")
+
+    def _brick(self) -> None:
+        self.bricked = True
+        self._end_boot("no-boot")
+
+    def _fail(self, exc: Exception) -> None:
+        self._failure = exc
+
+    def _went_off(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _output(self, data: bytes) -> None:
+        *lines, rest = (self._partial + data.decode("utf-8", "replace")).split("\n")
+        with self._changed:
+            self._partial = rest
+        for line in lines:
+            self._print(line.rstrip("\r"))
+
+    def _print(self, line: str) -> None:
+        with self._changed:
+            self.console.append((time.monotonic(), line))
+            self._changed.notify_all()
+        if self._on_line is not None:
+            self._on_line(line)
+
+
+def _command(named: str | None) -> list[str]:
+    return interpreter.command(named)

@@ -1,0 +1,136 @@
+"""What is in a board's flash, seen and changed from the desk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tools.sim import vfs
+from tools.sim.bootrom import load_table, read_otadata
+from tools.sim.device.simchip import nvsstore, otadata, table
+from tools.sim.flash import Counts, Flash, Op, OpLog, Window
+
+
+class BoardError(RuntimeError):
+    """The board cannot do that now; the text says why."""
+
+
+class Desk:
+    """A flash file by its partitions. Looking is free; changing needs the board to be off."""
+
+    def __init__(self, path: Path, log: OpLog) -> None:
+        self.flash = Flash(path)
+        self.entries = load_table(self.flash)
+        self.log = log
+
+    @property
+    def is_on(self) -> bool:
+        """Whether the flash is in use."""
+        return False
+
+    def otadata(self) -> list[otadata.Entry]:
+        """The two otadata entries in flash: seq, state, crc_ok(), usable(), slot(count)."""
+        return read_otadata(self.flash, self.entries)
+
+    def partition(self, label: str) -> table.Entry:
+        """The partition of that label; KeyError."""
+        found = table.find(self.entries, None, None, label)
+        if not found:
+            raise KeyError(f"no partition {label!r}")
+        entry: table.Entry = found[0]
+        return entry
+
+    def partition_bytes(self, label: str) -> bytes:
+        """The whole content of a partition."""
+        entry = self.partition(label)
+        return self.flash.read(entry.address, entry.size)
+
+    def slot_bytes(self, index: int) -> bytes:
+        """The whole content of an OTA slot."""
+        return self.partition_bytes(self._slot(index).label)
+
+    @property
+    def ops(self) -> list[Op]:
+        """Every flash operation of boot ROM and programs, oldest first."""
+        return list(self.log.read(self.entries))
+
+    @property
+    def flash_ops(self) -> dict[str, Counts]:
+        """Those operations summed per partition label."""
+        counts: dict[str, Counts] = {entry.label: Counts() for entry in self.entries}
+        for op in self.ops:
+            count = counts.setdefault(op.partition, Counts())
+            if op.kind == "erase":
+                count.erases += 1
+            else:
+                count.programs += 1
+                count.programmed_bytes += op.length
+        return counts
+
+    # Changing, from the desk, while the board is off.
+
+    def write_slot(self, index: int, image: bytes) -> None:
+        """Flash an image into an OTA slot; the rest of the slot is erased."""
+        entry = self._slot(index)
+        if len(image) > entry.size:
+            raise ValueError(f"image of {len(image)} bytes, {entry.label} has {entry.size}")
+        self._desk().fill(entry.address, image + b"\xff" * (entry.size - len(image)))
+
+    def erase_partition(self, label: str) -> None:
+        """Set a partition to 0xFF."""
+        entry = self.partition(label)
+        self._desk().fill(entry.address, b"\xff" * entry.size)
+
+    def install_file(self, path: str, data: bytes | str) -> None:
+        """Write a file on the board's file system (formatted when it is blank)."""
+        data = data.encode() if isinstance(data, str) else data
+        vfs.write_file(self._desk(), self.partition("vfs"), path, data)
+
+    def read_file(self, path: str) -> bytes:
+        """Content of a file on the board's file system."""
+        return vfs.read_file(self._desk(), self.partition("vfs"), path)
+
+    def remove_file(self, path: str) -> None:
+        """Remove a file from the board's file system."""
+        vfs.remove_file(self._desk(), self.partition("vfs"), path)
+
+    def files(self) -> list[str]:
+        """Every file on the board's file system."""
+        return vfs.list_files(self._desk(), self.partition("vfs"))
+
+    def nvs_set(self, namespace: str, key: str, value: int | bytes | str) -> None:
+        """Store an i32 (int) or a blob (bytes; a str as UTF-8)."""
+        self._nvs().set(namespace, key, value.encode() if isinstance(value, str) else value)
+
+    def nvs_get(self, namespace: str, key: str) -> int | bytes | None:
+        """The committed value, or None."""
+        store = self._nvs(reading=True)
+        return store.get(namespace, key) if store.has(namespace, key) else None
+
+    def nvs_keys(self, namespace: str | None = None) -> list[tuple[str, str]]:
+        """(namespace, key) of everything stored, or of one namespace."""
+        keys: list[tuple[str, str]] = self._nvs(reading=True).keys()
+        return [pair for pair in keys if namespace in (None, pair[0])]
+
+    def nvs_erase(self, namespace: str, key: str | None = None) -> None:
+        """Erase a key, or a whole namespace; what is not there is not missed."""
+        store = self._nvs()
+        for pair in store.keys():  # noqa: SIM118 (a Store, not a dict)
+            if pair[0] == namespace and key in (None, pair[1]):
+                store.erase(*pair)
+
+    def _nvs(self, reading: bool = False) -> nvsstore.Store:
+        found = table.find(self.entries, table.TYPE_DATA, table.SUBTYPE_DATA_NVS)
+        flash = self.flash if reading else self._desk()
+        return nvsstore.Store(Window(flash, found[0]), found[0].size)
+
+    def _slot(self, index: int) -> table.Entry:
+        found = table.find(self.entries, table.TYPE_APP, table.SUBTYPE_OTA_0 + index)
+        if not found:
+            raise KeyError(f"no slot ota_{index}")
+        entry: table.Entry = found[0]
+        return entry
+
+    def _desk(self) -> Flash:
+        if self.is_on:
+            raise BoardError("switch the board off first (power_cut): its flash is in use")
+        return self.flash

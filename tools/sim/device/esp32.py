@@ -1,0 +1,384 @@
+# esp32 with what a stock firmware's module has and an updater uses: Partition and NVS.
+# MIT licence.
+#
+# Signatures, results and OSError numbers are those of MicroPython's ports/esp32 over ESP-IDF:
+# an esp_err_t comes out as OSError(-code, "ESP_ERR_...").
+
+from micropython import const
+from simchip import control, image, nvsstore, ops, otadata, table
+
+HEAP_DATA = const(4)
+HEAP_EXEC = const(2)
+
+_SECTOR = const(4096)
+
+_ERRORS = {
+    0x102: "ESP_ERR_INVALID_ARG",
+    0x104: "ESP_ERR_INVALID_SIZE",
+    0x105: "ESP_ERR_NOT_FOUND",
+    0x1102: "ESP_ERR_NVS_NOT_FOUND",
+    0x1103: "ESP_ERR_NVS_TYPE_MISMATCH",
+    0x1105: "ESP_ERR_NVS_NOT_ENOUGH_SPACE",
+    0x1106: "ESP_ERR_NVS_INVALID_NAME",
+    0x1109: "ESP_ERR_NVS_KEY_TOO_LONG",
+    0x110C: "ESP_ERR_NVS_INVALID_LENGTH",
+    0x1503: "ESP_ERR_OTA_VALIDATE_FAILED",
+}
+
+_entries = None
+_running = None
+_store = None
+
+
+def attach(entries, running):
+    """The boot ROM's part: the partition table and the address of the running slot."""
+    global _entries, _running
+    _entries = entries
+    for entry in entries:
+        if entry.address == running:
+            _running = entry
+
+
+def _fail(code):
+    if code == -1:
+        raise OSError(1, "ESP_FAIL")
+    raise OSError(-code, _ERRORS[code])
+
+
+def _table():
+    if _entries is None:
+        raise RuntimeError(control.NO_BOARD)
+    return _entries
+
+
+def _otadata():
+    found = table.find(_table(), table.TYPE_DATA, table.SUBTYPE_DATA_OTA)
+    if not found:
+        _fail(0x105)
+    at = found[0].address
+    return at, [otadata.decode(ops.read(at + n * _SECTOR, otadata.SIZE)) for n in (0, 1)]
+
+
+def _write_otadata(at, index, entry):
+    ops.erase(at + index * _SECTOR)
+    ops.program(at + index * _SECTOR, otadata.encode(entry))
+
+
+def _boot_entry():
+    count = table.ota_count(_table())
+    entries = _otadata()[1]
+    index = otadata.active(entries)
+    if count and index >= 0:
+        return table.find(_entries, 0, table.SUBTYPE_OTA_0 + entries[index].slot(count))[0]
+    for subtype in (table.SUBTYPE_FACTORY, table.SUBTYPE_OTA_0):
+        found = table.find(_entries, table.TYPE_APP, subtype)
+        if found:
+            return found[0]
+    return None
+
+
+class Partition:
+    """One partition of the flash, as block device and as boot target."""
+
+    BOOT = 0
+    RUNNING = 1
+    TYPE_APP = 0
+    TYPE_DATA = 1
+
+    def __init__(self, id, block_size=4096, _entry=None):
+        entry = _entry
+        if entry is None:
+            if isinstance(id, int):
+                if id not in (0, 1):
+                    raise ValueError
+                entry = (_table() and _running) if id == 1 else _boot_entry()
+            else:
+                found = table.find(_table(), table.TYPE_APP, None, id)
+                found = found or table.find(_entries, table.TYPE_DATA, None, id)
+                entry = found[0] if found else None
+        if entry is None:
+            raise OSError(2)
+        self._entry = entry
+        self._base = entry.address
+        self._size = entry.size
+        self._block_size = block_size & 0xFFFF
+        # Made once: the chip keeps it as long as the object too.
+        self._cache = bytearray(_SECTOR) if self._block_size < _SECTOR else None
+
+    def __repr__(self):
+        e = self._entry
+        form = "<Partition type=%d, subtype=%d, address=%d, size=%d, label=%s, encrypted=%d>"
+        return form % (e.type, e.subtype, e.address, e.size, e.label, e.encrypted)
+
+    @staticmethod
+    def find(type=0, subtype=0xFF, label=None, block_size=4096):
+        wanted = None if subtype == 0xFF else subtype
+        found = table.find(_table(), type, wanted, label)
+        return [Partition(None, block_size, entry) for entry in found]
+
+    def info(self):
+        e = self._entry
+        return (e.type, e.subtype, e.address, e.size, e.label, e.encrypted)
+
+    def readblocks(self, block, buf, offset=0):
+        control.depth += 1
+        try:
+            return self._readblocks(block, buf, offset)
+        finally:
+            control.depth -= 1
+
+    def _readblocks(self, block, buf, offset):
+        at = block * self._block_size + offset
+        self._inside(at, len(buf))
+        ops.read_into(self._base + at, buf)
+
+    def writeblocks(self, block, buf, offset=-1):
+        control.depth += 1
+        try:
+            return self._writeblocks(block, buf, offset)
+        finally:
+            control.depth -= 1
+
+    def _writeblocks(self, block, buf, offset):
+        at = block * self._block_size
+        if offset < 0:
+            if self._cache is not None:
+                self._rewrite(at, buf)
+                return
+            n = len(buf)
+            self._inside(at, n)
+            if at % _SECTOR:
+                _fail(0x102)
+            if n % _SECTOR:
+                _fail(0x104)
+            done = 0
+            while done < n:
+                ops.erase(self._base + at + done)
+                done += _SECTOR
+        else:
+            at += offset
+            self._inside(at, len(buf))
+        ops.program(self._base + at, buf)
+
+    def ioctl(self, op, arg):
+        control.depth += 1
+        try:
+            return self._ioctl(op, arg)
+        finally:
+            control.depth -= 1
+
+    def _ioctl(self, op, arg):
+        if op in (1, 2, 3):
+            return 0
+        if op == 4:
+            return self._size // self._block_size
+        if op == 5:
+            return self._block_size
+        if op == 6:
+            if self._block_size != _SECTOR:
+                return -22
+            at = arg * _SECTOR
+            self._inside(at, _SECTOR)
+            ops.erase(self._base + at)
+            return 0
+        return None
+
+    def set_boot(self):
+        control.depth += 1
+        try:
+            return self._set_boot()
+        finally:
+            control.depth -= 1
+
+    def _set_boot(self):
+        e = self._entry
+        if image.verify(ops.read, e.address, e.size):
+            _fail(0x1503)
+        if e.type != table.TYPE_APP:
+            _fail(0x102)
+        if e.subtype == table.SUBTYPE_FACTORY:
+            at = _otadata()[0]
+            ops.erase(at)
+            ops.erase(at + _SECTOR)
+            return
+        count = table.ota_count(_entries)
+        slot = e.ota_index()
+        if slot is None or slot >= count:
+            _fail(0x102)
+        at, entries = _otadata()
+        index, seq = otadata.next_seq(entries, slot, count)
+        _write_otadata(at, index, otadata.renewed(entries[index], seq, otadata.NEW))
+
+    def get_next_update(self):
+        slots = [e for e in _table() if e.ota_index() is not None]
+        slots.sort(key=lambda e: e.subtype)
+        if not slots:
+            raise OSError(2)
+        entry = slots[0]
+        for n in range(len(slots) - 1):
+            if slots[n].address == self._base:
+                entry = slots[n + 1]
+        return Partition(None, 4096, entry)
+
+    @classmethod
+    def mark_app_valid_cancel_rollback(cls):
+        control.depth += 1
+        try:
+            cls._mark_valid()
+        finally:
+            control.depth -= 1
+
+    @staticmethod
+    def _mark_valid():
+        at, entries = _otadata()
+        index = otadata.active(entries)
+        if index < 0 or not table.ota_count(_table()):
+            _fail(-1)
+        entry = entries[index]
+        if entry.state != otadata.VALID:
+            _write_otadata(at, index, otadata.renewed(entry, entry.seq, otadata.VALID))
+
+    def _inside(self, at, n):
+        if at < 0 or at > self._size:
+            _fail(0x102)
+        if at + n > self._size:
+            _fail(0x104)
+
+    def _rewrite(self, at, buf):
+        # Blocks smaller than a sector: read, change, erase and write each sector they touch.
+        n = len(buf)
+        self._inside(at, n)
+        source = memoryview(buf)
+        done = 0
+        while done < n:
+            sector = (at + done) // _SECTOR * _SECTOR
+            inner = at + done - sector
+            piece = min(_SECTOR - inner, n - done)
+            ops.read_into(self._base + sector, self._cache)
+            self._cache[inner : inner + piece] = source[done : done + piece]
+            ops.erase(self._base + sector)
+            ops.program(self._base + sector, self._cache)
+            done += piece
+
+
+class _NvsFlash:
+    def __init__(self, base):
+        self._base = base
+
+    def read(self, offset, length):
+        return ops.read(self._base + offset, length)
+
+    def erase(self, offset):
+        ops.erase(self._base + offset)
+
+    def program(self, offset, data):
+        ops.program(self._base + offset, data)
+
+
+# Set or erased, but not committed: seen by every NVS object of this run, lost with it. (The chip
+# may have written it already; its documentation does not promise that.)
+_pending = {}
+
+
+def _open_store():
+    global _store
+    if _store is None:
+        found = table.find(_table(), table.TYPE_DATA, table.SUBTYPE_DATA_NVS)
+        if not found:
+            _fail(0x105)
+        _store = nvsstore.Store(_NvsFlash(found[0].address), found[0].size)
+    return _store
+
+
+class NVS:
+    """Values of one namespace: i32 and blob."""
+
+    def __init__(self, namespace):
+        self._namespace = namespace
+        try:
+            nvsstore.check_names(namespace, "-")
+        except nvsstore.NvsError as exc:
+            _fail(exc.args[0])
+        _open_store()
+
+    def _get(self, key):
+        place = (self._namespace, key)
+        if place in _pending:
+            if _pending[place] is None:
+                _fail(nvsstore.NOT_FOUND)
+            return _pending[place]
+        try:
+            return _store.get(self._namespace, key)
+        except nvsstore.NvsError as exc:
+            _fail(exc.args[0])
+
+    def _set(self, key, value):
+        try:
+            nvsstore.check_names(self._namespace, key)
+        except nvsstore.NvsError as exc:
+            _fail(exc.args[0])
+        place = (self._namespace, key)
+        known = place in _pending
+        before = _pending.get(place)
+        _pending[place] = value
+        if not _store.fits(_pending):
+            if known:
+                _pending[place] = before
+            else:
+                del _pending[place]
+            _fail(nvsstore.NOT_ENOUGH_SPACE)
+
+    def _call(self, method, *args):
+        # One call into C on the chip.
+        control.depth += 1
+        try:
+            return method(*args)
+        finally:
+            control.depth -= 1
+
+    def set_i32(self, key, value):
+        value &= 0xFFFFFFFF
+        self._call(self._set, key, value - (1 << 32) if value >> 31 else value)
+
+    def get_i32(self, key):
+        value = self._call(self._get, key)
+        if not isinstance(value, int):
+            _fail(nvsstore.TYPE_MISMATCH)
+        return value
+
+    def set_blob(self, key, value):
+        self._call(self._set, key, value.encode() if isinstance(value, str) else bytes(value))
+
+    def get_blob(self, key, buf):
+        value = self._call(self._get, key)
+        if isinstance(value, int):
+            _fail(nvsstore.TYPE_MISMATCH)
+        if len(value) > len(buf):
+            _fail(nvsstore.INVALID_LENGTH)
+        buf[: len(value)] = value
+        return len(value)
+
+    def erase_key(self, key):
+        self._call(self._get, key)
+        _pending[(self._namespace, key)] = None
+
+    def commit(self):
+        self._call(self._commit)
+
+    def _commit(self):
+        try:
+            for place in list(_pending):
+                if place[0] == self._namespace:
+                    value = _pending[place]
+                    if value is not None:
+                        _store.set(place[0], place[1], value)
+                    elif _store.has(place[0], place[1]):
+                        _store.erase(place[0], place[1])
+                    del _pending[place]
+        except nvsstore.NvsError as exc:
+            _fail(exc.args[0])
+
+
+def idf_heap_info(capabilities):
+    """[(total, free, largest free block, lowest free)] of one region, plausible numbers."""
+    return [(262144, 163840, 110592, 131072)]

@@ -1,0 +1,24 @@
+# ntptime: sets the board's clock from the host's, when the board has Wi-Fi. MIT licence.
+
+import errno
+import time as _time
+
+import utime as _real
+from simchip import control as _control
+
+host = "pool.ntp.org"
+timeout = 1
+
+
+def time():
+    """Seconds since 2000; OSError(-202) without Wi-Fi, OSError(ETIMEDOUT) without an answer."""
+    if not _control.flag(_control.WIFI):
+        raise OSError(-202)
+    if not _control.flag(_control.NTP):
+        _time.sleep_ms(timeout * 1000)
+        raise OSError(errno.ETIMEDOUT)
+    return _real.time_ns() // 1000000000 - 946684800
+
+
+def settime():
+    _time._set_clock(time())

@@ -1,0 +1,109 @@
+# The binary partition table at 0x8000 ("Partition Tables" in the ESP-IDF guide). MIT licence.
+#
+# Runs under CPython (boot ROM, Board) and MicroPython (esp32.Partition): nothing but struct and
+# hashlib.
+
+import hashlib
+import struct
+
+TABLE_AT = 0x8000
+TABLE_SIZE = 0xC00
+SECTOR = 4096
+
+TYPE_APP = 0
+TYPE_DATA = 1
+SUBTYPE_FACTORY = 0x00
+SUBTYPE_OTA_0 = 0x10
+SUBTYPE_DATA_OTA = 0x00
+SUBTYPE_DATA_NVS = 0x02
+
+_ENTRY = "<HBBII16sI"
+_MAGIC = 0x50AA
+_MD5_MAGIC = 0xEBEB
+
+
+class Entry:
+    """One partition: type, subtype, address, size (int, bytes), label (str), encrypted (bool)."""
+
+    def __init__(
+        self, type: int, subtype: int, address: int, size: int, label: str, flags: int = 0
+    ) -> None:
+        self.type = type
+        self.subtype = subtype
+        self.address = address
+        self.size = size
+        self.label = label
+        self.flags = flags
+        self.encrypted = bool(flags & 1)
+
+    def __repr__(self) -> str:
+        return "<%s type=%d subtype=%d at 0x%x size 0x%x>" % (
+            self.label,
+            self.type,
+            self.subtype,
+            self.address,
+            self.size,
+        )
+
+    def ota_index(self) -> "int | None":
+        """The slot number when this is ota_0..ota_15, else None."""
+        if self.type == TYPE_APP and SUBTYPE_OTA_0 <= self.subtype < SUBTYPE_OTA_0 + 16:
+            return self.subtype - SUBTYPE_OTA_0
+        return None
+
+
+def encode(entries: "list[Entry]") -> bytes:
+    """The 3072-byte table of these entries: rows of 32 bytes, an MD5 row, then 0xFF."""
+    rows = b""
+    for e in entries:
+        label = e.label.encode()
+        rows += struct.pack(_ENTRY, _MAGIC, e.type, e.subtype, e.address, e.size, label, e.flags)
+    md5 = struct.pack("<H", _MD5_MAGIC) + b"\xff" * 14 + hashlib.md5(rows).digest()
+    out = rows + md5
+    return out + b"\xff" * (TABLE_SIZE - len(out))
+
+
+def parse(data: bytes) -> "list[Entry]":
+    """The entries (list of Entry) of a binary table; ValueError says what is wrong with it."""
+    entries = []
+    for at in range(0, len(data), 32):
+        row = data[at : at + 32]
+        magic = row[0] | row[1] << 8
+        if magic == 0xFFFF:
+            break
+        if magic == _MD5_MAGIC:
+            if bytes(row[16:32]) != hashlib.md5(bytes(data[:at])).digest():
+                raise ValueError("partition table: MD5 does not match")
+            continue
+        if magic != _MAGIC:
+            raise ValueError("partition table: row %d has magic 0x%04x" % (at // 32, magic))
+        _, type, subtype, address, size, label, flags = struct.unpack(_ENTRY, row)
+        name = label.split(b"\0")[0].decode()
+        entries.append(Entry(type, subtype, address, size, name, flags))
+    if not entries:
+        raise ValueError("partition table: empty (no table at 0x%x?)" % TABLE_AT)
+    return entries
+
+
+def find(
+    entries: "list[Entry]",
+    type: "int | None" = None,
+    subtype: "int | None" = None,
+    label: "str | None" = None,
+) -> "list[Entry]":
+    """Entries that match everything given, in table order."""
+    return [
+        e
+        for e in entries
+        if (type is None or e.type == type)
+        and (subtype is None or e.subtype == subtype)
+        and (label is None or e.label == label)
+    ]
+
+
+def ota_count(entries: "list[Entry]") -> int:
+    """How many OTA slots there are, counted from ota_0 without a gap, as ESP-IDF counts."""
+    count = 0
+    while find(entries, TYPE_APP, SUBTYPE_OTA_0 + count):
+        count += 1
+    return count

@@ -1,0 +1,183 @@
+"""The flash chip as a file: NOR rules, and one numbered log of operations for ROM and program."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tools.sim.device.simchip import table
+
+if TYPE_CHECKING:
+    from tools.sim.tape import Tape
+
+SIZE = 4 * 1024 * 1024
+SECTOR = 4096
+ERASE, PROGRAM = 1, 2
+_RECORD = struct.Struct("<III")
+
+
+class NorViolation(Exception):
+    """Something that a NOR flash cannot do was asked of it."""
+
+
+class PowerCut(Exception):
+    """The armed power cut came: the board is off."""
+
+
+@dataclass(frozen=True)
+class Op:
+    """One operation on flash: kind "erase" or "program", where, and how many bytes."""
+
+    kind: str
+    partition: str
+    address: int
+    offset: int
+    length: int
+
+
+@dataclass
+class Counts:
+    """What happened to one partition: erased sectors, program operations, programmed bytes."""
+
+    erases: int = 0
+    programs: int = 0
+    programmed_bytes: int = 0
+
+
+@dataclass
+class Cut:
+    """A power cut at operation `op`, counted from when it was armed (1 is the next one).
+
+    when: "before" (the operation does not happen), "middle" (half of its bytes do) or "after".
+    """
+
+    op: int
+    when: str = "before"
+    armed_at: int = field(default=0, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.op < 1 or self.when not in ("before", "middle", "after"):
+            raise ValueError(f"cut at operation {self.op} {self.when!r}: 1.., before|middle|after")
+
+
+class OpLog:
+    """The operations of a board's life, appended to by the boot ROM and by the running program."""
+
+    def __init__(self, path: Path, tape: Tape | None = None) -> None:
+        self.path = path
+        self.tape = tape
+        path.touch()
+
+    def __len__(self) -> int:
+        return self.path.stat().st_size // _RECORD.size
+
+    def append(self, kind: int, address: int, length: int, data: bytes = b"") -> None:
+        """Add one operation; data: what a program writes."""
+        with self.path.open("ab") as file:
+            file.write(_RECORD.pack(kind, address, length))
+        if self.tape is not None:
+            self.tape.append(kind, address, length, data)
+
+    def read(self, entries: list[table.Entry]) -> Iterator[Op]:
+        """Every operation, first to last, with the partition it fell into ("" for none)."""
+        for kind, address, length in _RECORD.iter_unpack(self.path.read_bytes()):
+            label, start = "", 0
+            for entry in entries:
+                if entry.address <= address < entry.address + entry.size:
+                    label, start = entry.label, entry.address
+            yield Op(
+                "erase" if kind == ERASE else "program", label, address, address - start, length
+            )
+
+
+class Flash:
+    """A flash file. Without `log`, changes are free and unnumbered (the desk, not the board)."""
+
+    def __init__(self, path: str | Path, log: OpLog | None = None) -> None:
+        self.path = Path(path)
+        self.size = self.path.stat().st_size
+        self.log = log
+        self.cut: Cut | None = None
+        self._fd = os.open(self.path, os.O_RDWR)
+
+    @staticmethod
+    def create(path: str | Path, size: int = SIZE) -> None:
+        """Make an erased flash file (0xFF), over whatever is there."""
+        Path(path).write_bytes(b"\xff" * size)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def read(self, address: int, length: int) -> bytes:
+        """`length` bytes from `address` (fewer past the end)."""
+        return os.pread(self._fd, length, address)
+
+    def erase(self, address: int) -> None:
+        """Set the sector at `address` (a multiple of 4096) to 0xFF."""
+        if address % SECTOR:
+            raise NorViolation(f"erase at {address:#x} is not aligned to {SECTOR}")
+        when = self._begin(ERASE, address, SECTOR)
+        os.pwrite(self._fd, b"\xff" * (SECTOR // 2 if when == "middle" else SECTOR), address)
+        self._end(when)
+
+    def program(self, address: int, data: bytes) -> None:
+        """Write `data`; NorViolation when a bit would go from 0 to 1."""
+        old = self.read(address, len(data))
+        if int.from_bytes(data, "little") & ~int.from_bytes(old, "little"):
+            at = next(n for n in range(len(data)) if data[n] & ~old[n])
+            raise NorViolation(
+                f"flash at {address + at:#x} holds {old[at]:#04x} and was programmed to "
+                f"{data[at]:#04x} without an erase"
+            )
+        when = self._begin(PROGRAM, address, len(data), data)
+        os.pwrite(self._fd, data[: len(data) // 2] if when == "middle" else data, address)
+        self._end(when)
+
+    def fill(self, address: int, data: bytes) -> None:
+        """Put bytes there as a programmer on the desk does: no rules, no log."""
+        os.pwrite(self._fd, data, address)
+
+    def left(self) -> int:
+        """Operations until the armed power cut (0: none armed)."""
+        if self.cut is None or self.log is None:
+            return 0
+        return self.cut.op - (len(self.log) - self.cut.armed_at)
+
+    def _begin(self, kind: int, address: int, length: int, data: bytes = b"") -> str:
+        if self.log is None:
+            return ""
+        when = self.cut.when if self.cut is not None and self.left() == 1 else ""
+        if when == "before":
+            raise PowerCut
+        self.log.append(kind, address, length, data)
+        return when
+
+    def _end(self, when: str) -> None:
+        if when:
+            raise PowerCut
+
+
+class Window:
+    """A partition of a flash, with offsets from its start (what nvsstore.Store works on)."""
+
+    def __init__(self, flash: Flash, entry: table.Entry) -> None:
+        self._flash, self._base = flash, entry.address
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Bytes of the partition."""
+        return self._flash.read(self._base + offset, length)
+
+    def erase(self, offset: int) -> None:
+        """Erase one sector."""
+        self._flash.erase(self._base + offset)
+
+    def program(self, offset: int, data: bytes) -> None:
+        """Program a range."""
+        self._flash.program(self._base + offset, data)

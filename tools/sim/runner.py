@@ -1,0 +1,328 @@
+"""A board that is on: boots, runs the interpreter, and holds the deadlines that end its runs.
+
+One thread. It waits for the program's verbs (simchip/control.py), its console, a wake-up from
+the Board, and the next deadline of the watchdog and of the timers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tools.sim import interpreter
+from tools.sim.bootrom import BootRom, Choice, load_table, read_otadata
+from tools.sim.device.simchip import otadata, table
+from tools.sim.flash import Flash, PowerCut
+
+if TYPE_CHECKING:
+    from tools.sim.board import Board
+
+PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+CAUSES = {1: "POWERON", 2: "SW", 3: "TASK_WDT", 4: "DEEPSLEEP", 5: "SOFT"}
+
+
+def _readable(fds: list[int], timeout_s: float | None) -> list[int]:
+    """Those with something to read, or closed. (select() refuses descriptors above 1023.)"""
+    poll = select.poll()
+    for fd in fds:
+        poll.register(fd, select.POLLIN)
+    # Rounded up: a deadline that is nearly there would be asked for again and again.
+    wait_ms = None if timeout_s is None else int(timeout_s * 1000) + 1
+    return [fd for fd, _ in poll.poll(wait_ms)]
+
+
+@dataclass
+class Boot:
+    """One run of a program, from the boot ROM's choice to its end."""
+
+    number: int
+    cause: int
+    slot: int | None = None  # OTA slot number; None: nothing was bootable, or a factory app
+    otadata_before: list[otadata.Entry] = field(default_factory=list)
+    otadata_after: list[otadata.Entry] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)  # what the bootloader had to say
+    ended: str | None = None  # None while it runs, see Board.boots
+    at_repl: bool = False  # boot.py and main.py are through
+    exception: str | None = None  # name of the exception that ended boot.py or main.py
+    text: str = ""  # what a panic or a violation said
+    started: float | None = None  # time.monotonic() when boot.py began
+
+
+class Runner(threading.Thread):
+    """Runs a board from power-on to power-off."""
+
+    def __init__(self, board: Board) -> None:
+        super().__init__(name=f"board {board.path.name}", daemon=True)
+        self._board = board
+        self._flash = Flash(board.path, board.log)
+        self._wake_r, self._wake_w = os.pipe()
+        self._lock = threading.Lock()
+        self._proc: subprocess.Popen[bytes] | None = None
+        self._off = False
+        self._entry: table.Entry | None = None
+        self._rtc_memory = ""
+        self._clock_delta = board.clock_at_power_on()
+        self._watchdog: tuple[float, float] | None = None  # (deadline, timeout) in seconds
+        self._timers: dict[int, tuple[float, float, bool]] = {}  # (deadline, period, repeats)
+        self._next: tuple[str, int | None] | None = None  # (how it ended, cause of the next)
+        self._sleep = -1.0
+
+    # Called by the Board, from other threads.
+
+    def cut(self) -> None:
+        """Take the power away, now."""
+        with self._lock:
+            self._off = True
+            if self._proc is not None:
+                self._proc.kill()
+        os.write(self._wake_w, b"!")
+        self.join()
+
+    def dispose(self) -> None:
+        """Close what the Board's threads may still have used; the thread has ended."""
+        os.close(self._wake_r)
+        os.close(self._wake_w)
+
+    def interrupt(self, signal_number: int) -> None:
+        """Send the running program a signal."""
+        with self._lock:
+            if self._proc is not None and self._proc.poll() is None:
+                self._proc.send_signal(signal_number)
+
+    # The thread.
+
+    def run(self) -> None:
+        """Boot, and boot again, until the power goes."""
+        board = self._board
+        cause: int | None = PWRON_RESET
+        try:
+            while cause is not None and not self._off:
+                cause = self._one_boot(cause)
+        except PowerCut:
+            board._cut_done()
+            board._end_boot("power")
+        except Exception as exc:
+            board._fail(exc)
+        finally:
+            self._flash.close()
+            board._went_off()
+
+    def _one_boot(self, cause: int) -> int | None:
+        board = self._board
+        self._flash.cut = board._cut
+        entries = load_table(self._flash)
+        boot = board._begin_boot(cause)
+        boot.otadata_before = read_otadata(self._flash, entries)
+        if cause == SOFT_RESET or (cause == DEEPSLEEP_RESET and self._entry):
+            choice = Choice(self._entry, [])  # the image is still loaded / not validated again
+        else:
+            board._print(f"rom: rst:0x{cause:x} ({CAUSES[cause]})")
+            choice = BootRom(self._flash).boot()
+        boot.log = choice.log
+        for line in choice.log:
+            board._print(f"rom: {line}")
+        boot.otadata_after = read_otadata(self._flash, entries)
+        if choice.entry is None:
+            board._brick()
+            return None
+        self._entry = choice.entry
+        boot.slot = choice.entry.ota_index()
+        return self._run_program(cause, choice.entry)
+
+    def _settings(self, cause: int, entry: table.Entry, control: int, events: int) -> str:
+        # A file: the unix port takes no command line argument of more than 255 bytes.
+        board = self._board
+        left = self._flash.left()
+        cut = {"op": left, "when": board._cut.when} if board._cut and left > 0 else None
+        text = json.dumps(
+            {
+                "flash": str(board.path),
+                "log": str(board.log.path),
+                "tape": str(board.tape.path) if board.tape else None,
+                "state": str(board.state_file),
+                "control_fd": control,
+                "event_fd": events,
+                "cause": cause,
+                "running": entry.address,
+                "cut": cut,
+                "clock_delta": self._clock_delta,
+                "rtc_memory": self._rtc_memory,
+                "ticks_wrap_ms": board.ticks_wrap_ms,
+                "wifi_delay_ms": board.wifi_delay_ms,
+                "unique_id": board.unique_id,
+                "mounts": {"/_sim": str(interpreter.DEVICE), **board.mounts},
+                "path": [*board.python_path, "/_sim"],
+            }
+        )
+        board.settings_file.write_text(text, encoding="utf-8")
+        return str(board.settings_file)
+
+    def _run_program(self, cause: int, entry: table.Entry) -> int | None:
+        board = self._board
+        console_r, console_w = os.pipe()
+        control_r, control_w = os.pipe()
+        event_r, self._event_w = os.pipe()
+        os.set_blocking(self._event_w, False)
+        self._timers.clear()
+        if cause != SOFT_RESET:
+            self._watchdog = None
+        self._next = None
+        try:
+            with self._lock:
+                if self._off:
+                    board._end_boot("power")
+                    return None
+                settings = self._settings(cause, entry, control_w, event_r)
+                self._proc = proc = self._start(settings, console_w, (control_w, event_r))
+        finally:
+            for fd in (console_w, control_w, event_r):
+                os.close(fd)
+        verbs = b""
+        streams = {console_r, control_r}
+        try:
+            while self._next is None and not self._off and streams:
+                # The console first: what was printed before a verb has been said before it.
+                for fd in sorted(self._wait(streams), key=lambda fd: fd != console_r):
+                    data = os.read(fd, 65536)
+                    if not data:
+                        streams.discard(fd)
+                    elif fd == console_r:
+                        board._output(data)
+                    else:
+                        verbs = self._verbs(verbs + data)
+                self._deadlines()
+        finally:
+            with self._lock:
+                self._proc = None
+                proc.kill()
+                proc.wait()
+        self._drain(console_r, control_r, verbs)
+        for fd in (console_r, control_r, self._event_w):
+            os.close(fd)
+        if self._off:
+            board._end_boot("power")
+            return None
+        if self._next is None:
+            self._ended_by_itself(proc.returncode)
+        return self._finish()
+
+    def _start(
+        self, settings: str, console: int, pass_fds: tuple[int, ...]
+    ) -> subprocess.Popen[bytes]:
+        """Start the interpreter with its console on `console`; settings: the file's path."""
+        return interpreter.start(
+            self._board.command,
+            str(interpreter.DEVICE / "sim_start.py"),
+            [settings],
+            heap_kib=self._board.heap_kib,
+            stdout=console,
+            pass_fds=pass_fds,
+            environment=self._board.environment,
+        )
+
+    def _ended_by_itself(self, status: int | None) -> None:
+        """The interpreter is gone and has not said why."""
+        self._panic(f"the interpreter ended by itself (status {status})")
+
+    def _finish(self) -> int | None:
+        assert self._next is not None
+        ended, cause = self._next
+        self._board._end_boot(ended)
+        if ended == "deepsleep":
+            _readable([self._wake_r], None if self._sleep < 0 else self._sleep)
+            if self._off:
+                return None
+        return cause
+
+    def _wait(self, streams: set[int]) -> list[int]:
+        deadlines = [deadline for deadline, _, _ in self._timers.values()]
+        if self._watchdog:
+            deadlines.append(self._watchdog[0])
+        timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
+        return [fd for fd in _readable([*streams, self._wake_r], timeout) if fd != self._wake_r]
+
+    def _deadlines(self) -> None:
+        now = time.monotonic()
+        for number, (deadline, period, repeats) in list(self._timers.items()):
+            if now < deadline:
+                continue
+            with contextlib.suppress(OSError):  # nobody reads any more: the chip loses it too
+                os.write(self._event_w, b"%d" % number)
+            if repeats:
+                self._timers[number] = (max(deadline + period, now), period, True)
+            else:
+                del self._timers[number]
+        if self._next is None and self._watchdog and now >= self._watchdog[0]:
+            self._board._print("rom: Task watchdog got triggered.")
+            self._next = ("watchdog", WDT_RESET)
+
+    def _drain(self, console: int, control: int, verbs: bytes) -> None:
+        """What the dead program still said: its console, and what outlives a reset."""
+        for fd in (console, control):
+            while data := os.read(fd, 65536):
+                if fd == console:
+                    self._board._output(data)
+                else:
+                    verbs += data
+        for line in verbs.split(b"\n")[:-1]:
+            if line[:1] in b"MK":
+                self._verb(line.decode())
+
+    def _verbs(self, data: bytes) -> bytes:
+        *lines, rest = data.split(b"\n")
+        for number, line in enumerate(lines):
+            if self._next is not None:
+                return b"\n".join([*lines[number:], rest])
+            self._verb(line.decode())
+        return rest
+
+    def _verb(self, line: str) -> None:
+        verb, rest = line[:1], line[1:]
+        now = time.monotonic()
+        if verb == "F" and self._watchdog:
+            self._watchdog = (now + self._watchdog[1], self._watchdog[1])
+        elif verb == "W":
+            timeout, slack = (int(word) / 1000 for word in rest.split())
+            self._watchdog = (now + timeout + slack, timeout + slack)
+        elif verb == "T":
+            number, period, repeats = (int(word) for word in rest.split())
+            self._timers[number] = (now + period / 1000, max(period, 1) / 1000, bool(repeats))
+        elif verb == "D":
+            self._timers.pop(int(rest), None)
+        elif verb == "M":
+            self._rtc_memory = rest
+        elif verb == "K":
+            self._clock_delta = int(rest)
+        elif verb == "B":
+            self._board._started()
+        elif verb == "E":
+            self._board._exception(rest)
+        elif verb == "X":
+            self._board._at_repl()
+        elif verb == "R":
+            self._next = ("reset", HARD_RESET)
+        elif verb == "S":
+            self._board._print("MPY: soft reboot")
+            self._next = ("soft", SOFT_RESET)
+        elif verb == "Z":
+            self._sleep = int(rest) / 1000
+            self._next = ("deepsleep", DEEPSLEEP_RESET)
+        elif verb == "P":
+            self._panic(rest)
+        elif verb == "V":
+            self._board._violate(rest)
+            self._next = ("panic", None)
+        elif verb == "C":
+            self._board._cut_done()
+            self._next = ("power", None)
+
+    def _panic(self, text: str) -> None:
+        self._board._panic(text)
+        self._next = ("panic", HARD_RESET)
