@@ -1,0 +1,139 @@
+#!/usr/bin/env python3
+"""Make an image from a MicroPython firmware and an application's folder; inspect one.
+
+    python -m tools.image build --firmware STOCK.bin --app DIR --version 1.1.0 -o OUT
+    python -m tools.image inspect FILE [--json]
+
+Exit codes: 0 done (inspect: sound), 1 refused (inspect: something is invalid), 2 wrong usage.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+if __name__ == "__main__" and not __package__:  # run as a file: python tools/image.py
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools.flashlib.files import age_warning
+from tools.imagelib import (
+    BLOCK_SIZE,
+    SLOT_SIZE,
+    ImageError,
+    as_text,
+    build_image,
+    check_version,
+    examine,
+)
+from tools.imagelib.application import ALINK, LOADER
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.command == "build":
+            return _build(options)
+        return _inspect(options)
+    except ImageError as exc:
+        print(f"image: {exc}", file=sys.stderr)
+    except OSError as exc:
+        print(f"image: {exc.filename}: {exc.strerror}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="image.py", description=(__doc__ or "").split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    build = commands.add_parser("build", help="firmware + application -> one file to download")
+    build.add_argument("--firmware", type=Path, required=True, help="stock .bin or .app-bin")
+    build.add_argument("--app", type=Path, required=True, help="folder with your main.py")
+    build.add_argument("--version", required=True, help="1 to 64 of letters, digits, . - _")
+    build.add_argument("-o", "--output", type=Path, required=True, help="file to write")
+    build.add_argument("--chip", default="esp32", help="what the image is for (%(default)s)")
+    build.add_argument(
+        "--block-size", type=_number, default=BLOCK_SIZE, help="of LittleFS (%(default)s)"
+    )
+    build.add_argument(
+        "--slot-size", type=_number, default=SLOT_SIZE, help="bytes, 0x.. too (%(default)s)"
+    )
+    build.add_argument("--alink", type=Path, default=ALINK, help="package folder to embed")
+    build.add_argument("--loader", type=Path, default=LOADER, help="boot.py to carry along")
+    inspect = commands.add_parser("inspect", help="what a file is, and whether it is sound")
+    inspect.add_argument("file", type=Path)
+    inspect.add_argument("--json", action="store_true", help="for programs")
+    return parser
+
+
+def _number(text: str) -> int:
+    return int(text, 0)
+
+
+def _build(options: argparse.Namespace) -> int:
+    check_version(options.version)
+    with _progress(f"building {options.output}"):
+        data = build_image(
+            options.firmware.read_bytes(),
+            options.app,
+            options.version,
+            chip=options.chip,
+            block_size=options.block_size,
+            slot_size=options.slot_size,
+            alink=options.alink,
+            loader=options.loader,
+        )
+        _write(options.output, data)
+    warning = age_warning(data)
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
+    report = examine(data)
+    volume = report.volume.size if report.volume else 0
+    print(
+        f"{options.output}: version {options.version} for {report.image.chip}, {len(data)} bytes "
+        f"(firmware {report.image.end}, application {volume}), needs a slot of "
+        f"{report.slot_needed} bytes"
+    )
+    return 0
+
+
+def _write(path: Path, data: bytes) -> None:
+    """The file appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    try:
+        with os.fdopen(handle, "wb") as out:
+            out.write(data)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+@contextlib.contextmanager
+def _progress(text: str) -> Iterator[None]:
+    """A spinner while the compiler runs, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    report = examine(options.file.read_bytes())
+    if options.json:
+        print(json.dumps(report.as_json(), indent=2))
+    else:
+        print(as_text(report))
+    return 1 if report.problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

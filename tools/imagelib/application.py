@@ -1,0 +1,153 @@
+"""A folder of the user's application and the alink package -> the files of the volume."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from .compile import compile_mpy
+from .errors import ImageError
+
+ROOT = Path(__file__).resolve().parents[2]
+ALINK = ROOT / "micropython" / "alink"
+LOADER = ROOT / "micropython" / "boot.py"
+MPY_VERSION = b"M\x06"
+MAIN_TEMPLATE = Path(__file__).with_name("main_template.py")
+
+# The platform's own rule for a version ("OTA updates" (89307)).
+_VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_VERSION_LINE = re.compile(rb'VERSION = "([A-Za-z0-9._-]{1,64})"\n')
+_DIGEST_LINE = "# sha256 of the files: {}\n"
+
+# What an application folder must not hold, since the board would run or read it instead of ours.
+_RESERVED = {
+    "/main.mpy": "the image already has a generated main.py; keep your program in main.py",
+    "/app_main.py": "your main.py gets that name in the image; rename this file",
+    "/app_main.mpy": "your main.py gets that name in the image; rename this file",
+    "/version.py": "it is written from --version; remove it and import VERSION as before",
+    "/version.mpy": "it is written from --version; remove it and import VERSION as before",
+    "/boot.py": "the image carries alink's loader under that name; put start-up code in main.py",
+    "/boot.mpy": "the image carries alink's loader under that name; put start-up code in main.py",
+}
+_ALINK_FOLDERS = ("/alink", "/lib/alink")
+
+
+def check_version(version: str) -> None:
+    """Raise ImageError unless the platform takes `version`."""
+    if not _VERSION.fullmatch(version):
+        raise ImageError(
+            f"version {version!r} is not one the platform takes",
+            "Use 1 to 64 letters, digits, dots, hyphens and underscores, as in 1.1.0.",
+        )
+
+
+def version_of(files: dict[str, bytes]) -> str | None:
+    """The application version that a volume's files state, or None."""
+    match = _VERSION_LINE.match(files.get("/version.py", b""))
+    return match.group(1).decode() if match else None
+
+
+def files_intact(files: dict[str, bytes]) -> bool | None:
+    """Whether the files are those that were built; None where no digest is stated.
+
+    LittleFS protects its directories with a CRC, but not what is in the files; and the hash of the
+    ESP32 image ends before the volume.
+    """
+    match = _VERSION_LINE.match(files.get("/version.py", b""))
+    if not match or match.end() == len(match.string):
+        return None
+    stated = _DIGEST_LINE.format(_digest(match.group(1).decode(), files))
+    return match.string[match.end() :] == stated.encode()
+
+
+def _digest(version: str, files: dict[str, bytes]) -> str:
+    """SHA-256 over the version and over path, length and content of every other file."""
+    digest = hashlib.sha256(version.encode() + b"\0")
+    for path, content in sorted(files.items()):
+        if path != "/version.py":
+            digest.update(f"{path}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()
+
+
+def collect(
+    app: Path, version: str, alink: Path = ALINK, loader: Path = LOADER
+) -> dict[str, bytes]:
+    """Every file of the volume: absolute path on it -> content.
+
+    `app` is the user's folder, `alink` the package to embed, `loader` the boot.py to carry along.
+    Python files become .mpy; others are taken as they are. Names that begin with a dot,
+    `__pycache__` and .pyc are left out. Raises ImageError, with advice, for what cannot work.
+    """
+    check_version(version)
+    if not (app / "main.py").is_file():
+        raise ImageError(
+            f"there is no main.py in {app}",
+            "Put the program that the board shall run into a file of that name.",
+        )
+    if not loader.is_file():
+        raise ImageError(f"there is no loader at {loader}", "Give its path with --loader.")
+    files: dict[str, bytes] = {}
+    for path, source in _walk(app, ""):
+        _check_name(path, source)
+        content = source.read_bytes()
+        if path == "/main.py":
+            path, content = "/app_main.mpy", compile_mpy(content, "app/main.py", source)
+        elif path.endswith(".py"):
+            content = compile_mpy(content, f"app{path}", source)
+            path = path[:-3] + ".mpy"
+        elif path.endswith(".mpy") and content[:2] != MPY_VERSION:
+            raise ImageError(
+                f"{source} is not a .mpy file of version 6",
+                "Compile it with mpy-cross 1.23 or later, or give the .py instead.",
+            )
+        _add(files, path, content, source)
+    for path, source in _walk(alink, "/lib/alink"):
+        if path.endswith(".py"):
+            name = path.removeprefix("/lib/")
+            _add(files, path[:-3] + ".mpy", compile_mpy(source.read_bytes(), name, source), source)
+    files["/main.py"] = MAIN_TEMPLATE.read_bytes()
+    files["/boot.py"] = loader.read_bytes()
+    stated = f'VERSION = "{version}"\n' + _DIGEST_LINE.format(_digest(version, files))
+    files["/version.py"] = stated.encode()
+    return dict(sorted(files.items()))
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+    """(path on the volume, file) for every file below `folder`, in a fixed order."""
+    for entry in sorted(folder.iterdir(), key=lambda e: e.name):
+        name = entry.name
+        if name.startswith(".") or name == "__pycache__" or name.endswith(".pyc"):
+            continue
+        path = f"{prefix}/{name}"
+        if entry.is_dir():
+            if entry.is_symlink():
+                raise ImageError(
+                    f"{entry} is a link to a folder", "Copy the folder's files to that place."
+                )
+            yield from _walk(entry, path)
+        else:
+            yield path, entry
+
+
+def _check_name(path: str, source: Path) -> None:
+    if path in _RESERVED:
+        raise ImageError(f"{source} cannot be part of an application", f"{_RESERVED[path]}.")
+    if path.startswith(tuple(f"{folder}/" for folder in _ALINK_FOLDERS)) or path in (
+        "/alink.py",
+        "/alink.mpy",
+        "/lib/alink.py",
+        "/lib/alink.mpy",
+    ):
+        raise ImageError(
+            f"{source} would hide the alink package",
+            "image.py embeds alink by itself: remove your copy, or give it with --alink.",
+        )
+
+
+def _add(files: dict[str, bytes], path: str, content: bytes, source: Path) -> None:
+    if path in files:
+        raise ImageError(
+            f"{source} and another file both become {path}",
+            "Keep either the .py or the .mpy.",
+        )
+    files[path] = content
