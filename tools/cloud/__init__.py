@@ -1,0 +1,22 @@
+"""The local stand-in for the Alibaba Cloud IoT Platform: gateway, OTA service and downloads."""
+
+from .faults import Dialect, Faults
+from .local import Device, LocalCloud
+from .records import Download, Message, Note, Violation
+from .store import Event, Release, Task
+from .tasks import CloudError
+
+__all__ = [
+    "CloudError",
+    "Device",
+    "Dialect",
+    "Download",
+    "Event",
+    "Faults",
+    "LocalCloud",
+    "Message",
+    "Note",
+    "Release",
+    "Task",
+    "Violation",
+]

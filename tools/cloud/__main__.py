@@ -1,0 +1,7 @@
+"""`python -m tools.cloud`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

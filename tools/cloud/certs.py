@@ -1,0 +1,62 @@
+"""The stand-in's own certificate authority and its servers' certificates, good and bad ones.
+
+The authority is made once for a folder and kept, so that a board that was given it goes on
+trusting the stand-in after a restart. Dates are wide (2000 to 3000): a board's clock may be off.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import ssl
+from pathlib import Path
+
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+KINDS = ("good", "expired", "not-yet-valid", "wrong-host", "other-ca")
+
+
+class Certificates:
+    """The authority of one folder: `ca_pem` and `ca_der` are its certificate.
+
+    `hosts` are names and addresses that good certificates hold for, besides localhost and
+    127.0.0.1.
+    """
+
+    def __init__(self, folder: Path, hosts: tuple[str, ...] = ()) -> None:
+        self.hosts = tuple(dict.fromkeys(("localhost", "127.0.0.1", *hosts)))
+        self.ca_file = folder / "ca.pem"
+        key_file = folder / "ca-key.pem"
+        if self.ca_file.exists() and key_file.exists():
+            self._ca = trustme.CA.from_pem(self.ca_file.read_bytes(), key_file.read_bytes())
+        else:
+            self._ca = trustme.CA(organization_name="alink test cloud")
+            descriptor = os.open(key_file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(self._ca.private_key_pem.bytes())
+            self.ca_file.write_bytes(self._ca.cert_pem.bytes())
+        self.ca_pem = self._ca.cert_pem.bytes()
+        self.ca_der = x509.load_pem_x509_certificate(self.ca_pem).public_bytes(Encoding.DER)
+
+    def context(self, kind: str = "good") -> ssl.SSLContext:
+        """A server's TLS settings with a certificate of this kind. Raises ValueError.
+
+        "expired" ended in 2021 and "not-yet-valid" begins in 2049; "wrong-host" holds for another
+        name, "other-ca" comes from an authority nobody trusts.
+        """
+        if kind not in KINDS:
+            raise ValueError(f"certificate {kind!r}: use one of {', '.join(KINDS)}")
+        ca = trustme.CA() if kind == "other-ca" else self._ca
+        hosts = ("elsewhere.example",) if kind == "wrong-host" else self.hosts
+        begin = end = None
+        if kind == "expired":
+            begin, end = datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)
+        elif kind == "not-yet-valid":
+            begin, end = datetime.datetime(2049, 1, 1), datetime.datetime(2050, 1, 1)
+        leaf = ca.issue_cert(*hosts, not_before=begin, not_after=end)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        leaf.configure_cert(context)
+        return context

@@ -1,0 +1,80 @@
+"""What may go wrong on purpose, and where the documents leave the platform's behaviour open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Faults:
+    """Faults and limits, read at each use: set them while the stand-in runs.
+
+    Fields that count ("the next n") go down by one with each use; None and 0 mean "off".
+    Every HTTP fault applies to each file download with a good link, on both listeners.
+    """
+
+    # Limits of the platform ("Limits", 30527). None takes a limit away; breaking one is recorded
+    # in `violations`, the CONNECT is closed without an answer, a message is dropped silently.
+    connects_per_minute: int | None = 5
+    uplink_qos0_per_s: int | None = 30
+    uplink_qos1_per_s: int | None = 10
+
+    # --- Downloads ---
+    ignore_range: bool = False  # answer 200 with the whole file to a Range
+    expire_after_s: float | None = None  # a link is 403 this long after its issue
+    expire_next: int = 0  # the next n requests get 403
+    status_next: int = 0  # the next n requests get `status` instead of the file
+    status: int = 503  # which status `status_next` uses
+    redirect_next: int = 0  # the next n requests get 302 to `redirect_to`
+    redirect_to: str | None = None  # None: to the same link
+    cut_after: int | None = None  # drop the connection after this many body bytes ...
+    cut_times: int | None = None  # ... n times; None: each time
+    content_length_delta: int = 0  # added to the Content-Length told; the body stays as it is
+    header_case: str = "title"  # how header names are spelled: "title", "lower" or "upper"
+    stall_after: int | None = None  # send nothing more after this many body bytes, stay open
+    drip_bytes: int = 0  # send pieces of this many bytes ...
+    drip_delay_s: float = 0.0  # ... with this pause after each (odd_pieces too)
+    odd_pieces: int | None = None  # a seed: pieces of 1..odd_max bytes, each flushed by itself
+    odd_max: int = 5000
+    chunked: bool = False  # Transfer-Encoding: chunked, without a Content-Length
+    long_header: int = 0  # one more header line, this many bytes long
+    drip_head: bool = False  # with drip_bytes: the head drips too
+
+    # --- MQTT ---
+    connack_code: int | None = None  # answer every CONNECT with this code
+    suback_refuse: bool = False  # 0x80 for every filter
+    no_puback: bool = False  # take QoS 1 messages, never acknowledge them
+    late_puback_s: float = 0.0  # acknowledge them this much later
+    no_pingresp: bool = False  # leave PINGREQ unanswered
+    drop_progress: bool = False  # progress reports get lost behind the gateway
+    drop_inform: bool = False  # version reports get lost behind the gateway
+    drop_query: bool = False  # active queries stay unanswered
+    duplicate_push: int = 0  # send each push this many more times
+    half_packet: int = 0  # the next n pushes: send half of the packet, then nothing any more
+    garbage: int = 0  # the next n pushes: send a packet of a type that does not exist before
+
+    def http_active(self) -> bool:
+        """True when a fault shapes the bytes of an answer, not only which answer it is."""
+        return bool(
+            self.cut_after is not None
+            or self.content_length_delta
+            or self.header_case != "title"
+            or self.stall_after is not None
+            or self.drip_bytes
+            or self.odd_pieces is not None
+            or self.chunked
+            or self.long_header
+        )
+
+
+@dataclass
+class Dialect:
+    """How the stand-in speaks where pages, captures and SDKs disagree. All of it is legal."""
+
+    push_code: str | int = "1000"  # `code` of a push: "1000" in captures, 200 on one page
+    push_id_text: bool = False  # `id` of a push as a string instead of a 13-digit number
+    push_message: bool = True  # `message` in the push
+    push_qos: int = 0  # QoS of a push: 0 in captures
+    sign_methods: tuple[str, str] = ("Md5", "SHA256")  # spelling; also seen: "MD5", "Sha256"
+    wrong_secret_code: int = 4  # CONNACK for a wrong secret: 4 or 5, never documented
+    link_lifetime_s: float = 86400.0  # links are good for 24 hours

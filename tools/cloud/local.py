@@ -1,0 +1,378 @@
+"""LocalCloud: the stand-in in a thread of its own, for tests, the demo and the command line."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+from . import topics
+from .faults import Dialect, Faults
+from .identity import Identity
+from .program import Program, Settings
+from .records import Download, Message, Note, Violation
+from .store import Release, Task
+from .tasks import DEFAULT_MODULE, CloudError
+
+_T = TypeVar("_T")
+_CALL_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device the stand-in knows; its secret is shown only where it is asked for."""
+
+    product_key: str
+    device_name: str
+    secret: str = field(repr=False)
+
+
+class LocalCloud:
+    """The platform on the desk. Every method may be called from any thread and blocks briefly.
+
+    `folder` keeps devices, releases, tasks and the certificate authority. `certificate` is the
+    kind both TLS listeners show ("good", "expired", "not-yet-valid", "wrong-host", "other-ca");
+    `mqtt_certificate` and `https_certificate` set them apart. Other keywords are those of
+    `Settings`: ports, `listen`, `public`.
+
+    Use it as a context manager, or call `close()`. Raises CloudError when a port is taken.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        *,
+        certificate: str = "good",
+        mqtt_certificate: str | None = None,
+        https_certificate: str | None = None,
+        on_note: Callable[[Note], None] | None = None,
+        **settings: Any,
+    ) -> None:
+        self.folder = Path(folder)
+        self._program = Program(
+            Settings(
+                folder=self.folder,
+                mqtt_certificate=mqtt_certificate or certificate,
+                https_certificate=https_certificate or certificate,
+                **settings,
+            )
+        )
+        self._records = self._program.records
+        self._records.on_note = on_note
+        self.faults: Faults = self._program.faults
+        self.dialect: Dialect = self._program.dialect
+        self.ca_pem = self._program.certificates.ca_pem
+        self.ca_der = self._program.certificates.ca_der
+        self.ca_file = self._program.certificates.ca_file
+        self.public = self._program.public
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="local cloud", daemon=True)
+        self._thread.start()
+        try:
+            self._async(self._program.start)
+        except BaseException:
+            self._end_loop()
+            raise
+        self.mqtt_port = self._program.listeners["mqtt"].port
+        self.mqtts_port = self._program.listeners["mqtts"].port
+        self.https_port = self._program.listeners["https"].port
+        self.http_port = self._program.listeners["http"].port
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_forever()
+
+    def _async(self, make: Callable[[], Awaitable[_T]]) -> _T:
+        async def call() -> _T:
+            return await make()
+
+        if self._loop.is_closed():
+            raise CloudError("this stand-in is closed; make a new LocalCloud")
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(_CALL_TIMEOUT_S)
+
+    def _call(self, function: Callable[[], _T]) -> _T:
+        async def call() -> _T:
+            return function()
+
+        return self._async(call)
+
+    def __enter__(self) -> LocalCloud:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop: every port and connection is closed, the folder stays."""
+        if not self._loop.is_closed():
+            try:
+                self._async(self._program.stop)
+            finally:
+                self._end_loop()
+
+    def _end_loop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
+        self._loop.close()
+
+    # --- what an operator does ---
+
+    def add_device(self, product_key: str, device_name: str, secret: str | None = None) -> Device:
+        """Add a device, or give it another secret; without one it gets a random secret."""
+        book = self._program.ota.book
+        secret = self._call(lambda: book.add_device(product_key, device_name, secret))
+        return Device(product_key, device_name, secret)
+
+    def add_release(
+        self,
+        product_key: str,
+        version: str,
+        path_or_bytes: str | Path | bytes,
+        module: str = DEFAULT_MODULE,
+        sign_method: str = "Md5",
+        **data: Any,
+    ) -> Release:
+        """Offer a file as a version. `data` are extra keys of the upgrade message."""
+        image = Path(path_or_bytes) if isinstance(path_or_bytes, str) else path_or_bytes
+        program = self._program
+        return self._call(
+            lambda: program.ota.book.add_release(
+                program.files, product_key, version, image, module, sign_method, data
+            )
+        )
+
+    def push(
+        self,
+        product_key: str,
+        device_name: str,
+        version: str,
+        /,
+        *,
+        module: str = DEFAULT_MODULE,
+        timeout_min: int | None = None,
+        scheme: str = "https",
+        override: bool = False,
+        force: bool = False,
+        data: dict[str, Any] | None = None,
+        **overrides: Any,
+    ) -> Task:
+        """Make the task of upgrading a device and push it, at once or when it reports.
+
+        `overrides` (or `data`, for keys that are parameters here) replace keys of the upgrade
+        message's `data`; None takes a key away. `scheme` "http" makes plain links. `override`
+        cancels an unfinished task; without it the new one fails. `force` offers the task although
+        the device reported no version, or this one. Raises CloudError.
+        """
+        options: dict[str, Any] = {"data": {**overrides, **(data or {})}, "scheme": scheme}
+        if force:
+            options["force"] = True
+
+        def push() -> Task:
+            ota = self._program.ota
+            task = ota.book.add_task(
+                product_key,
+                device_name,
+                version,
+                module=module,
+                timeout_min=timeout_min,
+                override=override,
+                options=options,
+            )
+            if task.unfinished:
+                ota.offer(task)
+            return ota.store.task_by_id(task.id)
+
+        return self._call(push)
+
+    def repush(self, product_key: str, device_name: str, version: str) -> bool:
+        """Push the task once more; False when the device is not there to receive it."""
+        task = self.task(product_key, device_name, version)
+        return self._call(lambda: self._program.ota.offer(task))
+
+    def cancel(self, product_key: str, device_name: str, version: str) -> Task:
+        """Cancel a task, as an operator would. The device is not told."""
+        task = self.task(product_key, device_name, version)
+        if task.unfinished:
+            self._call(lambda: self._program.ota.cancel(task, "cancelled by the operator"))
+        return self.task(product_key, device_name, version)
+
+    def link(
+        self,
+        product_key: str,
+        device_name: str,
+        version: str,
+        *,
+        module: str = DEFAULT_MODULE,
+        scheme: str = "https",
+    ) -> str:
+        """A fresh signed link. Raises CloudError for a version that does not exist."""
+
+        def make() -> str:
+            release = self._program.store.release(product_key, module, version)
+            if release is None:
+                raise CloudError(f"{product_key} has no {version} of module {module}")
+            return self._program.downloads.url(release, Identity(product_key, device_name), scheme)
+
+        return self._call(make)
+
+    # --- what a test looks at ---
+
+    def task(self, product_key: str, device_name: str, version: str) -> Task:
+        """The latest task of this device to this version. Raises CloudError when there is none."""
+        found = self._call(
+            lambda: self._program.store.tasks(
+                "pk = ? and dn = ? and version = ?", product_key, device_name, version
+            )
+        )
+        if not found:
+            raise CloudError(f"{product_key}/{device_name} has no task for {version}")
+        return found[-1]
+
+    def wait_task(
+        self,
+        product_key: str,
+        device_name: str,
+        version: str,
+        state: str,
+        timeout_s: float = 30.0,
+    ) -> Task:
+        """Wait until the task is in this state; raises CloudError with its history after the time.
+
+        A task that ended in another state is reported at once.
+        """
+
+        def ended() -> Task | None:
+            task = self.task(product_key, device_name, version)
+            return task if task.state == state or not task.unfinished else None
+
+        task = self._records.wait_for(ended, timeout_s)
+        if task is None or task.state != state:
+            task = task or self.task(product_key, device_name, version)
+            lines = [f"  {event}" for event in task.history]
+            raise CloudError(
+                f"{version} did not become {state}; it is {task.state}:\n" + "\n".join(lines)
+            )
+        return task
+
+    def wait_for(
+        self, predicate: Callable[[], _T], timeout_s: float = 30.0, what: str = "it"
+    ) -> _T:
+        """Wait until `predicate()` is true and give its value; it is asked at every new record.
+
+        Raises CloudError with the last notes after `timeout_s`.
+        """
+        value = self._records.wait_for(predicate, timeout_s)
+        if value is None:
+            last = "\n".join(f"  {n.kind} {n.device} {n.text}" for n in self.notes[-8:])
+            raise CloudError(f"waited {timeout_s} s for {what}; the last notes:\n{last}")
+        return value
+
+    def version(
+        self, product_key: str, device_name: str, module: str = DEFAULT_MODULE
+    ) -> str | None:
+        """The version the device reported last."""
+        identity = Identity(product_key, device_name)
+        return self._call(lambda: self._program.store.version(identity, module))
+
+    def online(self, product_key: str, device_name: str) -> bool:
+        """True while the device is signed in."""
+        return Identity(product_key, device_name) in self._program.gateway.sessions
+
+    def listens(self, product_key: str, device_name: str) -> bool:
+        """True when the device is signed in and has subscribed to upgrade pushes."""
+        identity = Identity(product_key, device_name)
+        session = self._program.gateway.sessions.get(identity)
+        return session is not None and session.receives(topics.name(topics.UPGRADE, identity))
+
+    @property
+    def messages(self) -> list[Message]:
+        """Every MQTT message so far, both ways."""
+        return list(self._records.messages)
+
+    @property
+    def downloads(self) -> list[Download]:
+        """Every HTTP request so far; the records of running ones still grow."""
+        return list(self._records.downloads)
+
+    @property
+    def notes(self) -> list[Note]:
+        """The console's lines so far."""
+        return list(self._records.notes)
+
+    @property
+    def violations(self) -> list[Violation]:
+        """Every rule a device broke so far. Empty for a device that behaves."""
+        return list(self._records.violations)
+
+    @property
+    def connections(self) -> int:
+        """How many MQTT connections are open, signed in or not."""
+        return len(self._program.gateway.connections)
+
+    @property
+    def questions(self) -> int:
+        """How often other commands (`status`, `watch`) have asked this server."""
+        return self._program.control.questions
+
+    # --- what a test does to a device ---
+
+    def publish(
+        self, product_key: str, device_name: str, topic: str, payload: bytes | str, qos: int = 0
+    ) -> bool:
+        """Send a message to a device as if the cloud had; False when it does not listen."""
+        data = payload.encode() if isinstance(payload, str) else payload
+        identity = Identity(product_key, device_name)
+        return self._call(lambda: self._program.gateway.send(identity, topic, data, qos))
+
+    def send_raw(self, product_key: str, device_name: str, data: bytes) -> None:
+        """Put bytes on a device's connection as they are. Raises CloudError when it is offline."""
+
+        def send() -> None:
+            session = self._program.gateway.sessions.get(Identity(product_key, device_name))
+            if session is None:
+                raise CloudError(f"{product_key}/{device_name} is not signed in")
+            session.write(data)
+
+        self._call(send)
+
+    def kick(self, product_key: str, device_name: str) -> bool:
+        """Drop a device's session; False when it has none."""
+
+        def drop() -> bool:
+            session = self._program.gateway.sessions.get(Identity(product_key, device_name))
+            if session is not None:
+                session.close("kicked")
+            return session is not None
+
+        return self._call(drop)
+
+    def go_dead(self, refuse: bool = False) -> None:
+        """The gateway stops reading and answering; connections stay open, new ones hang.
+
+        With `refuse` it is gone instead: connections are closed and new ones are refused.
+        """
+        self._async(lambda: self._program.go_dead(refuse))
+
+    def come_back(self) -> None:
+        """The gateway works again, on the same ports."""
+        self._async(self._program.come_back)
+
+    def advance(self, seconds: float) -> None:
+        """Move the stand-in's clock ahead: keep alive, time-outs, links, limits a minute."""
+
+        async def advance() -> None:
+            self._program.clock.advance(seconds)
+            # Timers that became due run in the loop's next turns.
+            await asyncio.sleep(0.001)
+
+        self._async(advance)

@@ -1,0 +1,151 @@
+"""The stand-in as one asyncio program: everything wired together, its listeners and its control.
+
+Nothing here is thread-safe; `LocalCloud` (local.py) runs it in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from .certs import Certificates
+from .clock import Clock
+from .control import Control
+from .downloads import Downloads
+from .faults import Dialect, Faults
+from .gateway import Gateway
+from .listener import Factory, Listener
+from .ota import OtaService
+from .records import Records
+from .store import Store
+from .web import Web
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where to listen and what to show. Port 0 takes any free port.
+
+    `public` is the name or address that links carry and certificates hold for: what the boards
+    reach this machine by. `keep` bounds the records of a server that runs for weeks.
+    """
+
+    folder: Path
+    listen: str = "127.0.0.1"
+    public: str = ""
+    mqtt_port: int = 0
+    mqtts_port: int = 0
+    https_port: int = 0
+    http_port: int = 0
+    mqtt_certificate: str = "good"
+    https_certificate: str = "good"
+    keep: int | None = None
+
+
+class Program:
+    """Every part of the stand-in. `start()` before anything else, `stop()` at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.folder
+        self.files = settings.folder / "files"
+        self.files.mkdir(parents=True, exist_ok=True)
+        self.clock = Clock()
+        self.faults = Faults()
+        self.dialect = Dialect()
+        self.records = Records(self.clock.time, settings.keep)
+        public = settings.public or (
+            "127.0.0.1" if settings.listen in ("0.0.0.0", "::") else settings.listen
+        )
+        self.public = public
+        self.certificates = Certificates(self.folder, (public,))
+        self.listeners: dict[str, Listener] = {}
+
+    async def start(self) -> None:
+        """Open the store and every port. Raises CloudError."""
+        self.store = Store(self.folder / "cloud.sqlite")
+        try:
+            self.gateway = Gateway(
+                self.store.secret, self.records, self.faults, self.dialect, self.clock
+            )
+            self.downloads = Downloads(
+                self.store, self.files, self.records, self.clock, self.faults, self.dialect
+            )
+            self.ota = OtaService(
+                self.store,
+                self.gateway,
+                self.records,
+                self.clock,
+                self.downloads,
+                self.faults,
+                self.dialect,
+            )
+            self.gateway.service = self.ota
+            self.web = Web(self.downloads)
+            await self._listen()
+            self.control = Control(self)
+            await self.control.start()
+        except BaseException:
+            for listener in self.listeners.values():
+                await listener.close()
+            self.store.close()
+            raise
+
+    async def _listen(self) -> None:
+        settings = self.settings
+        plans: list[tuple[str, int, Factory, str | None]] = [
+            ("mqtt", settings.mqtt_port, self.gateway.protocol(False), None),
+            (
+                "mqtts",
+                settings.mqtts_port,
+                self.gateway.protocol(True),
+                settings.mqtt_certificate,
+            ),
+            ("https", settings.https_port, self.web.protocol(), settings.https_certificate),
+            ("http", settings.http_port, self.web.protocol(), None),
+        ]
+        for name, port, factory, kind in plans:
+            tls = None if kind is None else self.certificates.context(kind)
+            self.listeners[name] = Listener(
+                (settings.listen, port), factory, tls, functools.partial(self._failed, name)
+            )
+        host = f"[{self.public}]" if ":" in self.public else self.public
+        for scheme in ("https", "http"):
+            self.downloads.urls[scheme] = f"{scheme}://{host}:{self.listeners[scheme].port}"
+        for listener in self.listeners.values():
+            listener.open()
+
+    def _failed(self, listener: str, why: str) -> None:
+        self.records.note("tls", "-", f"a connection to {listener} failed: {why}")
+
+    async def stop(self) -> None:
+        """Close everything; nothing is left running or open."""
+        await self.control.stop()
+        for listener in self.listeners.values():
+            await listener.close()
+        self.gateway.close("the stand-in stops")
+        await self.web.close()
+        self.clock.stop()
+        # Two turns of the loop, so that aborted transports close their sockets.
+        for _ in range(2):
+            await asyncio.sleep(0)
+        self.store.close()
+
+    async def go_dead(self, refuse: bool) -> None:
+        """The gateway falls silent, or (`refuse`) is gone: connections closed and refused."""
+        if refuse:
+            self.gateway.close("the gateway is gone")
+        else:
+            self.gateway.go_dead()
+        for name in ("mqtt", "mqtts"):
+            listener = self.listeners[name]
+            await (listener.close() if refuse else listener.silence())
+        self.records.note("fault", "-", "the gateway refuses" if refuse else "the gateway is dead")
+
+    async def come_back(self) -> None:
+        """The end of `go_dead`."""
+        for name in ("mqtt", "mqtts"):
+            self.listeners[name].open()
+        self.gateway.come_back()
+        self.records.note("fault", "-", "the gateway is back")

@@ -1,0 +1,311 @@
+"""What has to outlive the program, in one SQLite file: devices, releases, tasks, versions.
+
+Every method is one transaction. The file holds device secrets in plain text, as the platform
+has to know them to check an HMAC, so only its owner may read it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .identity import Identity
+
+_SCHEMA = """
+create table if not exists meta (key text primary key, value text not null);
+create table if not exists device (
+    pk text, dn text, secret text not null, added real not null, primary key (pk, dn));
+create table if not exists reported (
+    pk text, dn text, module text, version text not null, time real not null,
+    primary key (pk, dn, module));
+create table if not exists release (
+    id integer primary key, pk text, module text, version text, name text not null,
+    size integer not null, md5 text not null, sha256 text not null, sign_method text not null,
+    data text not null, unique (pk, module, version));
+create table if not exists task (
+    id integer primary key, pk text, dn text, module text, version text, release integer,
+    source text not null, state text not null, step integer, desc text not null,
+    timeout_min integer, created real not null, started real, options text not null);
+create table if not exists event (
+    task integer, time real not null, state text not null, step integer, desc text not null);
+create index if not exists event_task on event (task);
+"""
+
+
+@dataclass(frozen=True)
+class Release:
+    """One package for one module of one product. `data` are extra keys of the upgrade message."""
+
+    id: int
+    product_key: str
+    module: str
+    version: str
+    name: str
+    size: int
+    md5: str
+    sha256: str
+    sign_method: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a task's history. `step` is None unless a progress report brought it."""
+
+    time: float
+    state: str
+    step: int | None
+    desc: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """The upgrade of one device to one version, as "View update status" (202667) names things.
+
+    `state` is QUEUED, NOTIFIED, IN_PROGRESS, SUCCEEDED, FAILED or CANCELED; `step` and `desc`
+    are those of the last progress report, or why it ended; times are seconds since 1970.
+    """
+
+    id: int
+    product_key: str
+    device_name: str
+    module: str
+    version: str
+    source: str
+    state: str
+    step: int | None
+    desc: str
+    timeout_min: int | None
+    created: float
+    started: float | None
+    release: int
+    options: dict[str, Any] = field(repr=False)
+    history: list[Event] = field(default_factory=list, repr=False)
+
+    @property
+    def identity(self) -> Identity:
+        """The device."""
+        return Identity(self.product_key, self.device_name)
+
+    @property
+    def unfinished(self) -> bool:
+        """True while the device still has to do something."""
+        return self.state in UNFINISHED
+
+
+UNFINISHED = ("QUEUED", "NOTIFIED", "IN_PROGRESS")
+_TASK_FIELDS = (
+    "id, pk, dn, module, version, source, state, step, desc, timeout_min, created, started, "
+    "release, options"
+)
+_RELEASE_FIELDS = "id, pk, module, version, name, size, md5, sha256, sign_method, data"
+
+
+class Store:
+    """The file. Open it in one thread; other programs may have it open too."""
+
+    def __init__(self, path: Path) -> None:
+        # Made with its final mode, before anything secret is in it.
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+        self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
+        self._db.execute("pragma journal_mode = wal")
+        self._db.execute("pragma synchronous = normal")
+        self._db.executescript(_SCHEMA)
+        self._db.execute(
+            "insert or ignore into meta values ('link key', ?)", (secrets.token_hex(32),)
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def link_key(self) -> bytes:
+        """The key that download links are signed with; it stays the same over a restart."""
+        (value,) = self._db.execute("select value from meta where key = 'link key'").fetchone()
+        return bytes.fromhex(value)
+
+    # --- devices ---
+
+    def add_device(self, identity: Identity, secret: str, now: float) -> None:
+        """Add a device, or give it another secret."""
+        self._db.execute(
+            "insert into device values (?, ?, ?, ?) on conflict do update set secret = ?",
+            (identity.product_key, identity.device_name, secret, now, secret),
+        )
+
+    def secret(self, identity: Identity) -> str | None:
+        """A device's secret, or None for a device that does not exist."""
+        row = self._db.execute(
+            "select secret from device where pk = ? and dn = ?",
+            (identity.product_key, identity.device_name),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def devices(self) -> list[Identity]:
+        """Every device."""
+        return [
+            Identity(*row) for row in self._db.execute("select pk, dn from device order by 1, 2")
+        ]
+
+    def set_version(self, identity: Identity, module: str, version: str, now: float) -> None:
+        """Remember what a device reported."""
+        self._db.execute(
+            "insert or replace into reported values (?, ?, ?, ?, ?)",
+            (identity.product_key, identity.device_name, module, version, now),
+        )
+
+    def version(self, identity: Identity, module: str) -> str | None:
+        """The version last reported for this module, or None."""
+        row = self._db.execute(
+            "select version from reported where pk = ? and dn = ? and module = ?",
+            (identity.product_key, identity.device_name, module),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def versions(self, identity: Identity) -> dict[str, str]:
+        """Module -> version of everything a device has reported."""
+        return dict(
+            self._db.execute(
+                "select module, version from reported where pk = ? and dn = ?",
+                (identity.product_key, identity.device_name),
+            ).fetchall()
+        )
+
+    # --- releases ---
+
+    def add_release(self, release: Release) -> Release:
+        """Add a release (its `id` is ignored) and give it back with its id."""
+        cursor = self._db.execute(
+            "insert into release (pk, module, version, name, size, md5, sha256, sign_method, data)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                release.product_key,
+                release.module,
+                release.version,
+                release.name,
+                release.size,
+                release.md5,
+                release.sha256,
+                release.sign_method,
+                json.dumps(release.data),
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return self.release_by_id(cursor.lastrowid)
+
+    def release_by_id(self, number: int) -> Release:
+        """A release. Raises KeyError."""
+        row = self._db.execute(
+            f"select {_RELEASE_FIELDS} from release where id = ?", (number,)
+        ).fetchone()
+        if row is None:
+            raise KeyError(number)
+        columns: tuple[Any, ...] = (*row[:-1], json.loads(row[-1]))
+        return Release(*columns)
+
+    def release(self, product_key: str, module: str, version: str) -> Release | None:
+        """The release of this version, or None."""
+        row = self._db.execute(
+            "select id from release where pk = ? and module = ? and version = ?",
+            (product_key, module, version),
+        ).fetchone()
+        return None if row is None else self.release_by_id(row[0])
+
+    def releases(self) -> list[Release]:
+        """Every release."""
+        rows = self._db.execute("select id from release order by id").fetchall()
+        return [self.release_by_id(row[0]) for row in rows]
+
+    # --- tasks ---
+
+    def add_task(self, task: Task, reason: str = "") -> Task:
+        """Add a task (its `id` is ignored), begin its history, and give it back with its id."""
+        with self._db:
+            self._db.execute("begin immediate")
+            cursor = self._db.execute(
+                f"insert into task ({_TASK_FIELDS.partition(', ')[2]})"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    task.product_key,
+                    task.device_name,
+                    task.module,
+                    task.version,
+                    task.source,
+                    task.state,
+                    task.step,
+                    task.desc,
+                    task.timeout_min,
+                    task.created,
+                    task.started,
+                    task.release,
+                    json.dumps(task.options),
+                ),
+            )
+            assert cursor.lastrowid is not None
+            self._event(cursor.lastrowid, task.created, task.state, None, reason)
+        return self.task_by_id(cursor.lastrowid)
+
+    def move_task(
+        self, task: Task, now: float, *, step: int | None = None, event: str = "", **changes: Any
+    ) -> Task:
+        """Change columns of a task and add a line to its history; the task as it is now."""
+        columns = dict(changes)
+        if step is not None:
+            columns["step"] = step
+        with self._db:
+            self._db.execute("begin immediate")
+            assignments = ", ".join(f"{column} = ?" for column in columns)
+            self._db.execute(
+                f"update task set {assignments} where id = ?", (*columns.values(), task.id)
+            )
+            state = changes.get("state", task.state)
+            self._event(task.id, now, state, step, event)
+        return self.task_by_id(task.id)
+
+    def set_source(self, task: Task, source: str) -> None:
+        """Note which version a device that was not updating yet comes from."""
+        self._db.execute("update task set source = ? where id = ?", (source, task.id))
+
+    def _event(self, task: int, now: float, state: str, step: int | None, desc: str) -> None:
+        self._db.execute(
+            "insert into event values (?, ?, ?, ?, ?)", (task, now, state, step, desc)
+        )
+
+    def task_by_id(self, number: int) -> Task:
+        """A task with its history. Raises KeyError."""
+        row = self._db.execute(
+            f"select {_TASK_FIELDS} from task where id = ?", (number,)
+        ).fetchone()
+        if row is None:
+            raise KeyError(number)
+        history = [
+            Event(*line)
+            for line in self._db.execute(
+                "select time, state, step, desc from event where task = ? order by rowid",
+                (number,),
+            )
+        ]
+        columns: tuple[Any, ...] = (*row[:-1], json.loads(row[-1]), history)
+        return Task(*columns)
+
+    def tasks(self, where: str = "1", *values: object) -> list[Task]:
+        """Tasks that meet a condition on the columns, the oldest first."""
+        rows = self._db.execute(
+            f"select id from task where {where} order by id", values
+        ).fetchall()
+        return [self.task_by_id(row[0]) for row in rows]
+
+    def unfinished(self, identity: Identity, module: str) -> Task | None:
+        """The one task a device has to do for this module, or None."""
+        found = self.tasks(
+            f"pk = ? and dn = ? and module = ? and state in {UNFINISHED}",
+            identity.product_key,
+            identity.device_name,
+            module,
+        )
+        return found[-1] if found else None
