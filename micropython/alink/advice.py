@@ -1,0 +1,60 @@
+# What each code in errors.py means: number, name, the platform's step, advice. MIT licence.
+#
+# One text, read line by line when an error is made: as a dictionary it would take three times the
+# memory, for something a healthy board never needs.
+
+TABLE = """
+1 config -1 check the setting named here
+2 clock-not-set -2 set the time (NTP) before connecting over TLS
+3 tls -2 check host name, CA certificates and the board's clock
+4 refused -1 check product key, device name and device secret
+5 link -2 check the network; it is tried again by itself
+6 subscribe-refused -1 foreign topic: check product key and device name
+7 timeout -2 the server is silent; it is tried again by itself
+8 protocol -2 the server sent something malformed: check host and port
+20 job-form -1 this form of package is not supported by this firmware
+21 job-field -1 the job is incomplete or malformed: create the package again
+22 job-protocol -1 this download protocol is not supported: use HTTPS
+23 job-module -1 this board has no such module: check the package's module
+24 job-diff -1 differential packages are not supported: send the full image
+25 job-refused -1 the application refused this update
+26 on-trial -1 the running image is not confirmed yet: send the job again later
+27 attempts -1 this image failed too often: release a corrected version
+28 insecure-link -1 use an https:// link, or allow http on the board
+29 loader -1 install alink's boot.py on the board: it arms the trial
+40 http-status -2 check that the package is still on the server
+41 http-head -2 the download server's answer is malformed
+42 http-length -2 length is not the job's size: upload the package again
+43 http-redirect -2 redirects are not followed: give the final link
+44 http-chunked -2 chunked bodies are not supported: serve a Content-Length
+45 link-expired -2 the signed link expired and no fresh one worked: push again
+46 download -2 the download kept failing: check the network and push again
+60 digest -3 the file is not what the job promised: upload the package again
+61 read-back -4 flash does not hold what was written: the chip may be worn out
+62 image-magic -3 not an ESP32 app image: build one with tools/image.py
+63 image-merged -3 merged firmware (with bootloader): upload the .app-bin
+64 image-chip -3 image is for another chip: check the package's product
+65 image-segments -3 the image head is damaged: build it again
+66 too-large -1 the image does not fit the slot
+67 boot-refused -3 the boot check failed: image damaged or not bootable
+80 no-slot -1 no second app slot: flash a partition table with two
+81 flash -4 writing to flash failed: power supply or worn-out chip
+82 nvs -4 the settings memory (NVS) is full or damaged: erase it and provision the board anew
+90 trial-crashed -1 release a fixed version
+91 trial-timeout -1 release one that confirms in time
+92 trial-watchdog -1 release one that does not hang
+93 trial-self-test -1 release one that passes its self-test
+94 trial-panic -1 see the board's console for the cause
+95 trial-power -1 power failed in five trials: check the supply
+96 trial-no-link -1 no link in five trials: check its network code
+"""
+
+
+def row(code):
+    """(name, step, advice) of an error code (int); KeyError for one that is not in the table."""
+    start = TABLE.find("\n%d " % code)
+    if start < 0:
+        raise KeyError(code)
+    line = TABLE[start + 1 : TABLE.index("\n", start + 1)]
+    _, name, step, advice = line.split(" ", 3)
+    return name, int(step), advice

@@ -1,0 +1,69 @@
+# A job the application put off: which, until when, also over a reset. MIT licence.
+
+import time
+
+from .journal import hint
+
+_MAX_S = 432000  # five days: ticks cannot tell more than six apart
+_AGAIN_S = 60  # an answer may get lost: ask again
+_ASKS = 5
+
+
+class Deferral:
+    """The one job that is put off, kept in NVS. store: journal.Store of "alink_ota"."""
+
+    def __init__(self, store):
+        self._store = store
+        self._key = None
+        self._at = None
+        self._asks = 0
+        kept = store.get_json("defer")
+        if not isinstance(kept, list) or len(kept) != 3:
+            return
+        key, until, seconds = kept
+        if not isinstance(until, int) or not isinstance(seconds, int):
+            return
+        self._key = key
+        if until and _clock_set():
+            # Without a clock at either end the whole time is waited again.
+            seconds = min(max(until - time.time(), 0), seconds)
+        self._wait(seconds)
+
+    def put_off(self, key, seconds):
+        """Ask again for the job `key` (str) after `seconds` (1 s to 5 days)."""
+        seconds = min(max(seconds, 1), _MAX_S)
+        until = time.time() + seconds if _clock_set() else 0
+        self._key = key
+        hint(self._store.set_json, "defer", [key, until, seconds])
+        self._wait(seconds)
+
+    def _wait(self, seconds):
+        self._asks = 0
+        self._at = time.ticks_add(time.ticks_ms(), int(seconds) * 1000)
+
+    def holds(self, key):
+        """Whether the job `key` still has to wait."""
+        return self._at is not None and self._asks == 0 and key == self._key
+
+    def due(self):
+        """True when it is time to ask the platform for the job again, five times at most."""
+        if self._at is None or time.ticks_diff(time.ticks_ms(), self._at) < 0:
+            return False
+        asks = self._asks + 1
+        if asks < _ASKS:
+            self._wait(_AGAIN_S)
+        else:
+            self._at = None
+        self._asks = asks
+        return True
+
+    def clear(self):
+        """Forget it: a job has been started."""
+        self._at = None
+        if self._key is not None:
+            self._key = None
+            hint(self._store.erase, "defer")
+
+
+def _clock_set():
+    return time.gmtime()[0] >= 2024

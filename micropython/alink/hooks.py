@@ -1,0 +1,15 @@
+# Calling into the application. MIT licence.
+
+from . import log
+
+
+def call(hook, *args):
+    """Call `hook` (callable or None); an exception is logged and goes no further.
+
+    The application's mistake in a hook must not cost it the update, or its main loop.
+    """
+    if hook is not None:
+        try:
+            hook(*args)
+        except Exception as e:
+            log.info("a hook failed: %s: %s" % (type(e).__name__, e))

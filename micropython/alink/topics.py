@@ -1,0 +1,45 @@
+# Topic filters of MQTT: which are legal, and what they match. MIT licence.
+
+_MAX = 65535  # bytes in a UTF-8 string of MQTT
+
+
+def check_filter(topic):
+    """Raise ValueError unless `topic` (str) is a filter one can subscribe to."""
+    levels = _levels(topic)
+    for i in range(len(levels)):
+        level = levels[i]
+        if ("+" in level and level != "+") or (
+            "#" in level and (level != "#" or i + 1 < len(levels))
+        ):
+            raise ValueError("topic %r: + fills a whole level, # stands alone at the end" % topic)
+
+
+def check_name(topic):
+    """Raise ValueError unless `topic` (str) is a name one can publish to."""
+    _levels(topic)
+    if "+" in topic or "#" in topic:
+        raise ValueError("topic %r: a message goes to one topic, without + or #" % topic)
+
+
+def _levels(topic):
+    if not isinstance(topic, str) or not topic or "\0" in topic or len(topic.encode()) > _MAX:
+        raise ValueError("a topic must be text of 1 to %d bytes" % _MAX)
+    return topic.split("/")
+
+
+def matches(pattern, topic):
+    """Whether a message on `topic` is one for the filter `pattern` (MQTT 3.1.1, 4.7)."""
+    if pattern == topic:
+        return True
+    if "+" not in pattern and "#" not in pattern:
+        return False
+    if topic[0] == "$" and pattern[0] in "+#":
+        return False
+    wanted = pattern.split("/")
+    levels = topic.split("/")
+    for i in range(len(wanted)):
+        if wanted[i] == "#":
+            return True
+        if i >= len(levels) or wanted[i] not in ("+", levels[i]):
+            return False
+    return len(levels) == len(wanted)
