@@ -1,0 +1,119 @@
+# Answers of a hostile download server into HttpSource. MIT licence.
+#
+# An input: the bytes a read gives at most (2), whether the server closes at the end (1) or stays
+# silent, the offset asked for (4), the size of the file (4), then everything the server sends.
+
+import binascii
+import json
+import sys
+
+import mqtt_fakes
+from alink import errors, http_source, http_wire, log
+from alink.errors import AlinkError
+from fuzz_common import Run
+
+run = Run()
+log.level = 0
+clock = mqtt_fakes.Clock()
+CODES = (
+    errors.LINK,
+    errors.TIMEOUT,
+    errors.EXPIRED,
+    errors.HTTP_STATUS,
+    errors.HTTP_HEAD,
+    errors.HTTP_LENGTH,
+    errors.HTTP_REDIRECT,
+    errors.HTTP_CHUNKED,
+)
+
+
+class Quiet:
+    """A gateway that does not answer: a server of one's own does."""
+
+    def written(self, sock):
+        sock.sent = sock.sent[-4:]
+
+
+class Net:
+    SOCK_STREAM = 1
+
+    def __init__(self):
+        self.clock = clock
+        self.gateway = Quiet()
+        self.connects = []
+        self.refuse = 0
+        self.sock = None
+
+    def getaddrinfo(self, host, port, *args):
+        return [(2, 1, 0, "", (host, port))]
+
+    def socket(self, *args):
+        return self.sock
+
+
+net = Net()
+http_wire.socket = net
+http_wire.time = clock
+http_source.time = clock
+source = http_source.HttpSource(512, allow_http=True)
+chunk = bytearray(512)
+URL = "http://dl.example.net/ota/fw.bin?auth_key=1700000000-0-s3cret"
+
+
+def check(exc):
+    text = exc.text()
+    if exc.code not in CODES:
+        run.bad("ended with " + text)
+    if "1700000000-0-s3cret" in text:
+        run.bad("tells the link's secret: " + text)
+    if any(not " " <= letter <= "~" for letter in text) or len(exc.desc()) > 128:
+        run.bad("not one line of text: %r" % text)
+
+
+def body(left):
+    # -> what came of the body, as hex
+    whole = b""
+    while left:
+        want = min(left, 512)
+        n = source.readinto(chunk, want)
+        if n:
+            whole += bytes(chunk[:n])
+            left -= n
+        else:
+            clock.sleep_ms(500)
+    return whole
+
+
+def one(data):
+    sock = mqtt_fakes.Socket(net)
+    sock.piece = max(data[0] << 8 | data[1], 1)
+    sock.eof = data[2] & 1
+    offset = int.from_bytes(data[3:7], "big")
+    size = int.from_bytes(data[7:11], "big")
+    sock.incoming = bytearray(data[11:])
+    net.sock = sock
+    began = clock.total
+    told = None
+    try:
+        try:
+            start = source.open(URL, offset, size)
+        finally:
+            if clock.total - began > 20100:
+                run.bad("open() took %d ms" % (clock.total - began))
+        told = [start, None]
+        whole = body(size - start)
+        told[1] = binascii.hexlify(whole).decode()
+        source.close()
+    except AlinkError as exc:
+        check(exc)
+        if not sock.closed:
+            run.bad("the connection stays open after " + exc.text())
+    source.close()
+    if not sock.closed:
+        run.bad("the connection stays open")
+    net.sock = None
+    net.connects.clear()
+    print("GOT", run.index, json.dumps(told))
+
+
+run.all(sys.argv[1], one)

@@ -1,0 +1,29 @@
+# Upgrade messages of any form into job.parse(). MIT licence.
+
+import binascii
+import json
+import sys
+
+from alink import job
+from fuzz_common import Run
+
+run = Run()
+
+
+def one(data):
+    try:
+        found = job.parse(data[1:], bool(data[0] & 1))
+    except job.BadJob as exc:
+        if not -4 <= exc.step < 0 or len(exc.desc()) > 128 or not isinstance(exc.module, str):
+            run.bad("an error that cannot be reported: %r" % (exc.args,))
+        return
+    if found is None:
+        print("GOT", run.index, "null")
+        return
+    told = [found.version, found.module, found.size, found.method, found.url]
+    told.append(binascii.hexlify(found.digest).decode())
+    assert found.key.startswith(found.module + "/")
+    print("GOT", run.index, json.dumps(told))
+
+
+run.all(sys.argv[1], one)

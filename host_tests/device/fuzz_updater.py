@@ -1,0 +1,110 @@
+# The application of the fuzz target "updater": offers into a whole Updater. MIT licence.
+#
+# Runs as main.py on a board of the sim. An input: 1 byte (bit 0: a query's reply), the length of
+# the offer (4), the offer, then what the download server would send (empty: it is away).
+
+import sys
+import time
+
+sys.path.append("/common")
+from alink import Updater, errors, log
+from alink.errors import AlinkError
+from fuzz_common import Run
+
+log.level = 0
+run = Run()
+
+
+class Device:
+    """Always connected; keeps the last report."""
+
+    product_key = "a1B2c3D4e5F"
+    device_name = "greenhouse_07"
+    connected = True
+    session = 1
+    error = on_feed = None
+
+    def __init__(self):
+        self.handlers = []
+        self.sent = 0
+
+    def poll(self):
+        pass
+
+    def subscribe(self, topic, handler, qos=0):
+        self.handlers.append(handler)
+
+    def publish(self, topic, payload, qos=0):
+        self.sent += 1
+        if len(payload) > 16384:
+            run.bad("a report of %d bytes" % len(payload))
+        return 1
+
+    def acked(self, pid):
+        return True
+
+    def next_id(self):
+        return "7"
+
+    def disconnect(self):
+        run.bad("restarts")
+
+
+class Source:
+    """Hands on `body`, whatever the link is; ends early when it is too short."""
+
+    body = b""
+
+    def open(self, url, offset, size):
+        if not self.body:
+            raise AlinkError(errors.LINK, "away")
+        self.at = offset
+        return offset
+
+    def readinto(self, chunk, n):
+        if self.at + n > len(self.body):
+            raise AlinkError(errors.LINK, "closed early")
+        chunk[:n] = self.body[self.at : self.at + n]
+        self.at += n
+        return n
+
+    def close(self):
+        pass
+
+
+device = Device()
+source = Source()
+updater = Updater(
+    device,
+    "1.0.0",
+    source=source,
+    fetch={"tries": 2, "retry_min_ms": 1, "retry_max_ms": 1},
+)
+
+
+def idle():
+    began = time.ticks_ms()
+    updater.poll()
+    while updater.busy:
+        updater.poll()
+        if time.ticks_diff(time.ticks_ms(), began) > 10000:
+            run.bad("never idle again: " + updater.state)
+            return
+
+
+def one(data):
+    size = int.from_bytes(data[1:5], "big")
+    source.body = data[5 + size :]
+    reply = data[0] & 1
+    if reply:
+        updater.check()
+    device.handlers[reply]("topic", data[5 : 5 + size])
+    idle()
+    source.body = b""
+    if updater.error is not None:
+        print("ended", updater.error.name)
+    updater.job = updater.error = updater._bad = None
+
+
+idle()
+run.all("/fuzz/inputs", one)

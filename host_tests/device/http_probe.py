@@ -1,0 +1,107 @@
+# One download as told by a JSON file; prints what became of it as JSON, for tests on a host.
+# MIT licence.
+#
+# Argument: that file, with: url, offset, size, ca (file or null), allow_http, connect_ms, head_ms,
+# stall_ms, chunk, year (to pretend another clock), lock (read under heap_lock).
+
+import binascii
+import gc
+import hashlib
+import json
+import os
+import sys
+import time
+
+import micropython
+
+with open(sys.argv[1]) as file:
+    told = json.load(file)
+if told.get("year"):
+
+    class _Time:
+        def __getattr__(self, name):
+            return getattr(time, name)
+
+        def gmtime(self, *args):
+            return (told["year"], 1, 1, 0, 0, 0, 5, 1)
+
+    sys.modules["time"] = _Time()
+
+import requests
+from alink.errors import AlinkError
+from alink.http_source import HttpSource
+
+ca = None
+if told.get("ca"):
+    with open(told["ca"], "rb") as file:
+        ca = file.read()
+chunk_size = told.get("chunk", 4096)
+source = HttpSource(
+    chunk_size,
+    ca=ca,
+    allow_http=told.get("allow_http", False),
+    connect_timeout_ms=told.get("connect_ms", 10000),
+    head_timeout_ms=told.get("head_ms", 10000),
+    stall_timeout_ms=told.get("stall_ms", 20000),
+)
+chunk = bytearray(chunk_size)
+digest = hashlib.md5()
+
+
+def open_files():
+    gc.disable()  # a collection would close what was left open
+    return len(os.listdir("/proc/self/fd"))
+
+
+def read_body(left):
+    result["left"] = left
+    while left:
+        want = chunk_size if left > chunk_size else left
+        got = source.readinto(chunk, want)
+        if got:
+            left -= got
+            if got == chunk_size:
+                digest.update(chunk)
+            else:  # the last one: only now is a slice made
+                if told.get("lock"):
+                    micropython.heap_unlock()
+                digest.update(memoryview(chunk)[:got])
+                if told.get("lock"):
+                    micropython.heap_lock()
+            result["left"] = left
+        else:
+            result["waits"] += 1
+
+
+result = {"start": None, "error": None, "text": "", "desc": "", "md5": "", "left": 0, "waits": 0}
+result["body_ms"] = 0
+size = told["size"]
+before = open_files()
+began = time.ticks_ms()
+opened = began
+try:
+    result["start"] = source.open(told["url"], told.get("offset", 0), size)
+    opened = time.ticks_ms()
+    result["open_ms"] = time.ticks_diff(opened, began)
+    if told.get("lock"):
+        micropython.heap_lock()
+    try:
+        read_body(size - result["start"])
+    finally:
+        if told.get("lock"):
+            micropython.heap_unlock()
+    source.close()
+except AlinkError as err:
+    result["error"] = err.name
+    result["text"] = str(err)
+    result["desc"] = err.desc()
+result["total_ms"] = time.ticks_diff(time.ticks_ms(), began)
+if result["error"] and result["start"] is None:
+    result["open_ms"] = result["total_ms"]
+else:
+    result["body_ms"] = time.ticks_diff(time.ticks_ms(), opened)
+result["leaked"] = open_files() - before
+result["md5"] = binascii.hexlify(digest.digest()).decode()
+result["tls_left_behind"] = "tls" in sys.modules
+result["socket_restored"] = type(requests.socket) is type(sys)
+print(json.dumps(result))

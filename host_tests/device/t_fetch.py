@@ -1,0 +1,180 @@
+# A download that meets every kind of trouble, with a scripted source and target. MIT licence.
+
+import hashlib
+import time
+
+from alink import errors
+from alink.errors import AlinkError
+from alink.fetch import Fetch
+from alink.job import Job
+
+BODY = bytes((i * 31 + (i >> 8)) & 0xFF for i in range(10000))
+URL = "https://dl.example.net/fw.bin?auth_key=s3cret"
+
+
+class Source:
+    """Serves BODY; `script` says, opening by opening, what goes wrong.
+
+    An entry: None (all well), an error code (open fails), ("cut", n) (breaks after n bytes),
+    "whole" (ignores the range).
+    """
+
+    def __init__(self, *script, body=BODY):
+        self.script = list(script)
+        self.body = body
+        self.opened = []
+        self.urls = []
+        self.closed = True
+
+    def open(self, url, offset, size):
+        assert self.closed, "opened twice"
+        self.opened.append(offset)
+        self.urls.append(url)
+        plan = self.script.pop(0) if self.script else None
+        self.cut = None
+        if isinstance(plan, int):
+            raise AlinkError(plan)
+        if plan == "whole":
+            offset = 0
+        elif plan is not None:
+            self.cut = plan[1]
+        self.at = offset
+        self.closed = False
+        return offset
+
+    def readinto(self, chunk, n):
+        if self.cut is not None and self.at + n > self.cut:
+            raise AlinkError(errors.LINK, "cut")
+        for i in range(n):
+            chunk[i] = self.body[self.at + i]
+        self.at += n
+        return n
+
+    def close(self):
+        self.closed = True
+
+
+class Target:
+    def __init__(self, refuse=None):
+        self.data = None
+        self.begun = 0
+        self.refuse = refuse
+
+    def begin(self, size, method, digest, chunk):
+        if self.refuse:
+            raise AlinkError(self.refuse)
+        self.begun += 1
+        self.data = b""
+
+    def write(self, chunk, n):
+        self.data += bytes(chunk[:n])
+
+
+def job(digest=None, method="md5"):
+    digest = digest or getattr(hashlib, method)(BODY).digest()
+    return Job("1.1.0", "default", len(BODY), URL, method, digest, {})
+
+
+def run(source, target=None, the_job=None, **options):
+    target = target or Target()
+    pauses = {"retry_min_ms": 1, "retry_max_ms": 4}
+    pauses.update(options)
+    fetch = Fetch(source, target, **pauses)
+    fetch.start(the_job or job())
+    began = time.ticks_ms()
+    while not fetch.step():
+        if fetch.wants_link:
+            fetch.fresh(URL + "2")
+        assert time.ticks_diff(time.ticks_ms(), began) < 20000, "hangs"
+    assert source.closed
+    return target.data
+
+
+def fails(code, source, **options):
+    try:
+        run(source, **options)
+    except AlinkError as e:
+        assert source.closed, "connection left open"
+        assert "s3cret" not in e.text()
+        assert e.code == code, e
+        return e
+    raise AssertionError("did not fail")
+
+
+def test_a_good_download_arrives_whole_by_md5_and_by_sha256():
+    assert run(Source()) == BODY
+    assert run(Source(), the_job=job(method="sha256")) == BODY
+
+
+def test_a_broken_connection_costs_only_the_chunk_it_broke_in():
+    source = Source(("cut", 5000), ("cut", 9000))
+    assert run(source) == BODY
+    assert source.opened == [0, 4096, 8192]
+
+
+def test_a_server_that_ignores_the_range_does_not_garble_the_image():
+    source = Source(("cut", 5000), "whole")
+    target = Target()
+    assert run(source, target) == BODY
+    assert target.begun == 2
+
+
+def test_an_expired_link_is_replaced_and_the_download_goes_on():
+    source = Source(("cut", 5000), errors.EXPIRED)
+    assert run(source) == BODY
+    assert source.opened == [0, 4096, 4096]
+    assert source.urls[2] == URL + "2"
+
+
+def test_links_that_keep_expiring_end_after_two_fresh_ones():
+    source = Source(*[errors.EXPIRED] * 5)
+    e = fails(errors.EXPIRED, source)
+    assert len(source.opened) == 3
+    assert e.step == -2
+
+
+def test_a_server_that_stays_away_ends_the_job_after_its_tries():
+    source = Source(*[errors.LINK] * 20)
+    e = fails(errors.DOWNLOAD, source, tries=4)
+    assert len(source.opened) == 4
+    assert "link" in e.text()
+
+
+def test_tries_count_only_without_progress():
+    cuts = [("cut", 4096), errors.LINK, ("cut", 8192), errors.LINK]
+    assert run(Source(*cuts), tries=3) == BODY
+
+
+def test_the_pause_grows_and_is_capped():
+    source = Source(*[errors.TIMEOUT] * 6)
+    began = time.ticks_ms()
+    run(source, retry_min_ms=10, retry_max_ms=40)
+    took = time.ticks_diff(time.ticks_ms(), began)
+    assert took >= 10 + 20 + 40 * 4, took
+
+
+def test_the_overall_deadline_holds_however_often_it_progresses():
+    e = fails(errors.DOWNLOAD, Source(*[errors.LINK] * 99), tries=99, deadline_ms=50)
+    assert "too long" in e.text()
+
+
+def test_what_another_try_cannot_mend_is_not_tried_again():
+    for code in (errors.TLS, errors.HTTP_LENGTH, errors.HTTP_REDIRECT, errors.HTTP_CHUNKED):
+        source = Source(code)
+        fails(code, source)
+        assert len(source.opened) == 1
+
+
+def test_an_unset_clock_keeps_its_own_advice():
+    e = fails(errors.CLOCK, Source(*[errors.CLOCK] * 9), tries=3)
+    assert "set the time" in e.text()
+
+
+def test_a_file_with_another_digest_is_refused():
+    fails(errors.DIGEST, Source(), the_job=job(digest=bytes(16)))
+
+
+def test_a_target_that_refuses_is_asked_before_a_byte_is_fetched():
+    source = Source()
+    fails(errors.TOO_LARGE, source, target=Target(refuse=errors.TOO_LARGE))
+    assert source.opened == []

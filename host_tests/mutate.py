@@ -1,0 +1,148 @@
+"""make mutate: take each step of an update out of the device code; which test notices?
+
+Each mutant is a copy of the tree with one piece of text replaced; the nine steps' tests run on it.
+Ends with 1 when a mutant survives, or when a replacement no longer fits the code.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+TESTS = "host_tests/test_update_steps.py"
+LIMIT_S = 300
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One step taken out: `old` in micropython/`file` becomes `new`."""
+
+    step: str
+    file: str
+    old: str
+    new: str
+
+
+MUTANTS = (
+    Mutant(
+        "1a connect",
+        "alink/device.py",
+        "                self._sign_in()\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "1b subscribe",
+        "alink/reports.py",
+        '        device.subscribe("/ota/device/upgrade/" + own, self._pushed)\n',
+        "",
+    ),
+    Mutant("2 report the version", "alink/standing.py", "            self.again()\n", ""),
+    Mutant(
+        "3 query",
+        "alink/updater.py",
+        "        if self._now == _IDLE:\n            self._ask_in(_QUERY_MS)\n",
+        "",
+    ),
+    Mutant(
+        "4 take up the job",
+        "alink/updater.py",
+        "            self._start(job)\n",
+        "            pass\n",
+    ),
+    Mutant("5 download", "alink/fetch.py", "        self._target.write(self.chunk, n)\n", ""),
+    Mutant(
+        "6 validate",
+        "alink/fetch.py",
+        "        if found != self._job.digest:\n",
+        "        if False:\n",
+    ),
+    Mutant(
+        "7 report 100",
+        "alink/updater.py",
+        "        done = self._closing.done()\n",
+        "        done = self._now == _STORED or self._closing.done()\n",
+    ),
+    Mutant("8 restart", "alink/updater.py", "        machine.reset()\n", ""),
+    Mutant("9 sign off", "alink/updater.py", "        self._device.disconnect()\n", ""),
+)
+
+
+def copy_with(mutant: Mutant, folder: Path) -> Path:
+    """A copy of the tree with the mutant in it."""
+    tree = folder / "tree"
+    skipped = shutil.ignore_patterns(".git", ".venv", ".cache", "build", "__pycache__", ".*_cache")
+    shutil.copytree(ROOT, tree, ignore=skipped)
+    (tree / "micropython" / mutant.file).write_text(mutated(mutant))
+    return tree
+
+
+def mutated(mutant: Mutant) -> str:
+    """The file's text with the replacement. Raises ValueError when its text is not there once."""
+    file = ROOT / "micropython" / mutant.file
+    text = file.read_text()
+    if text.count(mutant.old) != 1:
+        raise ValueError(
+            f"{mutant.step}: its text is {text.count(mutant.old)} times in {file.name}"
+        )
+    return text.replace(mutant.old, mutant.new)
+
+
+def caught_by(mutant: Mutant) -> list[str]:
+    """The names of the tests that fail on the mutant."""
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        tree = copy_with(mutant, Path(folder))
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-q",
+                "-rfE",
+                "--tb=no",
+                "-p",
+                "no:cacheprovider",
+                TESTS,
+            ],
+            cwd=tree,
+            env={"PYTHONPATH": str(tree), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+        )
+    return re.findall(r"^(?:FAILED|ERROR) \S+::(\w+)", done.stdout, re.MULTILINE)
+
+
+def main() -> int:
+    """Try every mutant, two at a time; 0 when each is caught."""
+    out = Console(soft_wrap=True)
+    table = Table(title="a step taken out, and the tests that notice", title_justify="left")
+    table.add_column("step")
+    table.add_column("noticed by", overflow="fold")
+    survivors = 0
+    for mutant in MUTANTS:
+        mutated(mutant)  # all of them fit the code, before the first one takes its time
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(caught_by, MUTANTS)
+        for mutant, names in track(
+            zip(MUTANTS, found, strict=True), "mutants", len(MUTANTS), console=out
+        ):
+            survivors += not names
+            table.add_row(mutant.step, "\n".join(names) or "NOBODY")
+    out.print(table)
+    out.print(f"{len(MUTANTS) - survivors} caught, {survivors} survived")
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
