@@ -1,0 +1,177 @@
+"""make demo: a board on the desk is updated over the air, then refuses a version that crashes.
+
+Act 1: 1.0.0 -> 1.1.0, a real stock ESP32 firmware with a small application, over verified TLS.
+Act 2: 1.2.0 crashes at its start; the board falls back to 1.1.0 and tells the cloud why.
+Ends with what the cloud recorded, and with 0 only if both acts ended as told.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tools import stock
+from tools.cloud import LocalCloud
+from tools.demo.show import watch_download
+from tools.imagelib import build_image
+from tools.sim import Board
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+APP = Path(__file__).resolve().parent / "app"
+PK, DN = "a1B2c3D4e5F", "greenhouse_07"
+CRASH = "raise ValueError('calibration table is missing')\n"
+PACE_BYTES, PACE_S = 16384, 0.02
+
+out = Console(highlight=False, soft_wrap=True)
+
+
+def application(folder: Path, broken: bool = False) -> Path:
+    """The application's folder: the demo's files and the reference application."""
+    shutil.copytree(APP, folder)
+    shutil.copy(ROOT / "micropython" / "main.py", folder / "reference.py")
+    if broken:
+        (folder / "main.py").write_text(CRASH)
+    return folder
+
+
+def build(folder: Path) -> dict[str, bytes]:
+    """The three images, by version."""
+    firmware = stock.app_image()
+    kind = "stock MicroPython v1.23.0" if firmware.real else "synthesised firmware of that size"
+    good = application(folder / "app")
+    bad = application(folder / "app-broken", broken=True)
+    images = {
+        version: build_image(firmware.data, app, version)
+        for version, app in (("1.0.0", good), ("1.1.0", good), ("1.2.0", bad))
+    }
+    out.print(
+        f"images: {kind}, {len(firmware.data):,} bytes, and an application of "
+        f"{len(images['1.0.0']) - len(firmware.data):,} bytes"
+    )
+    return images
+
+
+def provision(board: Board, cloud: LocalCloud) -> None:
+    """What an owner gives a board: who it is, where its cloud is, whom to trust."""
+    device = cloud.add_device(PK, DN)
+    settings: dict[str, int | str | bytes] = {
+        "product_key": PK,
+        "device_name": DN,
+        "device_secret": device.secret,
+        "host": "127.0.0.1",
+        "port": cloud.mqtts_port,
+        "ca": cloud.ca_der,
+        "wifi_ssid": "desk",
+        "wifi_pass": "not needed here",
+    }
+    for key, value in settings.items():
+        board.nvs_set("alink", key, value)
+    board.install_file("/boot.py", (ROOT / "micropython" / "boot.py").read_bytes())
+
+
+def confirmed(board: Board, slot: int) -> bool:
+    """Whether this slot is the newest bootable one and has been marked valid (state 2)."""
+    newest = max((e for e in board.otadata() if e.usable()), key=lambda e: e.seq)
+    return newest.slot(2) == slot and newest.state == 2
+
+
+def act_one(board: Board, cloud: LocalCloud, image: bytes) -> bool:
+    """The update that succeeds."""
+    out.rule("[bold]Act 1: 1.0.0 -> 1.1.0")
+    cloud.wait_for(lambda: cloud.version(PK, DN) == "1.0.0", 30, "the board to sign in")
+    cloud.add_release(PK, "1.1.0", image, sign_method="SHA256")
+    began = time.monotonic()
+    cloud.push(PK, DN, "1.1.0")
+    watch_download(out, cloud, len(image), 1)
+    task = cloud.wait_task(PK, DN, "1.1.0", "SUCCEEDED", 60)
+    board.wait_for(lambda: confirmed(board, 1), 10, "the confirmation")
+    exact = board.slot_bytes(1)[: len(image)] == image
+    out.print(
+        f"1.1.0 {task.state} after {time.monotonic() - began:.1f} s; slot 1 is confirmed and "
+        f"holds the image{'' if exact else ' WITH DIFFERENCES'}"
+    )
+    return exact
+
+
+def act_two(board: Board, cloud: LocalCloud, image: bytes) -> bool:
+    """The update that falls back."""
+    out.rule("[bold]Act 2: 1.2.0, which crashes at its start")
+    cloud.add_release(PK, "1.2.0", image)
+    cloud.push(PK, DN, "1.2.0")
+    watch_download(out, cloud, len(image), 2)
+    task = cloud.wait_task(PK, DN, "1.2.0", "FAILED", 60)
+    cloud.wait_for(lambda: cloud.version(PK, DN) == "1.1.0", 30, "1.1.0 to report itself")
+    out.print(f"1.2.0 {task.state}: {task.desc}")
+    out.print(f"slot {board.running_slot()} runs again: {cloud.version(PK, DN)}")
+    return "trial-crashed" in task.desc and board.running_slot() == 1 and confirmed(board, 1)
+
+
+def recorded(cloud: LocalCloud) -> None:
+    """What the cloud recorded, act by act."""
+    for title, version in (("Act 1", "1.1.0"), ("Act 2", "1.2.0")):
+        task = cloud.task(PK, DN, version)
+        table = Table(title=f"{title}: what the cloud recorded of {version}", title_justify="left")
+        for name in ("second", "state", "step", "said"):
+            table.add_column(name, overflow="fold")
+        for event in task.history:
+            step = "" if event.step is None else str(event.step)
+            table.add_row(f"{event.time - task.created:.2f}", event.state, step, event.desc)
+        out.print(table)
+    for download in cloud.downloads:
+        out.print(f"download {download.path}: {download.status}, {download.bytes_sent:,} bytes")
+
+
+def main() -> int:
+    """Play both acts; 0 when both ended as told."""
+    parser = argparse.ArgumentParser(
+        prog="make demo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--full-speed", action="store_true", help="do not pace the downloads")
+    parser.add_argument("--keep", metavar="DIR", help="leave flash file and images in this folder")
+    options = parser.parse_args()
+    folder = Path(options.keep or tempfile.mkdtemp(prefix="alink-demo-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("demo: stopped"))
+    good = False
+    try:
+        images = build(folder)  # fetches the stock image the first time
+        began = time.monotonic()
+        with (
+            LocalCloud(folder / "cloud") as cloud,
+            Board.create(
+                folder / "flash.bin",
+                console=lambda line: out.print(f"  board| {line}", style="dim", markup=False),
+            ) as board,
+        ):
+            if not options.full_speed:
+                # So that there is something to see; a real ESP32 writes about 75 kB/s.
+                cloud.faults.drip_bytes, cloud.faults.drip_delay_s = PACE_BYTES, PACE_S
+            provision(board, cloud)
+            board.write_slot(0, images["1.0.0"])
+            board.power_on()
+            first = act_one(board, cloud, images["1.1.0"])
+            second = act_two(board, cloud, images["1.2.0"])
+            good = first and second and not cloud.violations
+            board.power_cut()
+            recorded(cloud)
+    except KeyboardInterrupt:
+        sys.exit("demo: stopped")
+    finally:
+        if not options.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    out.rule()
+    verdict = "both acts ended as told" if good else "NOT as told"
+    out.print(f"{verdict}; {time.monotonic() - began:.1f} s")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
