@@ -1,0 +1,1 @@
+"""Hostile inputs, thousands a target: `make fuzz`, and a few hundred in `make test`."""
