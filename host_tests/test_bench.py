@@ -1,0 +1,116 @@
+"""The bench's machinery, in its smallest form: each figure can still be measured."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tools import stock
+from tools.bench import __main__ as bench
+from tools.bench import fleet, latency, memory, modules, report, throughput, traffic
+from tools.bench.report import Figure, Section
+from tools.sim import Board
+
+
+def quiet(text: str) -> None:
+    """Measurements say what they do; nobody listens here."""
+
+
+def values(section: Section) -> dict[str, str]:
+    return {figure.what: figure.value for figure in section.figures}
+
+
+def test_throughput_is_measured_beside_a_bare_loop_that_fetched_the_same_bytes() -> None:
+    found = values(throughput.measure(quiet, pairs=1, small=True))
+    for kind in ("plain", "TLS"):
+        assert float(found[f"{kind}, update / bare loop"]) > 0
+        assert found[f"{kind}, update"].endswith("MB/s")
+    assert "TLS handshake alone (bare loop)" in found
+
+
+def test_allocation_is_measured_and_the_chunk_path_still_takes_none() -> None:
+    section = memory.allocated(quiet, small=True, transports=(True,))
+    found = values(section)
+    assert found["TLS, in the chunk path"] == "0 bytes"
+    assert found["TLS, 500 idle poll()s"] == "0 bytes"
+    assert "connection" in next(f.note for f in section.figures if "per update" in f.what)
+
+
+def test_every_module_of_the_package_is_weighed_on_its_own() -> None:
+    found = values(modules.measure(quiet))
+    names = {path.stem for path in modules.PACKAGE.glob("*.py")}
+    assert names <= set(found)
+    assert all(int(value.split()[0].replace(",", "")) > 0 for value in found.values())
+
+
+def test_the_way_from_reset_to_the_first_line_is_timed() -> None:
+    found = values(latency.first_line(quiet, boots=1))
+    assert float(found["first line of the application"].split()[0]) > 0
+
+
+def test_traffic_and_flash_operations_of_an_update_are_counted() -> None:
+    found = values(traffic.measure(quiet, small=True))
+    assert found["flash, slot"].split()[0] == found["flash, slot"].split()[3]
+    assert int(found["HTTPS, in all"].split()[0].replace(",", "")) > 65536
+
+
+def test_what_a_power_cut_costs_is_counted() -> None:
+    section = traffic.resume(quiet, small=True, cuts=1)
+    assert section.figures[0].met
+
+
+def test_a_fleet_updates_and_the_servers_cost_is_told() -> None:
+    found = values(fleet.measure(quiet, sizes=(3,)))
+    assert float(found["3 boards, to the last SUCCEEDED"].split()[0]) > 0
+
+
+def test_the_page_names_the_command_of_every_figure(tmp_path: Path) -> None:
+    figure = report.target(Figure("a | b", "1 ms"), False, "at most 0")
+    text = report.page([Section("poll", "poll()", [figure], "How.")])
+    assert "| poll(): a \\| b | 1 ms | target at most 0: MISSED | `make bench ONLY=poll` |" in text
+
+
+def test_a_measurement_that_fails_does_not_cost_the_page_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(say: object) -> Section:
+        raise RuntimeError("no such board")
+
+    good = Section("good", "good", [Figure("speed", "9 m/s")])
+    monkeypatch.setattr(bench, "MEASUREMENTS", {"broken": broken, "good": lambda say: good})
+    monkeypatch.setattr(bench, "PAGE", tmp_path / "docs" / "figures.md")
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    monkeypatch.setattr("sys.argv", ["bench"])
+    assert bench.main() == 1
+    text = (tmp_path / "docs" / "figures.md").read_text()
+    assert "could not be measured" in text
+    assert "no such board" in text
+    assert "9 m/s" in text
+
+
+def test_a_busy_machine_does_not_judge_the_throughput() -> None:
+    figure = Figure("share", "0.92")
+    assert throughput._judged(figure, [0.6, 0.7, 0.92, 1.5, 3.8], 0.9).met is None
+    assert throughput._judged(figure, [0.90, 0.91, 0.92, 0.93, 0.94], 0.9).met is True
+    assert throughput._judged(figure, [0.70, 0.71, 0.72, 0.73, 0.74], 0.9).met is False
+
+
+def test_a_fleet_may_have_more_descriptors_than_select_takes(tmp_path: Path) -> None:
+    fleet._open_files(2048)
+    many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        with Board.create(tmp_path / "flash.bin") as board:
+            board.install_file("/main.py", "print('alive')")
+            board.write_slot(0, stock.synthetic_app(65536))
+            board.power_on()
+            board.wait_for(lambda: "alive" in board.console_text(), 20, "the first line")
+    finally:
+        for fd in many:
+            os.close(fd)
+
+
+@pytest.mark.parametrize("enough_from", [40, 64, 65, 200])
+def test_the_search_for_the_smallest_heap_finds_it(enough_from: int) -> None:
+    assert memory._search(lambda kib: kib >= enough_from, 1, False) == enough_from

@@ -1,0 +1,174 @@
+# bench: the same file by alink and by a bare loop, in turn, in one process. MIT licence.
+
+import gc
+import hashlib
+import json
+import socket
+import time
+
+import esp32
+import network
+import tls
+from alink import Device, Updater, errors
+from alink.errors import AlinkError
+from alink.http_source import HttpSource
+from alink.journal import SETTINGS, Store
+from alink.slot import Slot
+from version import VERSION
+
+settings = Store(SETTINGS)
+ca = settings.get_bytes("ca")
+secure = bool(settings.get_int("secure"))
+now = time.ticks_us
+took = time.ticks_diff
+nvs_us = 0  # in NVS since the download began: C on a chip, Python on the sim
+
+
+def set_i32(self, key, value):
+    global nvs_us
+    began = now()
+    plain_set(self, key, value)
+    nvs_us += took(now(), began)
+
+
+def commit(self):
+    global nvs_us
+    began = now()
+    plain_commit(self)
+    nvs_us += took(now(), began)
+
+
+plain_set = esp32.NVS.set_i32
+plain_commit = esp32.NVS.commit
+esp32.NVS.set_i32 = set_i32
+esp32.NVS.commit = commit
+
+
+class Source(HttpSource):
+    def open(self, url, offset, size):
+        global nvs_us
+        began = now()
+        start = super().open(url, offset, size)
+        nvs_us = 0
+        self.began = now()
+        self.open_us = took(self.began, began)
+        return start
+
+
+class Target(Slot):
+    # Does it all, and then refuses: the board stays on this version for the next round.
+    def activate(self):
+        self.began = now()
+        super().activate()
+        self.set_boot_us = took(now(), self.began)
+        raise AlinkError(errors.BOOT_REFUSED, "the bench goes on")
+
+
+source = Source(ca=ca, allow_http=not secure)
+target = Target()
+job = None
+written = 0
+written_nvs_us = 0
+ready = False
+
+
+def on_job(offered):
+    global job
+    job = offered
+
+
+def on_state(state):
+    global written, written_nvs_us, ready
+    if state == "downloading":
+        gc.collect()
+    elif state == "verifying":
+        written = now()
+        written_nvs_us = nvs_us
+    elif state == "idle" and job is not None:
+        ready = True
+
+
+def bare(url, size, part):
+    # -> (us from the first body byte to the last chunk written, us of the handshake, digest)
+    host, _, path = url.split("://")[1].partition("/")
+    name, _, port = host.partition(":")
+    sock = socket.socket()
+    sock.connect(socket.getaddrinfo(name, int(port))[0][-1])
+    shaken = 0
+    if url.startswith("https:"):
+        context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+        context.verify_mode = tls.CERT_REQUIRED
+        context.load_verify_locations(ca)
+        began = now()
+        sock = context.wrap_socket(sock, server_hostname=name)
+        shaken = took(now(), began)
+    sock.write(b"GET /%s HTTP/1.0\r\nHost: %s\r\n\r\n" % (path.encode(), host.encode()))
+    while sock.readline() != b"\r\n":
+        pass
+    gc.collect()
+    began = now()
+    md5 = hashlib.md5()
+    chunk = bytearray(4096)
+    for block in range(size // 4096):
+        sock.readinto(chunk)
+        md5.update(chunk)
+        part.writeblocks(block, chunk)
+    rest = size % 4096
+    if rest:
+        tail = memoryview(chunk)[:rest]
+        sock.readinto(tail)
+        md5.update(tail)
+        for i in range(rest, 4096):
+            chunk[i] = 0xFF
+        part.writeblocks(size // 4096, chunk)
+    spent = took(now(), began)
+    sock.close()
+    return spent, shaken, md5.digest()
+
+
+network.WLAN(network.STA_IF).active(True)
+network.WLAN(network.STA_IF).connect("desk", "")
+while not network.WLAN(network.STA_IF).isconnected():
+    time.sleep_ms(10)
+device = Device(
+    settings.get_text("product_key"),
+    settings.get_text("device_name"),
+    settings.get_text("device_secret"),
+    settings.get_text("host"),
+    settings.get_int("port"),
+    secure=secure,
+    ca=ca,
+)
+updater = Updater(
+    device,
+    VERSION,
+    source=source,
+    target=target,
+    on_job=on_job,
+    max_attempts=1000,
+)
+updater.on_state = on_state
+told = False
+while True:
+    updater.poll()
+    if device.connected and not updater.busy and not told:
+        told = True
+        print("bench ready 1")
+    if ready:
+        ready = False
+        part = esp32.Partition(esp32.Partition.RUNNING).get_next_update()
+        loop_us, handshake_us, digest = bare(job.url, job.size, part)
+        figures = {
+            "alink_us": took(written, source.began),
+            "nvs_us": written_nvs_us,
+            "open_us": source.open_us,
+            "read_back_us": took(target.began, written),
+            "set_boot_us": target.set_boot_us,
+            "bare_us": loop_us,
+            "handshake_us": handshake_us,
+            "same": digest == job.digest,
+            "size": job.size,
+        }
+        print("bench pair", json.dumps(figures))
+    if not updater.busy:
+        time.sleep_ms(2)
