@@ -1,0 +1,1 @@
+#include "boards/ESP32_GENERIC_S2/mpconfigboard.h"

@@ -1,0 +1,112 @@
+"""Runs device tests on a board: the working tree's alink and the test files, over mpremote.
+
+Both are compiled and put below /alink_test on the board's file system, only what changed, and are
+removed when the session ends. Each test starts from a soft reset: a fresh interpreter, as on the
+unix port.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from host_tests.device_process import ROOT, DeviceFailed
+from tools.flashlib.device_deploy import sync
+from tools.flashlib.device_link import BoardFailed, Link
+from tools.flashlib.errors import FlashError
+from tools.imagelib.compile import compile_mpy
+
+FOLDER = "/alink_test"
+_QUIET_S = 120.0  # the longest a test may say nothing: a board is a hundred times slower
+
+# What cannot run on a board, by file, or by file and function.
+CANNOT: dict[str, str] = {
+    "t_sim_time": "tests the sim's clock, which a board does not have",
+    "t_sim_umqtt": "tests the sim's umqtt, a board has the real one",
+}
+
+# As the unix port's runner in conftest.py, with the working tree in front of what is installed.
+_RUNNER = """
+import sys
+sys.path.insert(0, FOLDER)
+module = __import__(MODULE)
+try:
+    getattr(module, FUNCTION)()
+except SystemExit as e:
+    print(e.args[0] if e.args else "SKIP")
+else:
+    print("PASSED", FUNCTION)
+"""
+
+
+def cannot(module: str, function: str) -> str | None:
+    """Why a test is skipped on boards, or None."""
+    return CANNOT.get(module) or CANNOT.get(f"{module}.{function}")
+
+
+class Metal:
+    """The board of a pytest session; the connection is made with the first test.
+
+    A test that uses the port by itself calls release() first.
+    """
+
+    def __init__(self, port: str) -> None:
+        self.port = port
+        self._link: Link | None = None
+        self._loaded = False
+
+    def run(self, module: str, function: str) -> str:
+        """Run one test function; what it printed. Raises DeviceFailed with the board's words."""
+        try:
+            link = self._connected()
+            link.clean()
+            return link.run(
+                _RUNNER, FOLDER=FOLDER, MODULE=module, FUNCTION=function, timeout_s=_QUIET_S
+            )
+        except BoardFailed as exc:
+            raise DeviceFailed(f"the board said:\n{exc.said}{exc.traceback}") from None
+        except FlashError as exc:
+            self.release()
+            raise DeviceFailed(str(exc)) from None
+
+    def release(self) -> None:
+        """Let go of the port; the board's own program runs again."""
+        if self._link is not None:
+            link, self._link = self._link, None
+            link.__exit__(None, None, None)
+
+    def close(self) -> None:
+        """Take the tests off the board again."""
+        if self._loaded:
+            try:
+                link = self._connected()
+                link.clean()
+                sync(link, FOLDER, {})
+                link.run("import os\nos.rmdir(p)", p=FOLDER)
+            except FlashError as exc:
+                print(f"the tests are still on the board, in {FOLDER}: {exc}", file=sys.stderr)
+        self.release()
+
+    def _connected(self) -> Link:
+        if self._link is None:
+            self._link = Link(self.port)
+        if not self._loaded:
+            self._link.clean()
+            sync(self._link, FOLDER, files())
+            self._loaded = True
+        return self._link
+
+
+def files() -> dict[str, bytes]:
+    """The package and the device tests, compiled: path below FOLDER -> content."""
+    found = {}
+    for source in sorted((ROOT / "micropython" / "alink").glob("*.py")):
+        found[f"/alink/{source.stem}.mpy"] = _compiled(source)
+    for source in sorted((ROOT / "host_tests" / "device").glob("*.py")):
+        if source.name.startswith(("t_", "mqtt_fakes")) and source.stem not in CANNOT:
+            found[f"/{source.stem}.mpy"] = _compiled(source)
+    return found
+
+
+def _compiled(source: Path) -> bytes:
+    return compile_mpy(source.read_bytes(), source.name, source)

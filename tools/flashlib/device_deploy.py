@@ -1,0 +1,173 @@
+"""`flash.py deploy`: the quick development cycle, without an image and without the platform.
+
+The folder goes to /dev_app on the board's own file system, compiled as in an image, and only what
+changed travels. While NVS says `dev` = 1, boot.py prefers it to the application in the slot; never
+for an image on trial, and an accepted upgrade job ends it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import posixpath
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from tools.imagelib.application import collect
+
+from .device_link import NO_LOADER, Link
+from .errors import FlashError
+
+NAME = "deploy"
+HELP = "run a folder's program on the board at once: only what changed is sent"
+EXAMPLES = """\
+flash.py deploy my_app
+flash.py deploy my_app --monitor    and watch it
+flash.py deploy --off               back to the version in the slot"""
+
+ROOT = "/dev_app"
+PACKAGE = "/lib/alink/"
+_RESERVE = 8192  # bytes of the file system that stay free
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("folder", type=Path, nargs="?", help="folder with your main.py")
+    parser.add_argument("--port", help="serial port of the board (default: the only one)")
+    parser.add_argument(
+        "--version",
+        default="dev",
+        help="what the program reports as its version (%(default)s)",
+    )
+    parser.add_argument("--monitor", action="store_true", help="show its console afterwards")
+    parser.add_argument("--off", action="store_true", help="run the slot's application again")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when the program has been started."""
+    if options.off == (options.folder is not None):
+        raise FlashError("give a folder to deploy, or --off alone", "See flash.py deploy --help.")
+    files = {} if options.off else _files(options.folder, options.version)
+    with Link(options.port) as link:
+        link.clean()
+        if options.off:
+            _mode(link, 0)
+            print("development is off: the version in the slot runs.")
+        else:
+            _deploy(link, files)
+        name = link.name
+    if options.monitor:
+        from . import device_monitor
+
+        device_monitor.watch(name, None)
+    return 0
+
+
+def _files(folder: Path, version: str) -> dict[str, bytes]:
+    files = collect(folder, version)
+    del files["/boot.py"]  # of use in an image only
+    return files
+
+
+def _deploy(link: Link, files: dict[str, bytes]) -> None:
+    if not link.has_loader():
+        raise NO_LOADER
+    if "True" in link.run("import sys;print(sys.modules['alink_boot'].trial)"):
+        raise FlashError(
+            "the version on the board is on trial",
+            "Wait until it is confirmed or falls back (flash.py monitor shows it), then deploy.",
+        )
+    if "False" in link.run("import sys;print(hasattr(sys.modules['alink_boot'],'dev'))"):
+        raise FlashError(
+            "the board's boot.py is too old to run /dev_app",
+            "Copy the one of this version: mpremote cp micropython/boot.py :boot.py.",
+        )
+    _mode(link, 0)  # a deployment that breaks off must not run
+    # The package need not be there twice: what the slot's image carries is on the path too.
+    image = {
+        path.removeprefix("/app"): digest
+        for path, digest in link.ask("tree", ROOTS=["/app/lib/alink"]).items()
+    }
+    package = {path: content for path, content in files.items() if path.startswith(PACKAGE)}
+    if image == {path: hashlib.sha256(content).hexdigest() for path, content in package.items()}:
+        files = {path: content for path, content in files.items() if path not in package}
+    sent, size = sync(link, ROOT, files)
+    _mode(link, 1)
+    print(f"{len(files)} files in {ROOT}, {sent} of them sent ({size} bytes); it runs now.")
+
+
+def _mode(link: Link, on: int) -> None:
+    code = "n.set_i32('dev',1)" if on else "n.erase_key('dev')"
+    link.run(
+        "import esp32\nn=esp32.NVS('alink')\n"
+        f"try:\n {code}\n n.commit()\nexcept OSError as e:\n"
+        " if e.errno!=-0x1102: raise"  # ESP_ERR_NVS_NOT_FOUND: was off
+    )
+
+
+def sync(link: Link, root: str, files: dict[str, bytes]) -> tuple[int, int]:
+    """Make the folder `root` hold exactly `files` ("/name" -> content).
+
+    -> (number of files sent, bytes sent). Raises FlashError when they do not fit, or do not read
+    back.
+    """
+    wanted = {root + path: content for path, content in files.items()}
+    digests = {path: hashlib.sha256(content).hexdigest() for path, content in wanted.items()}
+    there: dict[str, str] = link.ask("tree", ROOTS=[root], timeout_s=60)
+    changed = [path for path in wanted if there.get(path) != digests[path]]
+    folders = {folder for path in wanted for folder in _above(path, root)}
+    stale = [
+        path
+        for path in sorted(there, reverse=True)  # files before the folder they are in
+        if path not in wanted and not (path.endswith("/") and path[:-1] in folders)
+    ]
+    for path in stale:
+        verb = "rmdir" if path.endswith("/") else "remove"
+        link.run(f"import os\nos.{verb}(p)", p=path.rstrip("/"))
+    size = sum(len(wanted[path]) for path in changed)
+    _check_room(link, sum(len(wanted[path]) + 512 for path in changed), set(there) & set(changed))
+    for folder in sorted(folders):
+        if folder + "/" not in there:
+            link.run(
+                "import os\ntry:\n os.mkdir(p)\nexcept OSError as e:\n if e.errno!=17: raise",
+                p=folder,
+            )
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("sending", total=size)
+        for path in changed:
+            link.write_file(path, wanted[path], lambda n: progress.advance(task, n))
+    if changed:
+        now: dict[str, str] = link.ask("tree", ROOTS=[root], timeout_s=60)
+        if {path: value for path, value in now.items() if not path.endswith("/")} != digests:
+            raise FlashError(
+                f"what is in {root} is not what was sent",
+                "Try again; if it stays so, the flash chip or its file system is damaged.",
+            )
+    return len(changed), size
+
+
+def _above(path: str, root: str) -> list[str]:
+    """The folders from `root` down to the one that holds `path`."""
+    folder, found = posixpath.dirname(path), []
+    while len(folder) >= len(root):
+        found.append(folder)
+        folder = posixpath.dirname(folder)
+    return found
+
+
+def _check_room(link: Link, needed: int, replaced: set[str]) -> None:
+    said = link.run("import os\nv=os.statvfs('/');print(v[0]*v[3])")
+    freed = (
+        link.run("import os\nprint(sum([os.stat(p)[6] for p in P]))", P=sorted(replaced))
+        if replaced
+        else "0"
+    )
+    free = int(said) + int(freed) - _RESERVE
+    if needed > free:
+        raise FlashError(
+            f"{needed} bytes do not fit on the board's file system, which has {max(free, 0)}",
+            "Remove files from it (mpremote fs ls, fs rm), or from the folder.",
+        )

@@ -1,0 +1,391 @@
+"""A board at the other end of a port: mpremote's transport, with errors that say what to do."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import contextlib
+import errno
+import io
+import json
+import re
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import serial
+from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport_serial import SerialTransport
+from serial.tools import list_ports
+
+from .errors import FlashError
+from .ports import choose_port
+
+OLDEST = (1, 25, 0)
+BAUD = 115200
+SCRIPTS = Path(__file__).with_name("on_board")
+
+_ASKS = 8  # times a silent board is asked for its REPL: it may be starting, or in a long call
+_ASK_S = 1.0  # s for each answer
+_RESET_S = 5.0  # s for a soft reset to be announced
+_BOOT_S = 40.0  # s for boot.py after a soft reset
+_READ_S = 1.0
+_WINDOW_S = 10.0  # for the board to take the next bytes of a program
+_QUIET_S = 0.3
+_WRITE_S = 5.0
+_PIECE = 1536  # bytes of a file that travel at once; a multiple of 3
+_SHORTCUTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}  # those of mpremote
+_FACTS = (
+    "import sys;print(repr((sys.implementation.name,tuple(sys.implementation.version[:3]),"
+    "sys.platform,getattr(sys.implementation,'_machine',''))))"
+)
+
+_FLASH_IT = "Put MicroPython on it first: flash.py flash --help shows how."
+NO_LOADER = FlashError(
+    "alink's boot.py is not on the board, or did not run to its end",
+    "Flash the board with flash.py flash, which brings it; or copy it: "
+    "mpremote cp micropython/boot.py :boot.py, then run this again.",
+)
+
+
+def resolve(named: str | None) -> str:
+    """The port that `--port` means: a path, a URL, or mpremote's auto, id:X, port:X, a0, u0, c0.
+
+    Raises FlashError when there is none, or several to choose from.
+    """
+    if named is None or named == "auto":
+        return choose_port(None)
+    if named.startswith("id:"):
+        for info in list_ports.comports():
+            if info.serial_number == named[3:]:
+                return str(info.device)
+        raise FlashError(
+            f"no port has the serial number {named[3:]}",
+            "List them with mpremote connect list, or name the port itself.",
+        )
+    named = named.removeprefix("port:")
+    short = re.fullmatch(r"([auc])(\d+)", named)
+    return _SHORTCUTS[short[1]] + short[2] if short else named
+
+
+class Link:
+    """A board's REPL. Use as a context manager; raises FlashError for whatever goes wrong.
+
+    When it ends, the program that it interrupted runs again.
+    name: the port. implementation, version (three int), platform, machine: what runs there, known
+    after interrupt() or clean().
+    """
+
+    def __init__(self, port: str | None) -> None:
+        self.name = resolve(port)
+        self.implementation = ""
+        self.version = (0, 0, 0)
+        self.platform = ""
+        self.machine = ""
+        self._stopped = False
+        try:
+            self._transport = SerialTransport(self.name, baudrate=BAUD, timeout=_READ_S)
+        except (TransportError, ValueError) as exc:
+            raise _cannot_open(self.name, exc) from None
+        self._transport.serial.write_timeout = _WRITE_S
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # The program that was interrupted runs again, also after a refusal; the board may be gone.
+        with contextlib.suppress(FlashError):
+            if self._stopped and not isinstance(error, Unreachable):
+                self.restart()
+        with contextlib.suppress(OSError, TransportError):
+            self._transport.close()
+
+    # The REPL.
+
+    def interrupt(self) -> None:
+        """Stop the program that runs, keep its memory, and learn what the board is."""
+        heard = b""
+        for ask in range(_ASKS):
+            answer = self._enter(soft_reset=False, within_s=_ASK_S)
+            if answer is None:
+                if ask:
+                    # It may have been slow, and still be answering what was asked before.
+                    self._drain()
+                    self._enter(soft_reset=False, within_s=_ASK_S)
+                break
+            heard += answer
+        else:
+            raise _no_repl(self.name, heard)
+        self._meet()
+
+    def clean(self) -> None:
+        """interrupt(), then a soft reset: boot.py runs, main.py does not."""
+        try:
+            self.interrupt()
+        except BoardFailed:
+            self.implementation = ""  # no memory left even for the question: asked again below
+        heard = self._enter(soft_reset=True, within_s=_BOOT_S)
+        if heard is not None:
+            raise FlashError(
+                f"the board did not come back from a soft reset within {_BOOT_S:g} s",
+                "Its boot.py may wait for something: press the reset button and try again.",
+            )
+        if not self.implementation:
+            self._meet()
+
+    def restart(self) -> None:
+        """A soft reset that runs main.py: the board is as it was after power-on."""
+        with self._failures():
+            transport = self._transport
+            transport.exit_raw_repl()
+            transport.read_until(1, b">>> ", timeout_overall=_RESET_S)
+            transport.serial.write(b"\x04")
+            transport.read_until(1, b"soft reboot\r\n", timeout_overall=_RESET_S)
+        self._stopped = False
+
+    def run(
+        self,
+        code: str,
+        *,
+        timeout_s: float = 15,
+        on_line: Callable[[str], None] | None = None,
+        **values: Any,
+    ) -> str:
+        """Run a program there; returns what it printed.
+
+        values: assigned before it starts; travel inside the link alone. timeout_s: how long it
+        may say nothing. on_line: gets each line as it comes. Raises FlashError, with the board's
+        own last line, for an exception.
+        """
+        head = "".join(f"{name} = {value!r}\n" for name, value in values.items())
+        lines = _Lines(on_line)
+        with self._failures():
+            self._send(head + code)
+            _, failed = self._transport.follow(timeout_s, lines.feed)
+        lines.end()
+        if failed:
+            text = failed.decode("utf-8", "replace").strip()
+            raise BoardFailed(text, lines.text)
+        return lines.text
+
+    def script(self, name: str, **options: Any) -> str:
+        """Run a file of on_board/."""
+        return self.run((SCRIPTS / f"{name}.py").read_text(encoding="utf-8"), **options)
+
+    def ask(self, name: str, **options: Any) -> Any:
+        """Run a file of on_board/ that prints one line of JSON; that value."""
+        lines = self.script(name, **options).strip().splitlines()
+        try:
+            return json.loads(lines[-1])
+        except (IndexError, ValueError):
+            raise FlashError(
+                f"the board's answer to {name} is not what was asked for",
+                "Try again; if it stays so, press the reset button first.",
+            ) from None
+
+    def has_loader(self) -> bool:
+        """Whether alink's boot.py has run since the last reset."""
+        return "True" in self.run("import sys;print('alink_boot' in sys.modules)")
+
+    # Its files.
+
+    def write_file(self, path: str, data: bytes, on_bytes: Callable[[int], None]) -> None:
+        """Write a file; its folder exists. on_bytes: told how many more bytes are there."""
+        self.run(
+            "import binascii\nf=open(path,'wb')\ndef w(t):\n f.write(binascii.a2b_base64(t))",
+            path=path,
+        )
+        for at in range(0, len(data), _PIECE):
+            piece = data[at : at + _PIECE]
+            self.run(f"w({base64.b64encode(piece).decode()!r})")
+            on_bytes(len(piece))
+        self.run("f.close()")
+
+    # Inside.
+
+    def _enter(self, *, soft_reset: bool, within_s: float) -> bytes | None:
+        """None when the raw REPL is there, else the bytes that came instead."""
+        said = io.StringIO()  # mpremote prints what it heard when that was not the REPL
+        with self._failures(), contextlib.redirect_stdout(said):
+            try:
+                self._transport.enter_raw_repl(soft_reset, within_s)
+                self._stopped = True
+                return None
+            except TransportError:
+                pass
+        heard = said.getvalue().strip().rpartition("\n")[2]
+        try:
+            value = ast.literal_eval(heard)
+        except (SyntaxError, ValueError):
+            return heard.encode()
+        return value if isinstance(value, bytes) else heard.encode()
+
+    def _send(self, program: str) -> None:
+        """Start a program; a second time when the first was not taken whole."""
+        try:
+            self._start(program)
+        except TransportError:
+            # A byte was lost, so it waits for the rest and has run nothing: Ctrl-C, and again.
+            self._drain()
+            if self._enter(soft_reset=False, within_s=_RESET_S) is not None:
+                raise
+            self._start(program)
+
+    def _start(self, program: str) -> None:
+        port = self._transport.serial
+        port.timeout = _WINDOW_S
+        try:
+            self._transport.exec_raw_no_follow(program)
+        finally:
+            port.timeout = _READ_S
+
+    def _drain(self) -> None:
+        with self._failures():
+            port = self._transport.serial
+            port.timeout = _QUIET_S
+            while port.read(4096):
+                continue
+            port.timeout = _READ_S
+
+    def _meet(self) -> None:
+        said = self.run(_FACTS)
+        try:
+            name, version, platform, machine = ast.literal_eval(said.strip())
+            self.version = (int(version[0]), int(version[1]), int(version[2]))
+        except (SyntaxError, ValueError, TypeError, IndexError):
+            raise _no_repl(self.name, said.encode()) from None
+        self.implementation, self.platform, self.machine = name, platform, machine
+        shown = ".".join(map(str, self.version))
+        if name != "micropython":
+            raise FlashError(f"the board on {self.name} runs {name} {shown}", _FLASH_IT)
+        if self.version < OLDEST:
+            raise FlashError(
+                f"the board on {self.name} runs MicroPython {shown}; alink needs "
+                f"{OLDEST[0]}.{OLDEST[1]} or newer",
+                "Flash a newer one (flash.py flash); its settings in NVS stay.",
+            )
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except TransportExecError as exc:
+            raise BoardFailed(str(exc), "") from None
+        except TransportError as exc:
+            raise Unreachable(
+                f"the board on {self.name} stopped answering ({exc})",
+                "Press its reset button and try again; look at its console: flash.py monitor.",
+            ) from None
+        except serial.SerialTimeoutException:
+            raise _no_repl(self.name, b"") from None
+        except (serial.SerialException, OSError) as exc:
+            raise Unreachable(
+                f"the connection to {self.name} was lost ({exc})",
+                "Check the cable, and that no other program uses the port; then try again.",
+            ) from None
+
+
+class Unreachable(FlashError):
+    """The board no longer takes part."""
+
+
+class BoardFailed(FlashError):
+    """A program on the board ended with an exception; `traceback` is the board's own text."""
+
+    def __init__(self, traceback: str, said: str) -> None:
+        last = traceback.strip().rpartition("\n")[2]
+        super().__init__(
+            f"the board reports {last}",
+            "Try again after a press of its reset button; flash.py status tells how it is.",
+        )
+        self.traceback = traceback
+        self.said = said
+
+
+class _Lines:
+    """Collects output that comes in pieces; hands on whole lines."""
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self._on_line = on_line
+        self._data = bytearray()
+        self._from = 0
+
+    @property
+    def text(self) -> str:
+        return self._data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def feed(self, data: bytes) -> None:
+        self._data += data.replace(b"\x04", b"")
+        while (end := self._data.find(b"\n", self._from)) >= 0:
+            self._pass_on(end)
+            self._from = end + 1
+
+    def end(self) -> None:
+        if self._from < len(self._data):
+            self._pass_on(len(self._data))
+
+    def _pass_on(self, end: int) -> None:
+        if self._on_line is not None:
+            self._on_line(self._data[self._from : end].decode("utf-8", "replace").rstrip("\r"))
+
+
+def _cannot_open(name: str, exc: Exception) -> FlashError:
+    """Why a port does not open: mpremote's own message does not tell."""
+    number: int | None = None
+    text = str(exc)
+    try:
+        serial.serial_for_url(name, exclusive=True).close()
+    except (OSError, ValueError) as why:
+        number, text = getattr(why, "errno", None), str(why)
+    return explain_open(name, number, text)
+
+
+def explain_open(name: str, number: int | None, text: str) -> FlashError:
+    """The FlashError for a port that cannot be opened; number: errno, text: what was said."""
+    busy = ("exclusively lock", "in use", "Access is denied", "PermissionError(13")
+    if number == errno.ENOENT or "FileNotFoundError" in text:
+        return FlashError(
+            f"there is no port {name}",
+            "Plug the board in (with a data cable), or leave --port out to have it found.",
+        )
+    if number == errno.EACCES and not any(word in text for word in busy):
+        return FlashError(
+            f"you may not open {name}",
+            "On Linux join the port's group and log in again: sudo usermod -aG dialout $USER.",
+        )
+    if number in (errno.EBUSY, errno.EAGAIN) or any(word in text for word in busy):
+        return FlashError(
+            f"the port {name} is busy: another program uses it",
+            "Close it (a serial monitor, an editor's console, mpremote, flash.py monitor) "
+            "and try again.",
+        )
+    path = Path(name)
+    if path.exists() and not stat.S_ISCHR(path.stat().st_mode):
+        return FlashError(f"{name} is not a port", "Give --port a serial port's name.")
+    return FlashError(
+        f"the port {name} cannot be opened ({text})",
+        "Check the name: a path such as /dev/ttyUSB0 or COM3, or id:SERIAL, or a URL.",
+    )
+
+
+def _no_repl(name: str, heard: bytes) -> FlashError:
+    text = heard.decode("utf-8", "replace").strip()
+    if not text:
+        return FlashError(
+            f"the board on {name} does not answer",
+            "Is it the right port, and has the board power? Press its reset button and try "
+            "again; if it holds no MicroPython yet: flash.py flash.",
+        )
+    words = "".join(c if c.isprintable() else " " for c in text[:60]).strip()
+    return FlashError(
+        f"what answers on {name} is not MicroPython's REPL; it said: {words}",
+        _FLASH_IT + " If it does run MicroPython, its program may swallow Ctrl-C: press the "
+        "reset button and try again at once.",
+    )
