@@ -64,7 +64,7 @@ MUTANTS = (
     Mutant(
         "6 validate",
         "alink/fetch.py",
-        "        if found != self._job.digest:\n",
+        "        if found != self._file.digest:\n",
         "        if False:\n",
     ),
     Mutant(

@@ -149,6 +149,7 @@ def test_status_tells_of_the_version_that_fell(rig: SerialRig) -> None:
     rig.board.power_cut()
     rig.board.nvs_set("alink_ota", "fell", '[-1, "E90 trial-crashed: it fell", "default", 7]')
     rig.board.power_on()
+    rig.wait_count("quiet 1.0.0", 3)
     code, said = rig.flash("status")
     assert "E90 trial-crashed: it fell (the platform has not been told yet)" in said
 

@@ -95,13 +95,21 @@ def test_a_plain_http_link_is_refused(rig: Rig) -> None:
     assert rig.fetched() == []
 
 
+FILE = {
+    "fileSize": 1,
+    "fileName": "a",
+    "fileUrl": "https://dl.example.net/a",
+    "fileSign": "0" * 32,
+}
+
+
 @pytest.mark.parametrize(
     ("data", "name"),
     [
         ({"isDiff": 1}, "job-diff"),
         ({"dProtocol": "mqtt", "streamId": 7, "streamFileId": 1, "url": None}, "job-protocol"),
         ({"module": "sensorhub"}, "job-module"),
-        ({"files": [{"fileSize": 1}], "url": None, "size": None}, "job-form"),
+        ({"files": [FILE, FILE], "url": None, "size": None}, "job-form"),
         ({"signMethod": "CRC32"}, "job-field"),
     ],
 )

@@ -20,8 +20,9 @@ def one(data):
     if found is None:
         print("GOT", run.index, "null")
         return
-    told = [found.version, found.module, found.size, found.method, found.url]
-    told.append(binascii.hexlify(found.digest).decode())
+    file = found.files[0]
+    told = [found.version, found.module, file.size, file.method, file.url]
+    told.append(binascii.hexlify(file.digest).decode())
     assert found.key.startswith(found.module + "/")
     print("GOT", run.index, json.dumps(told))
 

@@ -6,7 +6,7 @@ import time
 from alink import errors
 from alink.errors import AlinkError
 from alink.fetch import Fetch
-from alink.job import Job
+from alink.job import File
 
 BODY = bytes((i * 31 + (i >> 8)) & 0xFF for i in range(10000))
 URL = "https://dl.example.net/fw.bin?auth_key=s3cret"
@@ -55,6 +55,8 @@ class Source:
 
 
 class Target:
+    label = "ota_1"
+
     def __init__(self, refuse=None):
         self.data = None
         self.begun = 0
@@ -70,21 +72,21 @@ class Target:
         self.data += bytes(chunk[:n])
 
 
-def job(digest=None, method="md5"):
+def file(digest=None, method="md5"):
     digest = digest or getattr(hashlib, method)(BODY).digest()
-    return Job("1.1.0", "default", len(BODY), URL, method, digest, {})
+    return File(len(BODY), method, digest, URL)
 
 
-def run(source, target=None, the_job=None, **options):
+def run(source, target=None, the_file=None, **options):
     target = target or Target()
     pauses = {"retry_min_ms": 1, "retry_max_ms": 4}
     pauses.update(options)
-    fetch = Fetch(source, target, **pauses)
-    fetch.start(the_job or job())
+    fetch = Fetch(**pauses)
+    fetch.start(the_file or file(), "default/1.1.0/key", source, target)
     began = time.ticks_ms()
     while not fetch.step():
         if fetch.wants_link:
-            fetch.fresh(URL + "2")
+            fetch.fresh(File(len(BODY), "md5", b"", URL + "2"))
         assert time.ticks_diff(time.ticks_ms(), began) < 20000, "hangs"
     assert source.closed
     return target.data
@@ -103,7 +105,7 @@ def fails(code, source, **options):
 
 def test_a_good_download_arrives_whole_by_md5_and_by_sha256():
     assert run(Source()) == BODY
-    assert run(Source(), the_job=job(method="sha256")) == BODY
+    assert run(Source(), the_file=file(method="sha256")) == BODY
 
 
 def test_a_broken_connection_costs_only_the_chunk_it_broke_in():
@@ -133,7 +135,7 @@ def test_links_that_keep_expiring_end_after_two_fresh_ones():
     assert e.step == -2
 
 
-def test_a_server_that_stays_away_ends_the_job_after_its_tries():
+def test_a_server_that_stays_away_ends_the_file_after_its_tries():
     source = Source(*[errors.LINK] * 20)
     e = fails(errors.DOWNLOAD, source, tries=4)
     assert len(source.opened) == 4
@@ -171,7 +173,7 @@ def test_an_unset_clock_keeps_its_own_advice():
 
 
 def test_a_file_with_another_digest_is_refused():
-    fails(errors.DIGEST, Source(), the_job=job(digest=bytes(16)))
+    fails(errors.DIGEST, Source(), the_file=file(digest=bytes(16)))
 
 
 def test_a_target_that_refuses_is_asked_before_a_byte_is_fetched():

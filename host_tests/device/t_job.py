@@ -31,13 +31,31 @@ def job(**data):
     return parse(json.dumps(message(**data)))
 
 
+def only(**data):
+    (file,) = job(**data).files
+    return file
+
+
+def element(name="app.bin", **data):
+    base = {"fileSize": 272, "fileName": name, "fileUrl": URL, "fileSign": MD5, "fileMd5": MD5}
+    base.update(data)
+    return {key: value for key, value in base.items() if value is not None}
+
+
+def several(*elements, **data):
+    return job(size=None, url=None, sign=None, files=list(elements), **data)
+
+
 def test_a_push_as_the_platform_sends_it_is_understood():
     found = job(md5=MD5, extData={"ring": "beta", "_package_udi": '{"notes":"toy"}'})
     assert found.version == "1.4.3"
     assert found.size == 272
-    assert found.url == URL
-    assert found.method == "md5"
-    assert len(found.digest) == 16
+    (file,) = found.files
+    assert file.size == 272
+    assert file.url == URL
+    assert file.stream is None
+    assert file.method == "md5"
+    assert len(file.digest) == 16
     assert found.module == "default"
     assert found.extra["ring"] == "beta"
     assert found.reply_to is None
@@ -50,17 +68,17 @@ def test_a_query_reply_is_understood_and_says_what_it_answers():
 
 def test_every_spelling_of_the_method_is_understood():
     for name in ("MD5", "Md5", "md5"):
-        assert job(signMethod=name).method == "md5"
+        assert only(signMethod=name).method == "md5"
     for name in ("SHA256", "Sha256", "sha256"):
-        assert job(signMethod=name, sign=SHA256).method == "sha256"
+        assert only(signMethod=name, sign=SHA256).method == "sha256"
 
 
 def test_an_absent_method_means_md5():
-    assert job(signMethod=None, sign=None, md5=MD5).method == "md5"
+    assert only(signMethod=None, sign=None, md5=MD5).method == "md5"
 
 
 def test_upper_case_digests_are_the_same_digests():
-    assert job(sign=MD5.upper()).digest == job().digest
+    assert only(sign=MD5.upper()).digest == only().digest
 
 
 def test_every_spelling_of_the_code_is_understood():
@@ -91,10 +109,66 @@ def test_what_is_no_job_changes_nothing():
 
 
 def test_jobs_this_firmware_cannot_do_are_refused_by_name():
-    refused(errors.JOB_PROTOCOL, dProtocol="mqtt", url=None, streamId=1, streamFileId=1)
     refused(errors.JOB_PROTOCOL, dProtocol="ftp")
+    refused(errors.JOB_PROTOCOL, dProtocol=1)
     refused(errors.JOB_DIFF, isDiff=1)
-    refused(errors.JOB_FORM, url=None, size=None, sign=None, files=[{"fileSize": 1}])
+    refused(errors.JOB_FORM, dProtocol="mqtt", streamId=1, streamFileId=1, files=[element()])
+
+
+def test_a_download_over_mqtt_is_understood():
+    file = only(dProtocol="mqtt", url=None, streamId=90417, streamFileId=1)
+    assert file.stream == (90417, 1)
+    assert file.url is None
+    assert file.size == 272
+    for bad in ({"streamId": None}, {"streamId": "7"}, {"streamFileId": True}, {"streamId": -1}):
+        data = {"dProtocol": "mqtt", "url": None, "streamId": 90417, "streamFileId": 1}
+        data.update(bad)
+        refused(errors.JOB_FIELD, **data)
+
+
+def test_a_package_of_several_files_is_understood_in_order():
+    found = several(element(), element("assets.tar", fileSize=16, fileUrl=URL + "2"))
+    assert [(one.name, one.size) for one in found.files] == [("app.bin", 272), ("assets.tar", 16)]
+    assert found.files[1].url == URL + "2"
+    assert found.size == 288
+
+
+def test_one_file_in_a_list_is_understood_by_either_set_of_names():
+    theirs = several(element())
+    plain = several({"size": 272, "url": URL, "sign": MD5})
+    assert theirs.files[0].digest == plain.files[0].digest
+    assert theirs.key == plain.key
+
+
+def test_a_damaged_list_of_files_is_refused_by_field():
+    bad = (
+        [],
+        [1],
+        "text",
+        {},
+        [element()] * 21,
+        [element(fileSize=0)],
+        [element(fileUrl=None)],
+        [element(fileSign=None, fileMd5=None)],
+        [element(name="")],
+        [element(name=7)],
+        [element(name="x" * 129)],
+    )
+    for files in bad:
+        refused(errors.JOB_FIELD, size=None, url=None, sign=None, files=files)
+
+
+def test_packages_that_differ_in_one_file_are_different_jobs():
+    one = several(element(), element("b", fileSign="0" * 32, fileMd5=None))
+    other = several(element(), element("b", fileSign="1" * 32, fileMd5=None))
+    assert one.key != other.key
+
+
+def test_a_signature_that_cannot_be_read_is_not_taken_for_none():
+    assert only().signature is None
+    assert only(digestsign="AAECAw==").signature == b"\0\1\2\3"
+    assert only(digestsign=5).signature == b""
+    assert only(digestsign="=").signature is not None
 
 
 def test_an_incomplete_or_damaged_job_is_refused_by_field():

@@ -36,10 +36,9 @@ _TRANSIENT = (
 
 
 class Fetch:
-    """Brings one job's download into a target.
+    """Brings one file of a job into a target.
 
-    source: open(url, offset, size), readinto(chunk, n), close(). target: begin(...), write(chunk,
-    n), recall(chunk), label. checkpoint: journal.Checkpoint, or None for no resume after a reset.
+    checkpoint: journal.Checkpoint, or None for no resume after a reset.
     tries: failures in a row without a byte of progress before it gives up; retry_min_ms and
     retry_max_ms: the pause between them, doubled each time; deadline_ms: for all of it.
     fresh_links: how often an expired link may be replaced.
@@ -47,8 +46,6 @@ class Fetch:
 
     def __init__(
         self,
-        source,
-        target,
         checkpoint=None,
         *,
         tries=8,
@@ -60,28 +57,32 @@ class Fetch:
         self.chunk = bytearray(CHUNK)
         self.offset = 0  # bytes that are in the target and in the digest
         self.wants_link = False  # the link expired: call fresh() with another one
-        self._source = source
-        self._target = target
+        self._source = None
+        self._target = None
         self._checkpoint = checkpoint
         self._tries = tries
         self._retry_min_ms = retry_min_ms
         self._retry_max_ms = retry_max_ms
         self._deadline_ms = deadline_ms
         self._fresh_links = fresh_links
-        self._job = None
+        self._file = None
         self._state = _DONE
         self._hash = None
         self._tail = None
         self._size = 0
 
-    def start(self, job):
-        """Begin the download of `job` (Job) from its first byte; nothing is fetched yet.
+    def start(self, file, key, source, target):
+        """Begin the download of `file` (job.File) from its first byte; nothing is fetched yet.
 
-        Raises AlinkError when the target refuses it (size, trial, no slot).
+        key: str, the job's. source: open(link, offset, size), readinto(chunk, n), close(); the
+        link is the file's url or stream. target: begin(...), write(chunk, n), recall(chunk),
+        label. Raises AlinkError when the target refuses it (size, trial, no slot).
         """
-        self._job = job
-        self._url = job.url
-        self._size = job.size
+        self._source = source
+        self._target = target
+        self._file = file
+        self._link = file.stream or file.url
+        self._size = file.size
         self._links_left = self._fresh_links
         self._failures = 0
         self._seen = 0
@@ -91,11 +92,11 @@ class Fetch:
         self._state = _OPEN
         if self._checkpoint is None:
             return
-        digest = "".join("%02x" % byte for byte in job.digest)
-        identity = "%s %d %s %s" % (job.key, job.size, digest, self._target.label)
+        digest = "".join("%02x" % byte for byte in file.digest)
+        identity = "%s %d %s %s" % (key, file.size, digest, target.label)
         kept = self._checkpoint.load(identity)
         # The last chunk is fetched in any case: there is always something to ask the server for.
-        self._keep = min(kept, job.size - 1) // CHUNK * CHUNK
+        self._keep = min(kept, file.size - 1) // CHUNK * CHUNK
         if self._keep:
             log.info("%d bytes were fetched before: hashing them" % self._keep)
             self._state = _RECALL
@@ -110,11 +111,11 @@ class Fetch:
         self._begin()
 
     def _begin(self):
-        job = self._job
-        self._target.begin(job.size, job.method, job.digest, self.chunk)
-        self._hash = getattr(hashlib, job.method)()
+        file = self._file
+        self._target.begin(file.size, file.method, file.digest, self.chunk)
+        self._hash = getattr(hashlib, file.method)()
         # The view of the last, short chunk is made here, so that move() makes none.
-        self._tail = memoryview(self.chunk)[: job.size % CHUNK or CHUNK]
+        self._tail = memoryview(self.chunk)[: file.size % CHUNK or CHUNK]
         self.offset = 0
         self._next = _CHECKPOINT
 
@@ -190,9 +191,9 @@ class Fetch:
         self._restart()
         self._state = _OPEN
 
-    def fresh(self, url):
-        """Go on with another link (str) to the same file; only the latest one counts."""
-        self._url = url
+    def fresh(self, file):
+        """Go on with the link of another offer of the same file; only the latest one counts."""
+        self._link = file.stream or file.url
         if self._state == _LINK:
             self.wants_link = False
             self._state = _OPEN
@@ -204,14 +205,16 @@ class Fetch:
 
     def close(self):
         """Give up: closes the connection. The checkpoint stays, for another try."""
-        self._source.close()
+        if self._source is not None:
+            self._source.close()
         self.wants_link = False
         self._state = _DONE
 
     def _open(self):
-        log.info("download from byte %d: %s" % (self.offset, log.host_and_path(self._url)))
+        where = self._link if isinstance(self._link, str) else "stream %d/%d" % self._link
+        log.info("download from byte %d: %s" % (self.offset, log.host_and_path(where)))
         try:
-            start = self._source.open(self._url, self.offset, self._size)
+            start = self._source.open(self._link, self.offset, self._size)
         except AlinkError as e:
             self._trouble(e)
             return
@@ -225,12 +228,12 @@ class Fetch:
     def _complete(self):
         self.close()
         found = self._hash.digest()
-        if found != self._job.digest:
+        if found != self._file.digest:
             if self._keep:
                 # Perhaps only the part from before the reset is at fault: time, not correctness.
                 self._distrust(_short(found))
                 return False
-            raise AlinkError(errors.DIGEST, "%s is %s" % (self._job.method, _short(found)))
+            raise AlinkError(errors.DIGEST, "%s is %s" % (self._file.method, _short(found)))
         return True
 
     def _trouble(self, error):

@@ -170,14 +170,15 @@ class Journal:
 
         Raises AlinkError(NVS): without it an interruption could not be told from a failure.
         """
+        image = job.files[0]
         self._save(
             {
                 "version": job.version,
                 "from_version": from_version,
                 "slot": slot,
-                "size": job.size,
-                "method": job.method,
-                "digest": binascii.hexlify(job.digest).decode(),
+                "size": image.size,
+                "method": image.method,
+                "digest": binascii.hexlify(image.digest).decode(),
                 "key": job.key,
                 "module": job.module,
                 "attempts": attempts,

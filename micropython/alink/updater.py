@@ -96,7 +96,8 @@ class Updater:
         self._retry_trial_ms = retry_trial_ms
         self._reports = Reports(device, self._remember)
         store = Store(JOURNAL)
-        self._fetch = Fetch(source, target, Checkpoint(store), **(fetch or {}))
+        self._source = source
+        self._fetch = Fetch(Checkpoint(store), **(fetch or {}))
         self._attempts = Attempts(store)
         self._trial = trial.Journal(store)
         self._deferral = Deferral(store)
@@ -249,7 +250,7 @@ class Updater:
         elif self._now == _FETCHING and job.key == self.job.key:
             self._link_at = None
             self._link_asks = 0
-            self._fetch.fresh(job.url)
+            self._fetch.fresh(job.files[0])
         else:
             self._missed = True  # one job at a time: asked for again when this one is settled
 
@@ -290,8 +291,13 @@ class Updater:
         if self._trial.record is not None:
             self._trial.clear()  # a trial put off is overtaken by this job
             self._trial_at = None
+        file = job.files[0]
         try:
-            self._fetch.start(job)
+            if file.stream is not None:
+                raise AlinkError(errors.JOB_PROTOCOL, "mqtt")
+            if len(job.files) > 1:
+                raise AlinkError(errors.JOB_FORM, "several files")
+            self._fetch.start(file, job.key, self._source, self._target)
         except AlinkError as e:
             self._fail(e, job.module)
             return

@@ -157,7 +157,7 @@ while True:
     if ready:
         ready = False
         part = esp32.Partition(esp32.Partition.RUNNING).get_next_update()
-        loop_us, handshake_us, digest = bare(job.url, job.size, part)
+        loop_us, handshake_us, digest = bare(job.files[0].url, job.size, part)
         figures = {
             "alink_us": took(written, source.began),
             "nvs_us": written_nvs_us,
@@ -166,7 +166,7 @@ while True:
             "set_boot_us": target.set_boot_us,
             "bare_us": loop_us,
             "handshake_us": handshake_us,
-            "same": digest == job.digest,
+            "same": digest == job.files[0].digest,
             "size": job.size,
         }
         print("bench pair", json.dumps(figures))
