@@ -14,7 +14,7 @@ from . import identity as sign_in
 from . import mqtt, topics
 from .clock import Timer
 from .identity import Identity, Refused
-from .records import Message
+from .records import Message, SignedIn
 
 if TYPE_CHECKING:
     from .gateway import Gateway
@@ -189,6 +189,19 @@ class Connection(asyncio.Protocol):
             for template in topics.AUTO_SUBSCRIBED:
                 self._filters[topics.name(template, claim.identity)] = 0
         gateway.signed_in(self, claim.identity)
+        gateway.records.add(
+            gateway.records.sign_ins,
+            SignedIn(
+                gateway.clock.time(),
+                str(claim.identity),
+                connect.client_id,
+                connect.user_name or "",
+                connect.level,
+                connect.clean,
+                connect.keepalive,
+                self.tls,
+            ),
+        )
         self._check_again()
         self.write(mqtt.connack(mqtt.ACCEPTED))
         gateway.records.note(

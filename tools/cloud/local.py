@@ -14,7 +14,7 @@ from . import topics
 from .faults import Dialect, Faults
 from .identity import Identity
 from .program import Program, Settings
-from .records import Download, Message, Note, Violation
+from .records import Download, Message, Note, SignedIn, Violation
 from .store import Release, Task
 from .tasks import DEFAULT_MODULE, CloudError
 
@@ -298,6 +298,11 @@ class LocalCloud:
     def messages(self) -> list[Message]:
         """Every MQTT message so far, both ways."""
         return list(self._records.messages)
+
+    @property
+    def sign_ins(self) -> list[SignedIn]:
+        """Every CONNECT that was accepted so far, as it came."""
+        return list(self._records.sign_ins)
 
     @property
     def downloads(self) -> list[Download]:
