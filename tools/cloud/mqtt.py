@@ -36,9 +36,13 @@ class Packet:
 
 @dataclass(frozen=True)
 class Connect:
-    """A CONNECT: `level` 3 or 4 are MQTT 3.1 and 3.1.1; `keepalive` is in seconds."""
+    """A CONNECT: `level` 3 or 4 are MQTT 3.1 and 3.1.1; `keepalive` is in seconds.
+
+    A version that is not `spoken` has nothing but its level.
+    """
 
     level: int
+    spoken: bool
     clean: bool
     keepalive: int
     client_id: str
@@ -158,10 +162,10 @@ def read_connect(packet: Packet) -> Connect:
         raise Malformed("the protocol is not MQTT")
     flags = fields.byte()
     keepalive = fields.word()
-    if level not in (3, 4):
+    if (name, level) not in (("MQIsdp", 3), ("MQTT", 4)):
         # Another version's body has another form (MQTT 5: properties); the level is enough to
         # answer it with "protocol version not supported".
-        return Connect(level, True, keepalive, "", False, None, None)
+        return Connect(level, False, True, keepalive, "", False, None, None)
     if flags & 1:
         raise Malformed("the reserved connect flag is set")
     will = bool(flags & 4)
@@ -176,7 +180,7 @@ def read_connect(packet: Packet) -> Connect:
     user_name = fields.text() if flags & 0x80 else None
     password = fields.text() if flags & 0x40 else None
     fields.end()
-    return Connect(level, bool(flags & 2), keepalive, client_id, will, user_name, password)
+    return Connect(level, True, bool(flags & 2), keepalive, client_id, will, user_name, password)
 
 
 def read_publish(packet: Packet) -> Publish:

@@ -10,12 +10,25 @@ PROGRESS = "/ota/device/progress/{pk}/{dn}"
 QUERY = "/sys/{pk}/{dn}/thing/ota/firmware/get"
 QUERY_REPLY = "/sys/{pk}/{dn}/thing/ota/firmware/get_reply"
 
+BLOCK = "/sys/{pk}/{dn}/thing/file/download"
+BLOCK_REPLY = "/sys/{pk}/{dn}/thing/file/download_reply"
+_USER = "/{pk}/{dn}/user/#"
+
+# The OTA service's side of a broker: what it listens to, and what it sends.
+TO_CLOUD = (INFORM, PROGRESS, QUERY, BLOCK)
+TO_DEVICE = (UPGRADE, QUERY_REPLY, BLOCK_REPLY)
+# A device's side, for a broker's access list.
+OF_DEVICE = (
+    *(("write", topic) for topic in TO_CLOUD),
+    *(("read", topic) for topic in TO_DEVICE),
+    ("readwrite", _USER),
+)
+
 TOPIC_BYTES = 128
 TOPIC_SLASHES = 7
 
 # What only the cloud sends, and what it subscribes a device to that signs in with `_ss=1`.
 AUTO_SUBSCRIBED = (UPGRADE, QUERY_REPLY)
-_CLOUD_ONLY = (UPGRADE, QUERY_REPLY, "/sys/{pk}/{dn}/thing/file/download_reply")
 
 
 def name(template: str, identity: Identity) -> str:
@@ -55,4 +68,4 @@ def is_own(topic: str, identity: Identity) -> bool:
 
 def may_publish(topic: str, identity: Identity) -> bool:
     """True when the device may send to this topic."""
-    return is_own(topic, identity) and topic not in [name(t, identity) for t in _CLOUD_ONLY]
+    return is_own(topic, identity) and topic not in [name(t, identity) for t in TO_DEVICE]
