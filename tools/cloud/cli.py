@@ -1,4 +1,4 @@
-"""The command line: serve, device add, release add, push, status, watch."""
+"""The command line: serve, device add, release add, push, batch, status, watch and others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from . import control, views
+from . import batch_cli, control, views
 from .certs import KINDS
 from .clock import Clock
 from .local import LocalCloud
@@ -147,6 +147,7 @@ def _parser() -> argparse.ArgumentParser:
         "--override", action="store_true", help="cancel a task that is not finished yet"
     )
 
+    batch_cli.add_parsers(commands, keep)
     commands.add_parser(
         "status", help="devices and tasks", description="Print devices and tasks.", **keep
     )
@@ -272,6 +273,7 @@ def _snapshot(folder: Path) -> dict[str, Any]:
     return {
         "devices": control.device_rows(store.devices(), store.versions),
         "tasks": [control.task_row(task) for task in store.tasks()],
+        "batches": control.batch_rows(store),
     }
 
 
@@ -296,11 +298,26 @@ def _watch(args: argparse.Namespace, out: Console) -> int:
             live.update(views.render(now()), refresh=True)
 
 
+def _batch(args: argparse.Namespace, out: Console) -> int:
+    return batch_cli.batch(args, _Desk(args.folder).book, out)
+
+
+def _confirm(args: argparse.Namespace, out: Console) -> int:
+    return batch_cli.confirm(args, _Desk(args.folder).book, out)
+
+
+def _cancel(args: argparse.Namespace, out: Console) -> int:
+    return batch_cli.cancel(args, _Desk(args.folder).book, out)
+
+
 _COMMANDS = {
     ("serve", None): _serve,
     ("device", "add"): _add_device,
     ("release", "add"): _add_release,
     ("push", None): _push,
+    ("batch", None): _batch,
+    ("confirm", None): _confirm,
+    ("cancel", None): _cancel,
     ("status", None): _status,
     ("watch", None): _watch,
 }

@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from . import topics
+from .batches import Terms
 from .faults import Dialect, Faults
 from .identity import Identity
 from .program import Program, Settings
 from .records import Download, Message, Note, SignedIn, Violation
-from .store import Release, Task
+from .store import Batch, Release, Task
 from .tasks import DEFAULT_MODULE, CloudError
 
 _T = TypeVar("_T")
@@ -205,6 +206,51 @@ class LocalCloud:
         if task.unfinished:
             self._call(lambda: self._program.ota.cancel(task, "cancelled by the operator"))
         return self.task(product_key, device_name, version)
+
+    def batch(
+        self,
+        product_key: str,
+        version: str,
+        /,
+        *,
+        module: str = DEFAULT_MODULE,
+        dynamic: bool = False,
+        **terms: Any,
+    ) -> Batch:
+        """Upgrade many devices: make a batch and push what its terms (batches.Terms) allow now.
+
+        Raises CloudError.
+        """
+        program = self._program
+
+        def add() -> Batch:
+            rollout = program.ota.rollout
+            made = rollout.batches.add(
+                product_key, version, Terms(**terms), module=module, dynamic=dynamic
+            )
+            rollout.release(made.id)
+            return made
+
+        return self._call(add)
+
+    def batch_tasks(self, number: int) -> list[Task]:
+        """The tasks of a batch, in the order they were made."""
+        return self._call(lambda: self._program.ota.rollout.batches.tasks(number))
+
+    def confirm(self, number: int, *names: str) -> int:
+        """Confirm a batch for these devices, or for all; how many waited for it."""
+
+        def confirm() -> int:
+            rollout = self._program.ota.rollout
+            count = rollout.batches.confirm(number, names)
+            rollout.release(number)
+            return count
+
+        return self._call(confirm)
+
+    def cancel_batch(self, number: int, *names: str) -> int:
+        """Cancel a batch, or some devices' part in it; how many tasks that ended."""
+        return self._call(lambda: self._program.ota.rollout.batches.cancel(number, names))
 
     def link(
         self,
