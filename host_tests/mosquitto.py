@@ -37,12 +37,12 @@ class Mosquitto:
     Use it as a context manager; stop() and start() again keep the port.
     """
 
-    def __init__(self, folder: Path, settings: str) -> None:
+    def __init__(self, folder: Path, settings: str, port: int | None = None) -> None:
         self._program = find()
         folder.mkdir(parents=True, exist_ok=True)
         self._config = folder / "test.conf"
         self._log = folder / "mosquitto.log"
-        self.port = free_port()
+        self.port = free_port() if port is None else port
         # As root it would become the user "mosquitto", who cannot read a test's files.
         user = "user root\n" if os.geteuid() == 0 else ""
         self._config.write_text(

@@ -1,6 +1,7 @@
 """The local stand-in for the Alibaba Cloud IoT Platform: gateway, OTA service and downloads."""
 
 from .batches import Terms
+from .broker import Broker
 from .faults import Dialect, Faults
 from .local import Device, LocalCloud
 from .records import Download, Message, Note, SignedIn, Violation
@@ -9,6 +10,7 @@ from .tasks import CloudError
 
 __all__ = [
     "Batch",
+    "Broker",
     "CloudError",
     "Device",
     "Dialect",

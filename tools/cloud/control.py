@@ -103,6 +103,7 @@ def snapshot(program: Program) -> dict[str, Any]:
         "ports": {name: listener.port for name, listener in program.listeners.items()},
         "public": program.public,
         "online": online,
+        "broker": _broker(program),
         "devices": device_rows(store.devices(), store.versions),
         "tasks": [task_row(task) for task in store.tasks()],
         "batches": batch_rows(store),
@@ -120,6 +121,11 @@ def snapshot(program: Program) -> dict[str, Any]:
         "notes": [[n.time, n.kind, n.device, n.text] for n in records.notes[-_NOTES:]],
         "violations": len(records.violations),
     }
+
+
+def _broker(program: Program) -> str | None:
+    link = program.broker
+    return None if link is None else f"{link.broker}: {link.state}"
 
 
 def device_rows(devices: list[Any], versions: Any) -> dict[str, dict[str, str]]:

@@ -78,8 +78,14 @@ class LocalCloud:
         except BaseException:
             self._end_loop()
             raise
-        self.mqtt_port = self._program.listeners["mqtt"].port
-        self.mqtts_port = self._program.listeners["mqtts"].port
+        # Where devices sign in: at the gateway, or at a broker, which has one port of the two.
+        broker = self._program.settings.broker
+        if broker is None:
+            self.mqtt_port = self._program.listeners["mqtt"].port
+            self.mqtts_port = self._program.listeners["mqtts"].port
+        else:
+            self.mqtt_port = 0 if broker.tls else broker.port
+            self.mqtts_port = broker.port if broker.tls else 0
         self.https_port = self._program.listeners["https"].port
         self.http_port = self._program.listeners["http"].port
 
@@ -369,6 +375,11 @@ class LocalCloud:
     def connections(self) -> int:
         """How many MQTT connections are open, signed in or not."""
         return len(self._program.gateway.connections)
+
+    @property
+    def broker_connected(self) -> bool:
+        """True while the service is connected to the broker it was given."""
+        return self._program.broker is not None and self._program.broker.connected
 
     @property
     def questions(self) -> int:

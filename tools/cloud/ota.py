@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from . import topics
 from .clock import Clock, Timer
 from .faults import Dialect, Faults
-from .gateway import Gateway
+from .gateway import Sender
 from .identity import Identity
 from .records import Records
 from .rollout import Rollout
@@ -39,7 +39,7 @@ class OtaService:
     def __init__(
         self,
         store: Store,
-        gateway: Gateway,
+        gateway: Sender,
         records: Records,
         clock: Clock,
         links: LinkMaker,

@@ -65,6 +65,11 @@ class Rollout:
         queued = self._store.tasks("batch = ? and state = 'QUEUED'", batch)
         return sum(self._offer(task) for task in queued)
 
+    def release_all(self) -> None:
+        """Push what waits for its first push, of every batch and of none (a broker came back)."""
+        for task in self._store.tasks("state = 'QUEUED'"):
+            self._offer(task)
+
     def _open_later(self, batch: int, delay_s: float) -> None:
         if batch not in self._opens:
             self._opens[batch] = self._clock.call_later(delay_s, lambda: self._open(batch))

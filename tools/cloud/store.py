@@ -6,6 +6,7 @@ has to know them to check an HMAC, so only its owner may read it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -168,6 +169,10 @@ class Store:
         """The key that download links are signed with; it stays the same over a restart."""
         (value,) = self._db.execute("select value from meta where key = 'link key'").fetchone()
         return bytes.fromhex(value)
+
+    def folder_id(self) -> str:
+        """A short name of this file that no other has, and that tells nothing of the key."""
+        return hashlib.sha256(b"folder " + self.link_key()).hexdigest()[:12]
 
     # --- devices ---
 

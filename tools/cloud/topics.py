@@ -36,6 +36,18 @@ def name(template: str, identity: Identity) -> str:
     return template.format(pk=identity.product_key, dn=identity.device_name)
 
 
+def sender(topic: str) -> Identity | None:
+    """Who sent a message to the cloud on this topic; None for any other topic."""
+    levels = topic.split("/")
+    for template in TO_CLOUD:
+        parts = template.split("/")
+        if len(parts) == len(levels):
+            found = {p: given for p, given in zip(parts, levels, strict=True) if p != given}
+            if set(found) == {"{pk}", "{dn}"}:
+                return Identity(found["{pk}"], found["{dn}"])
+    return None
+
+
 def within_limits(topic: str) -> bool:
     """At most 128 bytes and 7 slashes."""
     return len(topic.encode()) <= TOPIC_BYTES and topic.count("/") <= TOPIC_SLASHES

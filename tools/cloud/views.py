@@ -44,6 +44,8 @@ def render(snapshot: dict[str, Any]) -> RenderableType:
     parts += [note_line(*note) for note in snapshot.get("notes", [])]
     if snapshot.get("violations"):
         parts.append(Text(f"{snapshot['violations']} violations of the platform's rules", "red"))
+    if snapshot.get("broker"):
+        parts.append(Text(_shown(f"broker {snapshot['broker']} (it does not tell who is online)")))
     if "ports" not in snapshot:
         parts.append(Text("server: not running (start it with `serve`)", "yellow"))
     return Group(*parts)
