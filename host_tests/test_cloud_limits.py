@@ -1,4 +1,4 @@
-"""The platform's limits (protocol.md 7): at the limit all is well, one more breaks it.
+"""The platform's limits ("Limits", 30527): at the limit all is well, one more breaks it.
 
 Limits with a test elsewhere: CONNECTs a minute, keep alive and the client ID's length in
 test_cloud_sign_in.py; filters in a SUBSCRIBE, message size and the QoS 0 rate in

@@ -394,7 +394,7 @@ class LocalCloud:
         """Send a message to a device as if the cloud had; False when it does not listen."""
         data = payload.encode() if isinstance(payload, str) else payload
         identity = Identity(product_key, device_name)
-        return self._call(lambda: self._program.gateway.send(identity, topic, data, qos))
+        return self._call(lambda: self._program.ota.gateway.send(identity, topic, data, qos))
 
     def send_raw(self, product_key: str, device_name: str, data: bytes) -> None:
         """Put bytes on a device's connection as they are. Raises CloudError when it is offline."""
