@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from host_tests.raw_mqtt import DN, PK, online
-from host_tests.test_cloud_cli import run
 from tools.cloud import LocalCloud
 from tools.cloud.cli import main
+
+Type = Callable[..., str]
+
+
+@pytest.fixture
+def type_(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: what it says, on stderr when it has to fail with `fails`."""
+
+    def type_(*words: str, fails: int = 0) -> str:
+        try:
+            code = main([*words, "--folder", str(tmp_path)])
+        except SystemExit as exc:
+            # argparse: a wrong argument, or --help.
+            code = int(exc.code or 0)
+        told = capsys.readouterr()
+        assert code == fails, told
+        return told.err if fails else told.out
+
+    return type_
 
 
 @pytest.fixture
@@ -23,15 +41,8 @@ def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
 
 
 def test_a_batch_typed_beside_a_running_server_is_confirmed_pushed_and_cancelled(
-    cloud: LocalCloud, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    cloud: LocalCloud, type_: Type
 ) -> None:
-    folder = ("--folder", str(tmp_path))
-
-    def type_(*words: str, fails: int = 0) -> str:
-        assert main([*words, *folder]) == fails
-        told = capsys.readouterr()
-        return told.err if fails else told.out
-
     secret = cloud.add_device(PK, DN).secret
     with online(cloud, secret=secret) as device:
         told = type_("batch", PK, "1.1.0", "--confirm", "--timeout-min", "60", "--rate", "10")
@@ -59,18 +70,17 @@ def test_a_batch_typed_beside_a_running_server_is_confirmed_pushed_and_cancelled
         assert cloud.task(PK, DN, "1.1.0").state == "CANCELED"
 
 
-def test_a_batch_without_a_server_is_kept_and_shown(tmp_path: Path) -> None:
-    folder = ("--folder", str(tmp_path))
+def test_a_batch_without_a_server_is_kept_and_shown(tmp_path: Path, type_: Type) -> None:
     (tmp_path / "app.bin").write_bytes(b"image")
-    run("device", "add", PK, DN, *folder)
-    run("release", "add", PK, "1.1.0", str(tmp_path / "app.bin"), *folder)
-    told = run("batch", PK, "1.1.0", "--device", DN, "--retry-after-min", "10", *folder)
+    type_("device", "add", PK, DN)
+    type_("release", "add", PK, "1.1.0", str(tmp_path / "app.bin"))
+    told = type_("batch", PK, "1.1.0", "--device", DN, "--retry-after-min", "10")
     assert "No server runs" in told
     assert "1 QUEUED" in told
-    assert "1 QUEUED" in run("status", *folder)
-    assert "0, 10, 30" in run("batch", PK, "1.1.0", "--retry-after-min", "5", *folder, fails=2)
+    assert "1 QUEUED" in type_("status")
+    assert "0, 10, 30" in type_("batch", PK, "1.1.0", "--retry-after-min", "5", fails=2)
 
 
-def test_help_of_the_batch_commands_teaches_with_examples() -> None:
+def test_help_of_the_batch_commands_teaches_with_examples(type_: Type) -> None:
     for words in (["batch"], ["confirm"], ["cancel"]):
-        assert "example" in run(*words, "--help")
+        assert "example" in type_(*words, "--help")

@@ -283,6 +283,24 @@ def test_a_retry_that_waits_survives_a_restart(tmp_path: Path) -> None:
         assert north.pushed() == "1.1.0"
 
 
+def test_a_retry_that_became_due_while_the_server_was_off_is_made_up_for(tmp_path: Path) -> None:
+    with LocalCloud(tmp_path) as cloud:
+        prepare(cloud)
+        with Member(cloud, "north") as north:
+            north.hears_nothing()
+            batch = cloud.batch(PK, "1.1.0", devices=("north",), retry_after_min=0)
+            north.pushed()
+        cloud.wait_for(lambda: not cloud.online(PK, "north"), what="the device's end")
+        # It fails from afar: nobody is there for the retry at once.
+        with RawDevice(cloud) as again:
+            assert again.connect(dn="north") == 0
+            again.publish(f"/ota/device/progress/{PK}/north", {"id": 1, "params": {"step": -2}})
+            again.ping()
+        assert (only(cloud, batch.id).state, only(cloud, batch.id).retries) == ("QUEUED", 1)
+    with LocalCloud(tmp_path) as cloud, Member(cloud, "north") as north:
+        assert north.pushed() == "1.1.0"
+
+
 # --- confirmation ---
 
 

@@ -8,6 +8,7 @@ to spare the downloads.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from .batches import MATCHES, BatchBook, terms_of
 from .clock import Clock, Timer
@@ -32,7 +33,7 @@ class Rollout:
         self._offer = offer
         self._told: dict[int, list[float]] = {}  # batch -> when devices were told, this minute
         self._opens: dict[int, Timer] = {}  # batch -> when its rate allows the next one
-        self._retries: dict[int, Timer] = {}  # task -> when it is tried again
+        # Those that were waiting when the server stopped.
         for task in self._store.tasks("state = 'QUEUED' and due is not null"):
             self._retry_later(task)
 
@@ -104,18 +105,15 @@ class Rollout:
 
     def _retry_later(self, task: Task) -> None:
         assert task.due is not None
-        left = task.due - self._clock.time()
-        if left > 0:
-            self._retries[task.id] = self._clock.call_later(left, lambda: self._retry(task.id))
-        else:
-            self._retry(task.id)
+        left = max(0.0, task.due - self._clock.time())
+        self._clock.call_later(left, lambda: self._retry(task.id))
 
     def _retry(self, number: int) -> None:
-        self._retries.pop(number, None)
         task = self._store.task_by_id(number)
         # It may have been cancelled meanwhile, or offered already when its device came back.
         if task.state == "QUEUED":
-            self._offer(task)
+            # It is due, whatever the wall clock says: that may have been set meanwhile.
+            self._offer(replace(task, due=None))
 
     # --- dynamic batches ---
 
