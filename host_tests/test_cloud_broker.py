@@ -268,6 +268,32 @@ def test_a_broker_that_is_none_is_told_from_one_that_refuses(
         told(cloud, reason)
 
 
+@pytest.mark.parametrize(
+    ("answer", "pings"),
+    [(b"", 0), (b"\x20\x02\0\0\x90\x06\0\1\1\1\1\1", 1)],
+    ids=["from the start", "later"],
+)
+def test_a_broker_that_falls_silent_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes, pings: int
+) -> None:
+    monkeypatch.setattr(broker, "KEEPALIVE_S", 1)
+    monkeypatch.setattr(broker, "TIMEOUT_S", 0.3)
+    heard: list[bytes] = []
+
+    def script(sock: socket.socket, number: int) -> None:
+        sock.recv(1000)
+        sock.sendall(answer)
+        while data := sock.recv(1000):
+            heard.append(data)
+
+    with Peer(script) as peer:
+        at = Broker("127.0.0.1", peer.port)
+        with LocalCloud(tmp_path, broker=at) as cloud:
+            told(cloud, "no answer within")
+            assert not cloud.broker_connected
+    assert b"".join(heard).count(b"\xc0\0") == pings
+
+
 # --- the files and the commands ---
 
 
