@@ -110,9 +110,10 @@ class TaskBook:
         """The release of this version. Raises CloudError."""
         release = self.store.release(product_key, module, version)
         if release is None:
+            option = "" if module == DEFAULT_MODULE else f" --module {module}"
             raise CloudError(
                 f"{product_key} has no {version} of module {module}; add it first: release add "
-                f"{product_key} {version} FILE"
+                f"{product_key} {version} FILE{option}"
             )
         return release
 
