@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.mqtt_script import CHECKS
 from host_tests.raw_mqtt import DN, PK, online
-from tools.cloud import LocalCloud, control
+from tools.cloud import LocalCloud, cli, control
 
 ROOT = Path(__file__).parent.parent
 
@@ -209,3 +210,16 @@ def test_a_snapshot_holds_no_secret_and_no_link(cloud: LocalCloud, tmp_path: Pat
     assert DN in text
     assert secret not in text
     assert "auth_key" not in text
+
+
+def test_every_command_of_the_document_can_be_typed_as_it_stands() -> None:
+    text = (ROOT / "docs" / "cloud.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^python -m tools\.cloud (.*)$", text, re.M)
+    named = set()
+    for line in lines:
+        args = cli._parser().parse_args(line.split())
+        named.add((args.command, getattr(args, "action", None)))
+    assert named == set(cli._COMMANDS), "a command is missing there"
+    checks = re.search(r"\((\d+) checks", text)
+    assert checks is not None
+    assert int(checks[1]) == len(CHECKS)

@@ -1,7 +1,12 @@
-"""The platform's own Python SDK against the stand-in: if it works there, it has to work here."""
+"""The platform's own Python SDK against the stand-in: if it works there, it has to work here.
+
+The SDK (aliyun-iot-linkkit) and its MQTT library are used as they are published. It takes its CA
+and its endpoint as arguments, so nothing in it is replaced; the tests look at what arrived.
+"""
 
 from __future__ import annotations
 
+import json
 import queue
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +14,13 @@ from typing import Any
 
 import pytest
 
-from host_tests.raw_mqtt import DN, PK, SECRET, TIMEOUT_S
+from host_tests.raw_mqtt import DN, INFORM, PK, QUERY, QUERY_REPLY, SECRET, TIMEOUT_S, UPGRADE
 from tools.cloud import LocalCloud
 
-paho = pytest.importorskip("paho.mqtt.client", reason="needs paho-mqtt")
 linkkit = pytest.importorskip("linkkit.linkkit", reason="needs aliyun-iot-linkkit")
 
 IMAGE = bytes(range(256)) * 500
+_BOTH = pytest.mark.parametrize("sdk", [True, False], indirect=True, ids=["tls", "plain"])
 
 
 @pytest.fixture
@@ -27,15 +32,8 @@ def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
 
 
 @pytest.fixture
-def sdk(
-    cloud: LocalCloud, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[tuple[Any, Any]]:
+def sdk(cloud: LocalCloud, request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any]]:
     """A signed-in SDK client and the queue of the upgrade notices it understood."""
-    # The SDK was written for paho 1, whose `loop` took one argument more.
-    loop = paho.Client.loop
-    monkeypatch.setattr(
-        paho.Client, "loop", lambda self, timeout=1.0, max_packets=1: loop(self, timeout)
-    )
     client = linkkit.LinkKit("127.0.0.1", PK, DN, SECRET)
     client.config_mqtt(
         port=cloud.mqtts_port if request.param else cloud.mqtt_port,
@@ -53,8 +51,31 @@ def sdk(
     client.disconnect()
 
 
-@pytest.mark.filterwarnings("ignore:Callback API version 1:DeprecationWarning")
-@pytest.mark.parametrize("sdk", [True, False], indirect=True, ids=["tls", "plain"])
+@_BOTH
+def test_the_sign_in_of_the_platforms_own_sdk_is_understood_to_the_last_field(
+    cloud: LocalCloud, sdk: tuple[Any, Any], request: pytest.FixtureRequest
+) -> None:
+    tls = "tls" in request.node.name
+    (sign_in,) = cloud.sign_ins
+    assert (sign_in.user_name, sign_in.device) == (f"{DN}&{PK}", f"{PK}/{DN}")
+    assert (sign_in.level, sign_in.clean, sign_in.keepalive, sign_in.tls) == (4, True, 60, tls)
+    free, between, behind = sign_in.client_id.split("|")
+    assert (free, behind) == (f"{PK}&{DN}", "")
+    parameters = dict(item.split("=", 1) for item in between.split(","))
+    # The device signs its timestamp: seconds here, which nobody compares with a clock.
+    assert parameters.pop("timestamp").isdecimal()
+    assert parameters.pop("_v")
+    assert parameters == {
+        "securemode": "2" if tls else "3",
+        "signmethod": "hmacsha1",
+        "ext": "1",
+        "_ss": "1",
+        "lan": "Python",
+    }
+    assert cloud.violations == []
+
+
+@_BOTH
 def test_the_platforms_own_sdk_updates_itself_here(
     cloud: LocalCloud, sdk: tuple[Any, Any], tmp_path: Path
 ) -> None:
@@ -77,4 +98,26 @@ def test_the_platforms_own_sdk_updates_itself_here(
     assert target.read_bytes() == IMAGE
     client.ota_report_version(None, "1.1.0")
     cloud.wait_task(PK, DN, "1.1.0", "SUCCEEDED", TIMEOUT_S)
+    _was_received_as_the_sdk_means_it(cloud)
+
+
+def _was_received_as_the_sdk_means_it(cloud: LocalCloud) -> None:
+    """T1, T2, T4, T5 in this order, on the device's topics, and nothing else about upgrades."""
+    ours = [m for m in cloud.messages if "/ota/" in m.topic]
+    assert [(m.direction, m.topic, m.qos) for m in ours] == [
+        ("up", INFORM, 0),
+        ("down", UPGRADE, 0),
+        ("up", QUERY, 0),
+        ("down", QUERY_REPLY, 0),
+        ("up", INFORM, 0),
+    ]
+    first, _, query, reply, last = (json.loads(m.payload) for m in ours)
+    # Its ids are numbers, where the tables say strings; the reply has to carry the same.
+    assert first == {"id": 1, "params": {"version": "1.0.0"}}
+    assert last == {"id": 1, "params": {"version": "1.1.0"}}
+    assert query == {"id": query["id"], "params": {}}
+    assert isinstance(query["id"], int)
+    assert (reply["id"], reply["code"]) == (query["id"], 200)
+    (download,) = cloud.downloads
+    assert (download.status, download.range_start, download.ended) == (200, None, "complete")
     assert cloud.violations == []

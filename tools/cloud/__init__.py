@@ -1,12 +1,16 @@
 """The local stand-in for the Alibaba Cloud IoT Platform: gateway, OTA service and downloads."""
 
+from .batches import Terms
+from .broker import Broker
 from .faults import Dialect, Faults
 from .local import Device, LocalCloud
-from .records import Download, Message, Note, Violation
-from .store import Event, Release, Task
+from .records import Download, Message, Note, SignedIn, Violation
+from .store import Batch, Event, Release, Task
 from .tasks import CloudError
 
 __all__ = [
+    "Batch",
+    "Broker",
     "CloudError",
     "Device",
     "Dialect",
@@ -17,6 +21,8 @@ __all__ = [
     "Message",
     "Note",
     "Release",
+    "SignedIn",
     "Task",
+    "Terms",
     "Violation",
 ]

@@ -1,4 +1,4 @@
-"""The command line: serve, device add, release add, push, status, watch."""
+"""The command line: serve, device add, release add, push, batch, status, watch and others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 
-from . import control, views
+from . import batch_cli, broker, control, mosquitto, views
 from .certs import KINDS
 from .clock import Clock
 from .local import LocalCloud
@@ -96,6 +96,33 @@ def _parser() -> argparse.ArgumentParser:
         help="show a bad certificate, to see what a board does (default: good)",
     )
 
+    serve.add_argument(
+        "--broker",
+        metavar="URL",
+        help="let devices sign in at this broker, mqtt://host:port or mqtts://host:port, instead "
+        "of the stand-in's own gateway",
+    )
+    serve.add_argument("--broker-user", metavar="NAME", help="sign in there as this user")
+    serve.add_argument(
+        "--broker-password-file", type=Path, metavar="FILE", help="with the password in this file"
+    )
+    serve.add_argument(
+        "--broker-ca", type=Path, metavar="FILE", help="trust this authority (mqtts)"
+    )
+
+    files = commands.add_parser(
+        "mosquitto",
+        help="write mosquitto's files for `serve --broker`",
+        description="Write a password file, an access list and settings for mosquitto: for the "
+        "OTA service and for every device of the folder, which signs in there as it does at the "
+        "platform. Write them again after `device add`.",
+        epilog="example:\n  python -m tools.cloud mosquitto broker\n"
+        "  mosquitto -c broker/mosquitto.conf",
+        **keep,
+    )
+    files.add_argument("to", type=Path, metavar="FOLDER")
+    files.add_argument("--port", type=_port, default=1883, help="its port (default: 1883)")
+
     device = commands.add_parser("device", help="add devices").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
@@ -147,6 +174,7 @@ def _parser() -> argparse.ArgumentParser:
         "--override", action="store_true", help="cancel a task that is not finished yet"
     )
 
+    batch_cli.add_parsers(commands, keep)
     commands.add_parser(
         "status", help="devices and tasks", description="Print devices and tasks.", **keep
     )
@@ -189,8 +217,16 @@ def _serve(args: argparse.Namespace, out: Console) -> int:
     def show(note: Note) -> None:
         out.print(views.note_line(note.time, note.kind, note.device, note.text))
 
+    at = None
+    if args.broker is not None:
+        if args.mqtt_port or args.mqtts_port:
+            raise CloudError("with --broker there is no gateway: leave --mqtt(s)-port out")
+        at = broker.parse(args.broker, args.broker_user, args.broker_password_file, args.broker_ca)
+    elif args.broker_user or args.broker_password_file or args.broker_ca:
+        raise CloudError("which broker? add --broker mqtt://host:port")
     cloud = LocalCloud(
         args.folder,
+        broker=at,
         certificate=args.certificate,
         on_note=show,
         listen=args.listen,
@@ -207,8 +243,11 @@ def _serve(args: argparse.Namespace, out: Console) -> int:
         signal.signal(number, lambda *_: stop.set())
     with cloud:
         out.print(f"host        {cloud.public}")
-        out.print(f"MQTT        port {cloud.mqtt_port} (plain, securemode=3)")
-        out.print(f"MQTT, TLS   port {cloud.mqtts_port} (securemode=2)")
+        if at is not None:
+            out.print(f"broker      {at}", soft_wrap=True)
+        else:
+            out.print(f"MQTT        port {cloud.mqtt_port} (plain, securemode=3)")
+            out.print(f"MQTT, TLS   port {cloud.mqtts_port} (securemode=2)")
         out.print(f"downloads   port {cloud.https_port} (HTTPS), {cloud.http_port} (HTTP)")
         out.print(f"CA file     {cloud.ca_file}", soft_wrap=True)
         out.print("Ctrl-C stops it.")
@@ -223,6 +262,22 @@ def _add_device(args: argparse.Namespace, out: Console) -> int:
     out.print(f"device      {args.product_key}/{args.device_name}")
     out.print(f"secret      {secret}")
     out.print("Note it now: it is not shown again. `device add` once more makes a new one.")
+    return 0
+
+
+def _mosquitto(args: argparse.Namespace, out: Console) -> int:
+    store = _Desk(args.folder).store
+    secrets = {device: store.secret(device) or "" for device in store.devices()}
+    settings = mosquitto.write(args.to, secrets, args.port)
+    out.print(f"written     {args.to}: passwords, acl, service.password, mosquitto.conf")
+    out.print(f"devices     {len(secrets)}; write again after the next `device add`")
+    out.print(f"run         mosquitto -c {settings}", soft_wrap=True)
+    out.print(
+        f"and         python -m tools.cloud serve --broker mqtt://127.0.0.1:{args.port} "
+        f"--broker-user {mosquitto.SERVICE_USER} "
+        f"--broker-password-file {args.to / 'service.password'}",
+        soft_wrap=True,
+    )
     return 0
 
 
@@ -272,6 +327,7 @@ def _snapshot(folder: Path) -> dict[str, Any]:
     return {
         "devices": control.device_rows(store.devices(), store.versions),
         "tasks": [control.task_row(task) for task in store.tasks()],
+        "batches": control.batch_rows(store),
     }
 
 
@@ -296,11 +352,27 @@ def _watch(args: argparse.Namespace, out: Console) -> int:
             live.update(views.render(now()), refresh=True)
 
 
+def _batch(args: argparse.Namespace, out: Console) -> int:
+    return batch_cli.batch(args, _Desk(args.folder).book, out)
+
+
+def _confirm(args: argparse.Namespace, out: Console) -> int:
+    return batch_cli.confirm(args, _Desk(args.folder).book, out)
+
+
+def _cancel(args: argparse.Namespace, out: Console) -> int:
+    return batch_cli.cancel(args, _Desk(args.folder).book, out)
+
+
 _COMMANDS = {
     ("serve", None): _serve,
+    ("mosquitto", None): _mosquitto,
     ("device", "add"): _add_device,
     ("release", "add"): _add_release,
     ("push", None): _push,
+    ("batch", None): _batch,
+    ("confirm", None): _confirm,
+    ("cancel", None): _cancel,
     ("status", None): _status,
     ("watch", None): _watch,
 }

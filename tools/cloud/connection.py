@@ -14,7 +14,7 @@ from . import identity as sign_in
 from . import mqtt, topics
 from .clock import Timer
 from .identity import Identity, Refused
-from .records import Message
+from .records import Message, SignedIn
 
 if TYPE_CHECKING:
     from .gateway import Gateway
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 CONNECT_TIMEOUT_S = 10.0
 CONNECT_BYTES = 8 * 1024
 PACKET_BYTES = 256 * 1024
-FILTERS_PER_SUBSCRIBE = 8
-SUBSCRIPTIONS = 100
 IN_FLIGHT = 100
 # A device that does not read for so long that this much waits for it is dropped.
 UNSENT_BYTES = 4 * 1024 * 1024
@@ -189,6 +187,19 @@ class Connection(asyncio.Protocol):
             for template in topics.AUTO_SUBSCRIBED:
                 self._filters[topics.name(template, claim.identity)] = 0
         gateway.signed_in(self, claim.identity)
+        gateway.records.add(
+            gateway.records.sign_ins,
+            SignedIn(
+                gateway.clock.time(),
+                str(claim.identity),
+                connect.client_id,
+                connect.user_name or "",
+                connect.level,
+                connect.clean,
+                connect.keepalive,
+                self.tls,
+            ),
+        )
         self._check_again()
         self.write(mqtt.connack(mqtt.ACCEPTED))
         gateway.records.note(
@@ -212,9 +223,10 @@ class Connection(asyncio.Protocol):
             records.violation(identity, what, "not supported by the platform")
             self.close(f"a message with {what}")
             return
-        if not topics.within_limits(publish.topic) or not topics.may_publish(
-            publish.topic, identity
-        ):
+        if not self._topic_fits(identity, publish.topic):
+            self.close("a message to a topic that is too long")
+            return
+        if not topics.may_publish(publish.topic, identity):
             records.violation(identity, "foreign topic", f"a message to {publish.topic}")
             self.close("a message to a topic that is not its own")
             return
@@ -252,21 +264,39 @@ class Connection(asyncio.Protocol):
         )
         return False
 
+    def _topic_fits(self, identity: Identity, topic: str) -> bool:
+        if topics.within_limits(topic):
+            return True
+        size, slashes = len(topic.encode()), topic.count("/")
+        self.gateway.records.violation(
+            identity,
+            "topic",
+            f"{size} bytes and {slashes} slashes; {topics.TOPIC_BYTES} and "
+            f"{topics.TOPIC_SLASHES} are allowed",
+        )
+        return False
+
     def _on_subscribe(
         self, identity: Identity, packet_id: int, filters: list[tuple[str, int]]
     ) -> None:
         records = self.gateway.records
-        if len(filters) > FILTERS_PER_SUBSCRIBE:
+        faults = self.gateway.faults
+        most = faults.filters_per_subscribe
+        if most is not None and len(filters) > most:
             records.violation(identity, "filters", f"{len(filters)} filters in one SUBSCRIBE")
-            self.close(f"more than {FILTERS_PER_SUBSCRIBE} filters in one SUBSCRIBE")
+            self.close(f"more than {most} filters in one SUBSCRIBE")
             return
         codes: list[int] = []
         for topic_filter, qos in filters:
-            own = topics.within_limits(topic_filter) and topics.is_own(topic_filter, identity)
-            room = topic_filter in self._filters or len(self._filters) < SUBSCRIPTIONS
-            if not own:
+            fits = self._topic_fits(identity, topic_filter)
+            own = topics.is_own(topic_filter, identity)
+            most = faults.subscriptions
+            room = topic_filter in self._filters or most is None or len(self._filters) < most
+            if fits and not own:
                 records.violation(identity, "foreign topic", f"a subscription to {topic_filter}")
-            if own and room and qos < 2 and not self.gateway.faults.suback_refuse:
+            elif not room:
+                records.violation(identity, "subscriptions", f"more than {most} at once")
+            if fits and own and room and qos < 2 and not faults.suback_refuse:
                 self._filters[topic_filter] = qos
                 codes.append(qos)
             else:

@@ -15,7 +15,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .store import Task
+from .store import Store, Task
 
 if TYPE_CHECKING:
     from .program import Program
@@ -90,6 +90,8 @@ class Control:
         if request.get("op") == "offer":
             task = self._program.store.task_by_id(int(request["task"]))
             return {"sent": self._program.ota.offer(task)}
+        if request.get("op") == "release":
+            return {"sent": self._program.ota.rollout.release(int(request["batch"]))}
         return snapshot(self._program)
 
 
@@ -101,8 +103,10 @@ def snapshot(program: Program) -> dict[str, Any]:
         "ports": {name: listener.port for name, listener in program.listeners.items()},
         "public": program.public,
         "online": online,
+        "broker": _broker(program),
         "devices": device_rows(store.devices(), store.versions),
         "tasks": [task_row(task) for task in store.tasks()],
+        "batches": batch_rows(store),
         "downloads": [
             {
                 "device": d.device,
@@ -119,15 +123,37 @@ def snapshot(program: Program) -> dict[str, Any]:
     }
 
 
+def _broker(program: Program) -> str | None:
+    link = program.broker
+    return None if link is None else f"{link.broker}: {link.state}"
+
+
 def device_rows(devices: list[Any], versions: Any) -> dict[str, dict[str, str]]:
     """Device -> what it has reported, module by module."""
     return {str(identity): versions(identity) for identity in devices}
+
+
+def batch_rows(store: Store) -> list[dict[str, Any]]:
+    """Batches for a table: what they are for, and how many of their tasks are in which state."""
+    return [
+        {
+            "id": batch.id,
+            "product": batch.product_key,
+            "module": batch.module,
+            "version": batch.version,
+            "dynamic": batch.dynamic,
+            "state": batch.state,
+            "counts": store.counts(batch.id),
+        }
+        for batch in store.batches()
+    ]
 
 
 def task_row(task: Task) -> dict[str, Any]:
     """A task for a table."""
     return {
         "id": task.id,
+        "batch": task.batch,
         "device": str(task.identity),
         "module": task.module,
         "source": task.source,

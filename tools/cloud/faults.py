@@ -14,10 +14,14 @@ class Faults:
     """
 
     # Limits of the platform ("Limits", 30527). None takes a limit away; breaking one is recorded
-    # in `violations`, the CONNECT is closed without an answer, a message is dropped silently.
+    # in `violations`, the CONNECT is closed without an answer, a message is dropped silently, a
+    # subscription is refused, a SUBSCRIBE of too many filters closes the connection. How the
+    # platform answers the last two is not documented.
     connects_per_minute: int | None = 5
     uplink_qos0_per_s: int | None = 30
     uplink_qos1_per_s: int | None = 10
+    subscriptions: int | None = 100
+    filters_per_subscribe: int | None = 8
 
     # --- Downloads ---
     ignore_range: bool = False  # answer 200 with the whole file to a Range

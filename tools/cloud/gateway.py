@@ -30,6 +30,15 @@ class Service(Protocol):
         """A device sent something to one of its own topics."""
 
 
+class Sender(Protocol):
+    """The way to a device: the gateway, or somebody's own broker (broker.py)."""
+
+    def send(
+        self, identity: Identity, topic: str, payload: bytes, qos: int = 0, *, push: bool = False
+    ) -> bool:
+        """Send a message to a device; False when that is not possible now."""
+
+
 class Gateway:
     """Sessions by identity, and the rules that need to know more than one connection.
 

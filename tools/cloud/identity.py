@@ -92,7 +92,7 @@ def read(connect: mqtt.Connect, *, tls: bool) -> SignIn:
 
     `tls` tells which listener took the connection; `securemode` has to agree with it.
     """
-    if connect.level not in (3, 4):
+    if not connect.spoken:
         raise Refused(
             mqtt.BAD_PROTOCOL, f"MQTT protocol level {connect.level}; use 4 (MQTT 3.1.1)"
         )

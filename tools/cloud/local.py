@@ -11,11 +11,12 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from . import topics
+from .batches import Terms
 from .faults import Dialect, Faults
 from .identity import Identity
 from .program import Program, Settings
-from .records import Download, Message, Note, Violation
-from .store import Release, Task
+from .records import Download, Message, Note, SignedIn, Violation
+from .store import Batch, Release, Task
 from .tasks import DEFAULT_MODULE, CloudError
 
 _T = TypeVar("_T")
@@ -77,8 +78,14 @@ class LocalCloud:
         except BaseException:
             self._end_loop()
             raise
-        self.mqtt_port = self._program.listeners["mqtt"].port
-        self.mqtts_port = self._program.listeners["mqtts"].port
+        # Where devices sign in: at the gateway, or at a broker, which has one port of the two.
+        broker = self._program.settings.broker
+        if broker is None:
+            self.mqtt_port = self._program.listeners["mqtt"].port
+            self.mqtts_port = self._program.listeners["mqtts"].port
+        else:
+            self.mqtt_port = 0 if broker.tls else broker.port
+            self.mqtts_port = broker.port if broker.tls else 0
         self.https_port = self._program.listeners["https"].port
         self.http_port = self._program.listeners["http"].port
 
@@ -206,6 +213,51 @@ class LocalCloud:
             self._call(lambda: self._program.ota.cancel(task, "cancelled by the operator"))
         return self.task(product_key, device_name, version)
 
+    def batch(
+        self,
+        product_key: str,
+        version: str,
+        /,
+        *,
+        module: str = DEFAULT_MODULE,
+        dynamic: bool = False,
+        **terms: Any,
+    ) -> Batch:
+        """Upgrade many devices: make a batch and push what its terms (batches.Terms) allow now.
+
+        Raises CloudError.
+        """
+        program = self._program
+
+        def add() -> Batch:
+            rollout = program.ota.rollout
+            made = rollout.batches.add(
+                product_key, version, Terms(**terms), module=module, dynamic=dynamic
+            )
+            rollout.release(made.id)
+            return made
+
+        return self._call(add)
+
+    def batch_tasks(self, number: int) -> list[Task]:
+        """The tasks of a batch, in the order they were made."""
+        return self._call(lambda: self._program.ota.rollout.batches.tasks(number))
+
+    def confirm(self, number: int, *names: str) -> int:
+        """Confirm a batch for these devices, or for all; how many waited for it."""
+
+        def confirm() -> int:
+            rollout = self._program.ota.rollout
+            count = rollout.batches.confirm(number, names)
+            rollout.release(number)
+            return count
+
+        return self._call(confirm)
+
+    def cancel_batch(self, number: int, *names: str) -> int:
+        """Cancel a batch, or some devices' part in it; how many tasks that ended."""
+        return self._call(lambda: self._program.ota.rollout.batches.cancel(number, names))
+
     def link(
         self,
         product_key: str,
@@ -300,6 +352,11 @@ class LocalCloud:
         return list(self._records.messages)
 
     @property
+    def sign_ins(self) -> list[SignedIn]:
+        """Every CONNECT that was accepted so far, as it came."""
+        return list(self._records.sign_ins)
+
+    @property
     def downloads(self) -> list[Download]:
         """Every HTTP request so far; the records of running ones still grow."""
         return list(self._records.downloads)
@@ -320,6 +377,11 @@ class LocalCloud:
         return len(self._program.gateway.connections)
 
     @property
+    def broker_connected(self) -> bool:
+        """True while the service is connected to the broker it was given."""
+        return self._program.broker is not None and self._program.broker.connected
+
+    @property
     def questions(self) -> int:
         """How often other commands (`status`, `watch`) have asked this server."""
         return self._program.control.questions
@@ -332,7 +394,7 @@ class LocalCloud:
         """Send a message to a device as if the cloud had; False when it does not listen."""
         data = payload.encode() if isinstance(payload, str) else payload
         identity = Identity(product_key, device_name)
-        return self._call(lambda: self._program.gateway.send(identity, topic, data, qos))
+        return self._call(lambda: self._program.ota.gateway.send(identity, topic, data, qos))
 
     def send_raw(self, product_key: str, device_name: str, data: bytes) -> None:
         """Put bytes on a device's connection as they are. Raises CloudError when it is offline."""

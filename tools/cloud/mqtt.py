@@ -36,9 +36,13 @@ class Packet:
 
 @dataclass(frozen=True)
 class Connect:
-    """A CONNECT: `level` 3 or 4 are MQTT 3.1 and 3.1.1; `keepalive` is in seconds."""
+    """A CONNECT: `level` 3 or 4 are MQTT 3.1 and 3.1.1; `keepalive` is in seconds.
+
+    A version that is not `spoken` has nothing but its level.
+    """
 
     level: int
+    spoken: bool
     clean: bool
     keepalive: int
     client_id: str
@@ -158,10 +162,10 @@ def read_connect(packet: Packet) -> Connect:
         raise Malformed("the protocol is not MQTT")
     flags = fields.byte()
     keepalive = fields.word()
-    if level not in (3, 4):
+    if (name, level) not in (("MQIsdp", 3), ("MQTT", 4)):
         # Another version's body has another form (MQTT 5: properties); the level is enough to
         # answer it with "protocol version not supported".
-        return Connect(level, True, keepalive, "", False, None, None)
+        return Connect(level, False, True, keepalive, "", False, None, None)
     if flags & 1:
         raise Malformed("the reserved connect flag is set")
     will = bool(flags & 4)
@@ -176,7 +180,7 @@ def read_connect(packet: Packet) -> Connect:
     user_name = fields.text() if flags & 0x80 else None
     password = fields.text() if flags & 0x40 else None
     fields.end()
-    return Connect(level, bool(flags & 2), keepalive, client_id, will, user_name, password)
+    return Connect(level, True, bool(flags & 2), keepalive, client_id, will, user_name, password)
 
 
 def read_publish(packet: Packet) -> Publish:
@@ -230,6 +234,23 @@ def read_ack(packet: Packet) -> int:
     return packet_id
 
 
+def read_connack(packet: Packet) -> int:
+    """The return code of a CONNACK. Raises Malformed."""
+    if packet.kind != CONNACK:
+        raise Malformed("the first answer is not a CONNACK")
+    fields = _Fields(packet.body)
+    fields.byte()
+    code = fields.byte()
+    fields.end()
+    return code
+
+
+def read_suback(packet: Packet) -> tuple[int, list[int]]:
+    """The packet identifier and the codes of a SUBACK. Raises Malformed."""
+    fields = _Fields(packet.body)
+    return fields.packet_id(), list(fields.rest())
+
+
 def read_empty(packet: Packet) -> None:
     """Check that a PINGREQ or DISCONNECT carries nothing. Raises Malformed."""
     _Fields(packet.body).end()
@@ -254,6 +275,38 @@ def matches(topic_filter: str, topic: str) -> bool:
         if number >= len(given) or level not in ("+", given[number]):
             return False
     return len(wanted) == len(given)
+
+
+def connect(
+    client_id: str, keepalive: int, user: str | None, password: str | None, *, clean: bool
+) -> bytes:
+    """A CONNECT of MQTT 3.1.1; `keepalive` in seconds."""
+    flags = (2 if clean else 0) | (0x80 if user is not None else 0)
+    flags |= 0x40 if password is not None else 0
+    texts = [one for one in (client_id, user, password) if one is not None]
+    head = _text("MQTT") + struct.pack(">BBH", 4, flags, keepalive)
+    return _packet(CONNECT << 4, head + b"".join(map(_text, texts)))
+
+
+def subscribe(packet_id: int, filters: list[tuple[str, int]]) -> bytes:
+    """A SUBSCRIBE to filters, each with the QoS asked for."""
+    body = b"".join(_text(one) + bytes([qos]) for one, qos in filters)
+    return _packet(SUBSCRIBE << 4 | 2, struct.pack(">H", packet_id) + body)
+
+
+def pingreq() -> bytes:
+    """A PINGREQ."""
+    return bytes([PINGREQ << 4, 0])
+
+
+def disconnect() -> bytes:
+    """A DISCONNECT."""
+    return bytes([DISCONNECT << 4, 0])
+
+
+def _text(value: str) -> bytes:
+    raw = value.encode()
+    return struct.pack(">H", len(raw)) + raw
 
 
 def _packet(first: int, body: bytes) -> bytes:
@@ -292,8 +345,7 @@ def pingresp() -> bytes:
 
 def publish(topic: str, payload: bytes, qos: int = 0, packet_id: int = 0) -> bytes:
     """A PUBLISH to the device; `packet_id` is needed with QoS 1."""
-    name = topic.encode()
-    head = struct.pack(">H", len(name)) + name
+    head = _text(topic)
     if qos:
         head += struct.pack(">H", packet_id)
     return _packet(PUBLISH << 4 | qos << 1, head + payload)

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 from . import topics
 from .clock import Clock, Timer
 from .faults import Dialect, Faults
-from .gateway import Gateway
+from .gateway import Sender
 from .identity import Identity
 from .records import Records
+from .rollout import Rollout
 from .store import Release, Store, Task
 from .tasks import DEFAULT_MODULE, TaskBook
 
@@ -38,7 +39,7 @@ class OtaService:
     def __init__(
         self,
         store: Store,
-        gateway: Gateway,
+        gateway: Sender,
         records: Records,
         clock: Clock,
         links: LinkMaker,
@@ -55,6 +56,7 @@ class OtaService:
         self.dialect = dialect
         self._timers: dict[int, Timer] = {}
         self._last_push_id = 0
+        self.rollout = Rollout(self.book, clock, records, self.offer)
         for task in store.tasks("state = 'IN_PROGRESS'"):
             self._watch(task)
 
@@ -109,7 +111,7 @@ class OtaService:
             raise ValueError("version is not 1 to 64 letters, digits, dots, minus or underscores")
         self.store.set_version(identity, module, version, self.clock.time())
         self.records.note("version", identity, f"{module} {version}")
-        task = self.store.unfinished(identity, module)
+        task = self.rollout.task_of(identity, module, version)
         if task is None:
             return
         if version == task.version:
@@ -121,6 +123,7 @@ class OtaService:
                 f"the device reports {version}, which is neither {task.source or 'its version'} "
                 f"nor {task.version}",
             )
+            self.rollout.failed(task)
         else:
             if task.source != version:
                 self.store.set_source(task, version)
@@ -143,10 +146,11 @@ class OtaService:
             desc = desc[:_DESC_CHARS]
         task = self.store.unfinished(identity, module)
         # A report names no version: before a task was offered, it must be about an older one.
-        if task is None or task.state == "QUEUED":
+        if task is None or task.state in ("CONFIRM", "QUEUED"):
             self.records.note("progress", identity, f"step {step} without a task: {desc}")
         elif step < 0:
             self._finish(task, "FAILED", desc, step=step)
+            self.rollout.failed(task)
         else:
             first = task.started is None
             task = self.store.move_task(
@@ -169,7 +173,7 @@ class OtaService:
     ) -> None:
         task = self.store.unfinished(identity, module)
         data: dict[str, Any] = {}
-        if task is not None and self._applies(task):
+        if task is not None and self._applies(task) and self.rollout.may_tell(task):
             data = self._data(task)
             self._notified(task, "answered a query")
         reply = {"id": body["id"], "code": 200, "data": data}
@@ -191,7 +195,7 @@ class OtaService:
 
     def offer(self, task: Task) -> bool:
         """Push a task to its device if it applies and the device listens; True when sent."""
-        if not self._applies(task):
+        if not self._applies(task) or not self.rollout.may_tell(task, push=True):
             return False
         message: dict[str, Any] = {"code": self.dialect.push_code, "data": self._data(task)}
         self._last_push_id = max(self._last_push_id + 1, int(self.clock.time() * 1000))
@@ -209,6 +213,7 @@ class OtaService:
         return True
 
     def _notified(self, task: Task, how: str) -> None:
+        self.rollout.told(task)
         state = "NOTIFIED" if task.state == "QUEUED" else task.state
         self.store.move_task(task, self.clock.time(), event=how, state=state)
         self.records.note("task", task.identity, f"{task.version} {how}, {state}")

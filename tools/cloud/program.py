@@ -10,6 +10,7 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from .broker import Broker, BrokerLink
 from .certs import Certificates
 from .clock import Clock
 from .control import Control
@@ -22,13 +23,17 @@ from .records import Records
 from .store import Store
 from .web import Web
 
+# The listeners that a broker takes the place of.
+_GATEWAY = {"mqtt", "mqtts"}
+
 
 @dataclass(frozen=True)
 class Settings:
     """Where to listen and what to show. Port 0 takes any free port.
 
     `public` is the name or address that links carry and certificates hold for: what the boards
-    reach this machine by. `keep` bounds the records of a server that runs for weeks.
+    reach this machine by. `keep` bounds the records of a server that runs for weeks. With a
+    `broker` devices sign in there, and the gateway's two ports are not opened.
     """
 
     folder: Path
@@ -41,6 +46,7 @@ class Settings:
     mqtt_certificate: str = "good"
     https_certificate: str = "good"
     keep: int | None = None
+    broker: Broker | None = None
 
 
 class Program:
@@ -61,6 +67,7 @@ class Program:
         self.public = public
         self.certificates = Certificates(self.folder, (public,))
         self.listeners: dict[str, Listener] = {}
+        self.broker: BrokerLink | None = None
 
     async def start(self) -> None:
         """Open the store and every port. Raises CloudError."""
@@ -69,12 +76,20 @@ class Program:
             self.gateway = Gateway(
                 self.store.secret, self.records, self.faults, self.dialect, self.clock
             )
+            if self.settings.broker is not None:
+                self.broker = BrokerLink(
+                    self.settings.broker,
+                    f"alink-ota-{self.store.folder_id()}",
+                    lambda identity: self.store.secret(identity) is not None,
+                    self.records,
+                    self.clock,
+                )
             self.downloads = Downloads(
                 self.store, self.files, self.records, self.clock, self.faults, self.dialect
             )
             self.ota = OtaService(
                 self.store,
-                self.gateway,
+                self.broker or self.gateway,
                 self.records,
                 self.clock,
                 self.downloads,
@@ -86,6 +101,10 @@ class Program:
             await self._listen()
             self.control = Control(self)
             await self.control.start()
+            if self.broker is not None:
+                self.broker.service = self.ota
+                self.broker.on_connected = self.ota.rollout.release_all
+                self.broker.start()
         except BaseException:
             for listener in self.listeners.values():
                 await listener.close()
@@ -106,6 +125,8 @@ class Program:
             ("http", settings.http_port, self.web.protocol(), None),
         ]
         for name, port, factory, kind in plans:
+            if settings.broker is not None and name in _GATEWAY:
+                continue
             tls = None if kind is None else self.certificates.context(kind)
             self.listeners[name] = Listener(
                 (settings.listen, port), factory, tls, functools.partial(self._failed, name)
@@ -122,6 +143,8 @@ class Program:
     async def stop(self) -> None:
         """Close everything; nothing is left running or open."""
         await self.control.stop()
+        if self.broker is not None:
+            await self.broker.stop()
         for listener in self.listeners.values():
             await listener.close()
         self.gateway.close("the stand-in stops")
@@ -138,14 +161,14 @@ class Program:
             self.gateway.close("the gateway is gone")
         else:
             self.gateway.go_dead()
-        for name in ("mqtt", "mqtts"):
+        for name in _GATEWAY & self.listeners.keys():
             listener = self.listeners[name]
             await (listener.close() if refuse else listener.silence())
         self.records.note("fault", "-", "the gateway refuses" if refuse else "the gateway is dead")
 
     async def come_back(self) -> None:
         """The end of `go_dead`."""
-        for name in ("mqtt", "mqtts"):
+        for name in _GATEWAY & self.listeners.keys():
             self.listeners[name].open()
         self.gateway.come_back()
         self.records.note("fault", "-", "the gateway is back")

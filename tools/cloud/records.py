@@ -42,6 +42,24 @@ class Message:
         return f"{self.device} {arrow} {self.topic} {without_links(self.payload)}"
 
 
+@dataclass(frozen=True)
+class SignedIn:
+    """One CONNECT that was accepted, as it came; its password is not kept.
+
+    `client_id` is the whole text with what stands between the bars, `level` 3 or 4 (MQTT 3.1 or
+    3.1.1), `keepalive` in seconds.
+    """
+
+    time: float
+    device: str
+    client_id: str
+    user_name: str
+    level: int
+    clean: bool
+    keepalive: int
+    tls: bool
+
+
 @dataclass
 class Download:
     """One HTTP request. It is recorded when it comes and grows while it is answered.
@@ -96,6 +114,7 @@ class Records:
         self.clock = clock
         self.keep = keep
         self.messages: list[Message] = []
+        self.sign_ins: list[SignedIn] = []
         self.downloads: list[Download] = []
         self.notes: list[Note] = []
         self.violations: list[Violation] = []

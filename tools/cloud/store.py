@@ -6,11 +6,12 @@ has to know them to check an HMAC, so only its owner may read it.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,16 @@ create table if not exists task (
 create table if not exists event (
     task integer, time real not null, state text not null, step integer, desc text not null);
 create index if not exists event_task on event (task);
+create table if not exists batch (
+    id integer primary key, pk text, module text, version text, dynamic integer not null,
+    state text not null, created real not null, terms text not null);
 """
+# Columns that a file of an older version does not have yet.
+_LATER = (
+    ("task", "batch", "integer"),
+    ("task", "retries", "integer not null default 0"),
+    ("task", "due", "real"),
+)
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,9 @@ class Event:
 class Task:
     """The upgrade of one device to one version, as "View update status" (202667) names things.
 
-    `state` is QUEUED, NOTIFIED, IN_PROGRESS, SUCCEEDED, FAILED or CANCELED; `step` and `desc`
-    are those of the last progress report, or why it ended; times are seconds since 1970.
+    `state` is CONFIRM, QUEUED, NOTIFIED, IN_PROGRESS, SUCCEEDED, FAILED or CANCELED; `step` and
+    `desc` are those of the last progress report, or why it ended; times are seconds since 1970.
+    `batch` made it, if one did; `retries` were begun so far, the next one not before `due`.
     """
 
     id: int
@@ -84,6 +95,9 @@ class Task:
     created: float
     started: float | None
     release: int
+    batch: int | None
+    retries: int
+    due: float | None
     options: dict[str, Any] = field(repr=False)
     history: list[Event] = field(default_factory=list, repr=False)
 
@@ -98,10 +112,27 @@ class Task:
         return self.state in UNFINISHED
 
 
-UNFINISHED = ("QUEUED", "NOTIFIED", "IN_PROGRESS")
+@dataclass(frozen=True)
+class Batch:
+    """One release for many devices. `state` is RUNNING or CANCELED.
+
+    A `dynamic` one goes on matching devices that report; `terms` are those of batches.Terms.
+    """
+
+    id: int
+    product_key: str
+    module: str
+    version: str
+    dynamic: bool
+    state: str
+    created: float
+    terms: dict[str, Any]
+
+
+UNFINISHED = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
 _TASK_FIELDS = (
     "id, pk, dn, module, version, source, state, step, desc, timeout_min, created, started, "
-    "release, options"
+    "release, batch, retries, due, options"
 )
 _RELEASE_FIELDS = "id, pk, module, version, name, size, md5, sha256, sign_method, data"
 
@@ -116,9 +147,19 @@ class Store:
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = normal")
         self._db.executescript(_SCHEMA)
+        self._add_later_columns()
         self._db.execute(
             "insert or ignore into meta values ('link key', ?)", (secrets.token_hex(32),)
         )
+
+    def _add_later_columns(self) -> None:
+        with self._db:
+            # Two programs may open an old file at once: only one of them may alter it.
+            self._db.execute("begin immediate")
+            for table, column, kind in _LATER:
+                there = [row[1] for row in self._db.execute(f"pragma table_info({table})")]
+                if column not in there:
+                    self._db.execute(f"alter table {table} add column {column} {kind}")
 
     def close(self) -> None:
         """Close the file."""
@@ -128,6 +169,10 @@ class Store:
         """The key that download links are signed with; it stays the same over a restart."""
         (value,) = self._db.execute("select value from meta where key = 'link key'").fetchone()
         return bytes.fromhex(value)
+
+    def folder_id(self) -> str:
+        """A short name of this file that no other has, and that tells nothing of the key."""
+        return hashlib.sha256(b"folder " + self.link_key()).hexdigest()[:12]
 
     # --- devices ---
 
@@ -229,7 +274,7 @@ class Store:
             self._db.execute("begin immediate")
             cursor = self._db.execute(
                 f"insert into task ({_TASK_FIELDS.partition(', ')[2]})"
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     task.product_key,
                     task.device_name,
@@ -243,6 +288,9 @@ class Store:
                     task.created,
                     task.started,
                     task.release,
+                    task.batch,
+                    task.retries,
+                    task.due,
                     json.dumps(task.options),
                 ),
             )
@@ -309,3 +357,47 @@ class Store:
             module,
         )
         return found[-1] if found else None
+
+    # --- batches ---
+
+    def add_batch(self, batch: Batch) -> Batch:
+        """Add a batch; its number is made here."""
+        cursor = self._db.execute(
+            "insert into batch (pk, module, version, dynamic, state, created, terms) "
+            "values (?, ?, ?, ?, ?, ?, ?)",
+            (
+                batch.product_key,
+                batch.module,
+                batch.version,
+                batch.dynamic,
+                batch.state,
+                batch.created,
+                json.dumps(batch.terms),
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return replace(batch, id=cursor.lastrowid)
+
+    def end_batch(self, number: int) -> None:
+        """Mark a batch as cancelled."""
+        self._db.execute("update batch set state = 'CANCELED' where id = ?", (number,))
+
+    def batches(self, where: str = "1", *values: object) -> list[Batch]:
+        """Batches that meet a condition on the columns, the oldest first."""
+        rows = self._db.execute(
+            "select id, pk, module, version, dynamic, state, created, terms from batch "
+            f"where {where} order by id",
+            values,
+        )
+        return [
+            Batch(number, pk, module, version, bool(dynamic), state, created, json.loads(terms))
+            for number, pk, module, version, dynamic, state, created, terms in rows
+        ]
+
+    def counts(self, batch: int) -> dict[str, int]:
+        """State -> how many tasks of a batch are in it."""
+        return dict(
+            self._db.execute(
+                "select state, count(*) from task where batch = ? group by state", (batch,)
+            )
+        )

@@ -26,6 +26,14 @@ class CloudError(Exception):
     """Something the operator asked for cannot be done; the text says why and what to do."""
 
 
+def check_timeout(timeout_min: int | None) -> None:
+    """Raise CloudError for a time-out that the platform does not have."""
+    if timeout_min is not None and not TIMEOUT_MIN_MIN <= timeout_min <= TIMEOUT_MIN_MAX:
+        raise CloudError(
+            f"a time-out of {timeout_min} min; use {TIMEOUT_MIN_MIN} to {TIMEOUT_MIN_MAX}"
+        )
+
+
 class TaskBook:
     """Adds releases and tasks, and ends tasks. Knows no device connection."""
 
@@ -98,6 +106,17 @@ class TaskBook:
             )
         )
 
+    def release(self, product_key: str, module: str, version: str) -> Release:
+        """The release of this version. Raises CloudError."""
+        release = self.store.release(product_key, module, version)
+        if release is None:
+            option = "" if module == DEFAULT_MODULE else f" --module {module}"
+            raise CloudError(
+                f"{product_key} has no {version} of module {module}; add it first: release add "
+                f"{product_key} {version} FILE{option}"
+            )
+        return release
+
     def add_task(
         self,
         product_key: str,
@@ -108,11 +127,14 @@ class TaskBook:
         timeout_min: int | None = None,
         override: bool = False,
         options: dict[str, Any] | None = None,
+        batch: int | None = None,
+        confirm: bool = False,
     ) -> Task:
         """Make the task of upgrading a device. Raises CloudError.
 
         A device does one task at a time for each module. While one is unfinished the new one
-        fails, as on the platform; with `override` the unfinished one is cancelled instead.
+        fails, as on the platform; with `override` the unfinished one is cancelled instead. With
+        `confirm` the device is not told before somebody has confirmed it.
         """
         identity = Identity(product_key, device_name)
         if self.store.secret(identity) is None:
@@ -120,16 +142,8 @@ class TaskBook:
                 f"there is no device {identity}; add it first: device add {product_key} "
                 f"{device_name}"
             )
-        release = self.store.release(product_key, module, version)
-        if release is None:
-            raise CloudError(
-                f"{product_key} has no {version} of module {module}; add it first: release add "
-                f"{product_key} {version} FILE"
-            )
-        if timeout_min is not None and not TIMEOUT_MIN_MIN <= timeout_min <= TIMEOUT_MIN_MAX:
-            raise CloudError(
-                f"a time-out of {timeout_min} min; use {TIMEOUT_MIN_MIN} to {TIMEOUT_MIN_MAX}"
-            )
+        release = self.release(product_key, module, version)
+        check_timeout(timeout_min)
         task = Task(
             id=0,
             product_key=product_key,
@@ -137,13 +151,16 @@ class TaskBook:
             module=module,
             version=version,
             source=self.store.version(identity, module) or "",
-            state="QUEUED",
+            state="CONFIRM" if confirm else "QUEUED",
             step=None,
             desc="",
             timeout_min=timeout_min,
             created=self.clock.time(),
             started=None,
             release=release.id,
+            batch=batch,
+            retries=0,
+            due=None,
             options=options or {},
         )
         busy = self.store.unfinished(identity, module)

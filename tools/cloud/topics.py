@@ -10,17 +10,42 @@ PROGRESS = "/ota/device/progress/{pk}/{dn}"
 QUERY = "/sys/{pk}/{dn}/thing/ota/firmware/get"
 QUERY_REPLY = "/sys/{pk}/{dn}/thing/ota/firmware/get_reply"
 
+BLOCK = "/sys/{pk}/{dn}/thing/file/download"
+BLOCK_REPLY = "/sys/{pk}/{dn}/thing/file/download_reply"
+_USER = "/{pk}/{dn}/user/#"
+
+# The OTA service's side of a broker: what it listens to, and what it sends.
+TO_CLOUD = (INFORM, PROGRESS, QUERY, BLOCK)
+TO_DEVICE = (UPGRADE, QUERY_REPLY, BLOCK_REPLY)
+# A device's side, for a broker's access list.
+OF_DEVICE = (
+    *(("write", topic) for topic in TO_CLOUD),
+    *(("read", topic) for topic in TO_DEVICE),
+    ("readwrite", _USER),
+)
+
 TOPIC_BYTES = 128
 TOPIC_SLASHES = 7
 
 # What only the cloud sends, and what it subscribes a device to that signs in with `_ss=1`.
 AUTO_SUBSCRIBED = (UPGRADE, QUERY_REPLY)
-_CLOUD_ONLY = (UPGRADE, QUERY_REPLY, "/sys/{pk}/{dn}/thing/file/download_reply")
 
 
 def name(template: str, identity: Identity) -> str:
     """A topic of this device."""
     return template.format(pk=identity.product_key, dn=identity.device_name)
+
+
+def sender(topic: str) -> Identity | None:
+    """Who sent a message to the cloud on this topic; None for any other topic."""
+    levels = topic.split("/")
+    for template in TO_CLOUD:
+        parts = template.split("/")
+        if len(parts) == len(levels):
+            found = {p: given for p, given in zip(parts, levels, strict=True) if p != given}
+            if set(found) == {"{pk}", "{dn}"}:
+                return Identity(found["{pk}"], found["{dn}"])
+    return None
 
 
 def within_limits(topic: str) -> bool:
@@ -55,4 +80,4 @@ def is_own(topic: str, identity: Identity) -> bool:
 
 def may_publish(topic: str, identity: Identity) -> bool:
     """True when the device may send to this topic."""
-    return is_own(topic, identity) and topic not in [name(t, identity) for t in _CLOUD_ONLY]
+    return is_own(topic, identity) and topic not in [name(t, identity) for t in TO_DEVICE]

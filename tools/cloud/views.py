@@ -10,7 +10,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-_COLOURS = {"SUCCEEDED": "green", "FAILED": "red", "IN_PROGRESS": "cyan", "NOTIFIED": "yellow"}
+_COLOURS = {
+    "SUCCEEDED": "green",
+    "FAILED": "red",
+    "IN_PROGRESS": "cyan",
+    "NOTIFIED": "yellow",
+    "CONFIRM": "magenta",
+}
 _KINDS = {"refused": "red", "violation": "red", "task": "bold", "online": "green", "tls": "red"}
 _TASKS = 15
 
@@ -31,11 +37,15 @@ def _shown(text: str) -> str:
 def render(snapshot: dict[str, Any]) -> RenderableType:
     """Devices, tasks, running downloads, the last notes."""
     parts: list[RenderableType] = [_devices(snapshot), _tasks(snapshot["tasks"])]
+    if snapshot.get("batches"):
+        parts.append(_batches(snapshot["batches"]))
     if snapshot.get("downloads"):
         parts.append(_downloads(snapshot["downloads"]))
     parts += [note_line(*note) for note in snapshot.get("notes", [])]
     if snapshot.get("violations"):
         parts.append(Text(f"{snapshot['violations']} violations of the platform's rules", "red"))
+    if snapshot.get("broker"):
+        parts.append(Text(_shown(f"broker {snapshot['broker']} (it does not tell who is online)")))
     if "ports" not in snapshot:
         parts.append(Text("server: not running (start it with `serve`)", "yellow"))
     return Group(*parts)
@@ -56,16 +66,35 @@ def _devices(snapshot: dict[str, Any]) -> Table:
 def _tasks(tasks: list[dict[str, Any]]) -> Table:
     table = Table("device", "from", "to", "state", "step", "", title="tasks", title_justify="left")
     for task in tasks[-_TASKS:]:
-        target = task["version"]
-        if task["module"] != "default":
-            target = f"{task['module']} {target}"
         table.add_row(
             task["device"],
             task["source"] or "?",
-            target,
+            _target(task),
             Text(task["state"], _COLOURS.get(task["state"], "")),
             "" if task["step"] is None else str(task["step"]),
             Text(task["desc"]),
+        )
+    return table
+
+
+def _target(row: dict[str, Any]) -> str:
+    """The version something is upgraded to, with its module unless that is the default one."""
+    default = row["module"] == "default"
+    return str(row["version"]) if default else f"{row['module']} {row['version']}"
+
+
+def _batches(batches: list[dict[str, Any]]) -> Table:
+    table = Table("", "product", "to", "", "devices", title="batches", title_justify="left")
+    for batch in batches[-_TASKS:]:
+        counts = Text(", ").join(
+            Text(f"{count} {state}", _COLOURS.get(state, ""))
+            for state, count in sorted(batch["counts"].items())
+        )
+        kind = "dynamic" if batch["dynamic"] else "static"
+        if batch["state"] != "RUNNING":
+            kind += f", {batch['state']}"
+        table.add_row(
+            str(batch["id"]), batch["product"], _target(batch), kind, counts or Text("none yet")
         )
     return table
 
