@@ -217,14 +217,19 @@ class LocalCloud:
         *,
         module: str = DEFAULT_MODULE,
         scheme: str = "https",
+        number: int = 0,
     ) -> str:
-        """A fresh signed link. Raises CloudError for a version that does not exist."""
+        """A fresh signed link to a file of a package, 0 for the first one.
+
+        Raises CloudError for a version that does not exist.
+        """
 
         def make() -> str:
             release = self._program.store.release(product_key, module, version)
             if release is None:
                 raise CloudError(f"{product_key} has no {version} of module {module}")
-            return self._program.downloads.url(release, Identity(product_key, device_name), scheme)
+            identity = Identity(product_key, device_name)
+            return self._program.downloads.url(release, identity, scheme, number)
 
         return self._call(make)
 
