@@ -21,6 +21,7 @@ from host_tests.rig import DN, PK, Rig, app
 # set with a file "bad" fails its self-test; a job's custom data may tell what on_job() answers.
 FILES = app(
     prologue="""
+import machine
 import os
 from alink import FilesTarget
 files = FilesTarget("/assets", 200000, wbits=12)
@@ -45,6 +46,9 @@ def show(state):
 def good():
     if "crash" in os.listdir(files.path):
         1 / 0
+    if "reset" in os.listdir(files.path):
+        print("the self-test resets")
+        machine.reset()
     return "bad" not in os.listdir(files.path)
 
 def ask(job):
@@ -314,6 +318,7 @@ def test_a_job_for_another_module_waits_for_the_one_that_runs(assets: Assets) ->
     rig.cloud.faults.drip_bytes = 0
     rig.ends("w1", "SUCCEEDED")
     rig.ends("w2", "SUCCEEDED")
+    assert " job-module: nobody" in rig.ends("w3", "FAILED"), "it would be offered for ever"
     files = [d.file for d in rig.fetched()[-2:]]
     assert files == ["assets-w1.bin", "other-w2.bin"]
 
@@ -367,6 +372,11 @@ def test_a_job_for_a_module_waits_until_the_slot_is_updated_and_confirmed(tmp_pa
         rig.ends("m2", "SUCCEEDED")
         assert rig.fetched()[mark].range_start == 0
         rig.says("files m2 big=90000 left=over")
+        # A self-test that resets the board has failed, too, and not for ever.
+        assets.push("m3", tar({"reset": b""}))
+        assert " attempts: failed 3 times" in rig.ends("m3", "FAILED")
+        assert rig.board.console_text().count("the self-test resets") == 3
+        assert assets.shown()[-1] == "m2 big=90000 left=over"
         rig.board.power_cut()
         assert sorted(f for f in rig.board.files() if "/b/" in f) == [
             "/assets/b/big",

@@ -112,6 +112,7 @@ class Updater:
         self._trial_at = None  # when a trial without a link is tried again
         self._bad = None  # hash of the last offer refused for its form
         self._missed = False  # another job was offered meanwhile
+        self._refusal = None  # the BadJob offered meanwhile, to be answered
         self._now = _IDLE
         self._slot = Module(DEFAULT_MODULE, target, version)
         self._modules = Modules(device, self._reports, self._slot)
@@ -259,6 +260,8 @@ class Updater:
     def _judge(self):
         if trial.running():
             return  # it waits in the inbox until this image is confirmed
+        if self._now == _IDLE and self._modules.due:
+            return  # until the platform knows what there is: a report after a "1" could fail a job
         payload, reply = self._inbox.pop(0)
         try:
             job = parse(payload, reply)
@@ -269,7 +272,7 @@ class Updater:
                 raise BadJob(errors.JOB_MODULE, job.module[:32], job.module, job.version)
         except BadJob as e:
             if self._now != _IDLE:
-                self._missed = True
+                self._refusal = e
             elif self._bad != hash(payload):
                 self._bad = hash(payload)
                 self._fail(e, e.module)
@@ -370,6 +373,10 @@ class Updater:
         ):
             self._query_at = None
             self.check()
+        elif self._refusal is not None:
+            error = self._refusal
+            self._refusal = None
+            self._fail(error, error.module)
         elif self._missed:
             self._missed = False
             self._ask_in(_QUERY_MS)
