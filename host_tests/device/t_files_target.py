@@ -244,6 +244,16 @@ def test_gnu_and_pax_long_names_are_refused_by_name():
         refuses(archive(member("n", b"path=../evil", kind=kind)), errors.MEMBER, said)
 
 
+def test_archives_of_old_tar_programs_are_taken():
+    target = FilesTarget(folder())
+    old = {"kind": b"\0", "magic": b""}
+    install(target, archive(member("d/", **old), member("d/a", b"a", **old)))
+    assert content(target) == {"d/a": b"a"}
+    gnu = {"magic": b"ustar  \0", "prefix": b"no prefix"}
+    install(target, archive(member("b", b"b", **gnu)), "3")
+    assert content(target) == {"b": b"b"}
+
+
 def test_the_global_header_of_git_archive_is_passed_over():
     target = FilesTarget(folder())
     comment = b"52 comment=0123456789012345678901234567890123456789\n"

@@ -101,10 +101,12 @@ class Untar:
         if self._zeros:
             raise AlinkError(errors.ARCHIVE, "an empty block in it")
         _check(head)
-        kind = chr(head[156] or 48)  # v7 has NUL for a file
+        kind = chr(head[156])
         size = _number(head[124:136])
         name = _name(head)
-        if kind == "5" or (kind == "0" and name.endswith("/")):
+        if kind == "\0":  # v7's, which tells a directory by its name
+            kind = "5" if name.endswith("/") else "0"
+        if kind == "5":
             if size:
                 raise AlinkError(errors.MEMBER, "a directory of %d bytes" % size)
             self._sink.folder(name)
