@@ -79,7 +79,7 @@ def interesting(recording: Recording) -> set[int]:
     ops = recording.operations
     if recording.name == "files":
         nvs = [n for n, op in enumerate(ops, 1) if op.partition == "nvs"]
-        return {1, 2, 3, len(ops) // 3, len(ops) // 2} | set(range(nvs[0] - 1, len(ops) + 1))
+        return {2, len(ops) // 2} | set(range(nvs[0], len(ops) + 1))
     slot = [n for n, op in enumerate(ops, 1) if op.partition.startswith("ota_")]
     other = {n for n in range(1, len(ops) + 1) if n not in slot}
     beside = {n + step for n in other for step in (-1, 1)}
