@@ -36,7 +36,8 @@ _ARCHIVES = (".tar", ".tar.gz", ".tgz")
 class FilesTarget:
     """A set of files below `folder`: what a module's update brings, all of it or nothing.
 
-    folder: str, absolute, for this target alone. max_size: bytes of all files together.
+    folder: str, absolute, for this target alone, on LittleFS (MicroPython's own on the ESP32; FAT
+    cannot rename over a file). max_size: bytes of all files together.
     wbits: the largest window of a gzip archive is 2 ** wbits bytes of RAM (9..15; what other tools
     make needs 15, tools/image.py files 12). max_members: files and directories. name_max: bytes
     of a path in the set.
