@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import random
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from host_tests.powercut import cuts, oracle, runner, seeded
+from host_tests.powercut import cuts, files_oracle, oracle, runner, seeded, sets
 from host_tests.powercut.cli import Campaign, make_recording
 from host_tests.powercut.cuts import Cut
 from host_tests.powercut.recording import Recording
 from host_tests.powercut.recovery import Bench, Case
 from host_tests.sim_desk import HEAD, IMAGES, make_board
+from tools.sim import vfs
+from tools.sim.flash import Flash
 from tools.sim.tape import Tape, Taped
 
 SIZE = 65536
-SHORT = ("first", "second")
+SHORT = ("first", "second", "files")
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,35 @@ def test_no_power_cut_costs_the_board_or_the_update(
     assert not campaign.failures, "\n".join(campaign.told())
     assert len(campaign.single) == 3 * len(runner.interesting(recordings[name]))
     assert sum(outcome.second for outcome in campaign.double) > 3
+
+
+def test_a_set_of_files_that_is_mixed_or_not_whole_is_told(
+    recordings: dict[str, Recording],
+) -> None:
+    recording = recordings["files"]
+    entry = next(e for e in recording.entries if e.label == "vfs")
+
+    def judged(name: str, data: bytes, task: str = "IN_PROGRESS") -> list[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "flash.bin"
+            path.write_bytes(recording.flash)
+            flash = Flash(path)
+            vfs.write_file(flash, entry, f"/assets/{name}", data)
+            flash.close()
+            image = oracle.Image(path.read_bytes(), recording.entries)
+        return list(files_oracle.at_the_cut(recording, image, task))
+
+    side = files_oracle.content(oracle.Image(recording.flash, recording.entries))[
+        "/assets/current"
+    ].decode()[0]
+    assert judged("nothing", b"") == []
+    assert judged("nothing", b"", "FAILED") == ["the task is FAILED although nothing has failed"]
+    assert judged("nothing", b"", "SUCCEEDED") == ["the current version is 'f1'"]
+    mixed = ["the set f1 is not whole, or mixed with another"]
+    assert judged(f"{side}/plain.txt", sets.files("f2")["plain.txt"]) == mixed
+    assert judged(f"{side}/more", b"") == mixed
+    assert judged("current", b"%s f2\n" % side.encode()) == [mixed[0].replace("f1", "f2")]
+    assert judged("current", b"") == ["the current version is ''"]
 
 
 def test_the_recorded_operations_give_the_flash_that_the_board_had(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Make an image from a MicroPython firmware and an application's folder; inspect one.
+"""Make an image of a MicroPython firmware and an application, or an archive of files; inspect one.
 
     python -m tools.image build --firmware STOCK.bin --app DIR --version 1.1.0 -o OUT
     python -m tools.image inspect FILE [--json]
+    python -m tools.image files --dir DIR -o assets.tar.gz
 
 Exit codes: 0 done (inspect: sound), 1 refused (inspect: something is invalid), 2 wrong usage.
 """
@@ -23,8 +24,10 @@ from tools.flashlib.files import age_warning
 from tools.imagelib import (
     BLOCK_SIZE,
     SLOT_SIZE,
+    WBITS,
     ImageError,
     as_text,
+    build_archive,
     build_image,
     check_version,
     examine,
@@ -38,6 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if options.command == "build":
             return _build(options)
+        if options.command == "files":
+            return _files(options)
         return _inspect(options)
     except ImageError as exc:
         print(f"image: {exc}", file=sys.stderr)
@@ -66,6 +71,17 @@ def _parser() -> argparse.ArgumentParser:
     inspect = commands.add_parser("inspect", help="what a file is, and whether it is sound")
     inspect.add_argument("file", type=Path)
     inspect.add_argument("--json", action="store_true", help="for programs")
+    files = commands.add_parser("files", help="folder -> archive for a module that is files")
+    files.add_argument("--dir", type=Path, required=True, help="folder with the files")
+    files.add_argument("-o", "--output", type=Path, required=True, help="file to write")
+    files.add_argument(
+        "--wbits",
+        type=int,
+        choices=range(9, 16),
+        default=WBITS,
+        metavar="9..15",
+        help="the board needs 2 ** WBITS bytes of RAM to unpack it (%(default)s)",
+    )
     return parser
 
 
@@ -97,6 +113,13 @@ def _build(options: argparse.Namespace) -> int:
         f"(firmware {report.image.end}, application {volume}), needs a slot of "
         f"{report.slot_needed} bytes"
     )
+    return 0
+
+
+def _files(options: argparse.Namespace) -> int:
+    data = build_archive(options.dir, options.wbits)
+    _write(options.output, data)
+    print(f"{options.output}: {len(data)} bytes, for FilesTarget(.., wbits={options.wbits})")
     return 0
 
 

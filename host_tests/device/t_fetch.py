@@ -180,3 +180,75 @@ def test_a_target_that_refuses_is_asked_before_a_byte_is_fetched():
     source = Source()
     fails(errors.TOO_LARGE, source, target=Target(refuse=errors.TOO_LARGE))
     assert source.opened == []
+
+
+class Slow(Target):
+    """Has something to do three times before each chunk."""
+
+    def __init__(self, error=None):
+        super().__init__()
+        self.left = 3
+        self.error = error
+
+    def work(self):
+        if self.left:
+            self.left -= 1
+            return True
+        if self.error and len(self.data) == 4096:
+            raise AlinkError(self.error)
+        return False
+
+    def write(self, chunk, n):
+        assert not self.left, "fed while it was busy"
+        self.left = 3
+        super().write(chunk, n)
+
+
+def test_a_target_that_is_busy_is_not_fed():
+    assert run(Source(("cut", 5000)), Slow()) == BODY
+
+
+def test_an_error_in_a_targets_own_work_ends_the_download():
+    source = Source()
+    fails(errors.ARCHIVE, source, target=Slow(errors.ARCHIVE))
+    assert source.at == 4096
+
+
+class Kept:
+    """A checkpoint that says how far an earlier download had come."""
+
+    def __init__(self):
+        self.said = []
+
+    def load(self, identity):
+        self.said.append("load")
+        return 4096
+
+    def begin(self, identity):
+        self.said.append("begin")
+
+    def set(self, at):
+        self.said.append("set")
+
+    def clear(self):
+        self.said.append("clear")
+
+
+class NoLabel:
+    def __init__(self):
+        self.data = b""
+
+    def begin(self, size, method, digest, chunk):
+        self.data = b""
+
+    def write(self, chunk, n):
+        self.data += bytes(chunk[:n])
+
+
+def test_a_target_that_cannot_be_resumed_leaves_anothers_checkpoint_alone():
+    # A download for the slot may be half done while a module is updated.
+    kept = Kept()
+    source = Source("whole", ("cut", 5000), "whole")
+    assert run(source, NoLabel(), checkpoint=kept) == BODY
+    assert source.opened[0] == 0
+    assert kept.said == []

@@ -17,22 +17,29 @@ JOURNAL = "alink_ota"
 PASSING = ("trial", "fell")
 
 
+Stored = dict[tuple[str, str], int | bytes]  # of NVS, by namespace and key
+
+
 class Image:
     """A whole flash (bytes) by its partitions."""
 
     def __init__(self, flash: bytes | bytearray, entries: list[table.Entry]) -> None:
         self._flash, self._entries = flash, entries
 
+    def entry(self, label: str) -> table.Entry:
+        """Where the partition `label` is."""
+        return table.find(self._entries, None, None, label)[0]
+
     def partition(self, label: str) -> bytes:
         """Content of the partition `label`."""
-        entry = table.find(self._entries, None, None, label)[0]
+        entry = self.entry(label)
         return bytes(self._flash[entry.address : entry.address + entry.size])
 
     def outside(self, labels: Iterable[str]) -> bytes:
         """Everything but these partitions, which read as zeros."""
         flash = bytearray(self._flash)
         for label in labels:
-            entry = table.find(self._entries, None, None, label)[0]
+            entry = self.entry(label)
             flash[entry.address : entry.address + entry.size] = bytes(entry.size)
         return bytes(flash)
 
@@ -49,7 +56,7 @@ class Image:
         good = entry is not None and entry.state == otadata.VALID
         return entry.slot(2) if entry is not None and good else None
 
-    def nvs(self) -> dict[tuple[str, str], int | bytes]:
+    def nvs(self) -> Stored:
         """Everything stored, by namespace and key."""
         store = nvsstore.Store(_Bytes(self.partition("nvs")), len(self.partition("nvs")))
         return {pair: store.get(*pair) for pair in store.keys()}  # noqa: SIM118
@@ -120,6 +127,14 @@ def while_it_ran(
                 yield "the new version was confirmed before the cloud had heard of it"
 
 
+def at_rest(recording: Recording, flash: Image, running: int | None) -> bool:
+    """Whether the board has nothing more to do; running: the slot that runs."""
+    if running != recording.slot_new or flash.confirmed() != recording.slot_new:
+        return False
+    left = flash.nvs()
+    return not any((JOURNAL, key) in left for key in PASSING)
+
+
 def at_the_end(recording: Recording, after: Image, task: str) -> Iterator[str]:
     """What is wrong when the board has come to rest (it is off)."""
     before = Image(recording.flash, recording.entries)
@@ -133,13 +148,18 @@ def at_the_end(recording: Recording, after: Image, task: str) -> Iterator[str]:
     changing = (*WRITABLE, f"ota_{recording.slot_new}")
     if after.outside(changing) != before.outside(changing):
         yield "something outside NVS, otadata and the new slot was written"
-    kept, now = before.nvs(), after.nvs()
-    for pair in kept:
-        if pair[0] != JOURNAL and now.get(pair) != kept[pair]:
-            yield f"the owner's setting {pair[1]} was lost or changed"
+    now = after.nvs()
+    yield from settings_lost(before.nvs(), now)
     for key in PASSING:
         if (JOURNAL, key) in now:
             yield f"the journal's {key} outlives the update"
+
+
+def settings_lost(kept: Stored, now: Stored) -> Iterator[str]:
+    """What of the owner's settings is not as it was."""
+    for pair in kept:
+        if pair[0] != JOURNAL and now.get(pair) != kept[pair]:
+            yield f"the owner's setting {pair[1]} was lost or changed"
 
 
 def cost(again: int) -> Iterator[str]:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from host_tests.images import make_image
-from host_tests.rig import Rig, app
+from host_tests.powercut import sets
+from host_tests.rig import PK, Rig, app
 from tools.cloud import LocalCloud
 from tools.cloud.identity import Identity
 from tools.imagelib import build_image
@@ -33,11 +34,13 @@ from tools.sim.tape import Tape, Taped
 
 # What is recorded: the versions from and to, and the slot that the update starts from. "first" is
 # the first of a board's life (otadata is as it comes), "second" the one after it; in "worn" NVS is
-# so full that the update's own entries make it move a page and erase it.
+# so full that the update's own entries make it move a page and erase it. In "files" the slot stays
+# and a module that is a set of files is updated, for the third time: see sets.py.
 UPDATES = {
     "first": ("1.0.0", "1.1.0", 0),
     "second": ("1.1.0", "1.2.0", 1),
     "worn": ("1.0.0", "1.1.0", 0),
+    "files": ("f1", "f2", 0),
 }
 _NVS_LEFT = 250  # bytes in the last page before the one that is kept free
 TABLES = ("reported", "task", "event")
@@ -45,12 +48,13 @@ BLOCK = 4096
 PORT_MODULE = "desk"  # on the board's path: the port of the cloud it is connected to today
 
 
-def application() -> str:
-    """The test application; its cloud's port comes from the desk, not from NVS.
+def application(**parts: str) -> str:
+    """The test application (parts: those of rig.app); its cloud's port comes from the desk.
 
     A recovery runs against another cloud than the recording did, and NVS is not to be changed.
     """
-    source = app(prologue=f"import {PORT_MODULE}")
+    parts["prologue"] = f"import {PORT_MODULE}\n" + parts.get("prologue", "")
+    source = app(**parts)
     asked = 'settings.get_int("port")'
     if source.count(asked) != 1:
         raise ValueError(f"rig.APP no longer asks for {asked} once")
@@ -79,7 +83,10 @@ class CloudState:
 
 @dataclass
 class Recording:
-    """An update from `old` to `new` (images) out of slot `slot_old` into slot `slot_new`."""
+    """An update from `old` to `new` (images) out of slot `slot_old` into slot `slot_new`.
+
+    One of the files alone has no images, and its board stays in `slot_old`.
+    """
 
     name: str
     folder: Path
@@ -190,13 +197,23 @@ def record(folder: Path, name: str, size: int, scratch: Path) -> Recording:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     old, new, slot_old = UPDATES[name]
-    images = make_images(scratch, size)
+    files = name == "files"
+    images = {} if files else make_images(scratch, size)
     with Rig(scratch) as rig:
         rig.cloud.faults.connects_per_minute = None
         where = desk(scratch / "desk", rig.cloud)
-        rig.board.write_slot(0, images["1.0.0"])
+        source = application(**sets.APPLICATION)
+        first = rig.image("1.0.0", source, size) if files else images["1.0.0"]
+        rig.board.write_slot(0, first)
         _with_board(rig, Board(rig.board.path, **where))
-        if name == "second":
+        if files:
+            rig.board.power_on()
+            for version in sets.EARLIER:
+                rig.cloud.add_release(PK, version, sets.package(version), sets.MODULE)
+                rig.push(version, module=sets.MODULE, force=True)
+                settle_files(rig, version)
+            rig.board.power_cut()
+        elif name == "second":
             rig.board.power_on()
             rig.reports("1.0.0")
             rig.update("1.1.0", images["1.1.0"])
@@ -204,18 +221,26 @@ def record(folder: Path, name: str, size: int, scratch: Path) -> Recording:
         elif name == "worn":
             fill_nvs(rig.board)
         # The job waits for the board, so that no state of the cloud goes without a message.
-        rig.release(new, images[new])
-        rig.push(new)
+        if files:
+            rig.cloud.add_release(PK, new, sets.package(new), sets.MODULE)
+            rig.push(new, module=sets.MODULE)
+        else:
+            rig.release(new, images[new])
+            rig.push(new)
         shutil.copy(rig.board.path, folder / "start.bin")
         _with_board(rig, Board(rig.board.path, tape=folder / "tape", **where))
         watched = _watch(rig.cloud)
         rig.board.power_on()
-        settle(rig, new, 1 - slot_old)
+        if files:
+            settle_files(rig, new)
+            rig.board.power_cut()
+        else:
+            settle(rig, new, 1 - slot_old)
     shutil.copytree(scratch / "cloud", folder / "cloud")
     (folder / "states").write_text(json.dumps([[s.time, s.rows] for s in watched.states]))
     (folder / "update").write_text(name)
-    (folder / "old.bin").write_bytes(images[old])
-    (folder / "new.bin").write_bytes(images[new])
+    (folder / "old.bin").write_bytes(images.get(old, b""))
+    (folder / "new.bin").write_bytes(images.get(new, b""))
     return Recording.load(folder)
 
 
@@ -259,6 +284,12 @@ def settle(rig: Rig, version: str, slot: int) -> None:
     rig.confirmed(slot)
     rig.says("is confirmed")
     rig.board.power_cut()
+
+
+def settle_files(rig: Rig, version: str) -> None:
+    """Wait until an update of the files is over for cloud and board, which stays on."""
+    rig.ends(version, "SUCCEEDED")
+    rig.says(f"files {version}\n")
 
 
 def _watch(cloud: LocalCloud) -> _Watched:

@@ -73,9 +73,13 @@ def run(
 def interesting(recording: Recording) -> set[int]:
     """Operations (1 is the first) that are not one like many: all but the middle of the slot.
 
-    NVS and otadata, the slot's first and last block, and what comes before and after NVS.
+    NVS and otadata, the slot's first and last block, and what comes before and after NVS. Of the
+    files: some in the middle, and all from the entry in NVS that comes before the exchange.
     """
     ops = recording.operations
+    if recording.name == "files":
+        nvs = [n for n, op in enumerate(ops, 1) if op.partition == "nvs"]
+        return {2, len(ops) // 2} | set(range(nvs[0], len(ops) + 1))
     slot = [n for n, op in enumerate(ops, 1) if op.partition.startswith("ota_")]
     other = {n for n in range(1, len(ops) + 1) if n not in slot}
     beside = {n + step for n in other for step in (-1, 1)}

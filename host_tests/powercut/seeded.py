@@ -29,6 +29,7 @@ class Bug:
     file: str
     old: str
     new: str
+    update: str = "second"  # after the first one, both otadata sectors matter
 
 
 BUGS = (
@@ -57,6 +58,17 @@ BUGS = (
         "        index, seq = otadata.next_seq(entries, slot, count)\n"
         "        ops.erase(at + (1 - index) * _SECTOR)\n",
     ),
+    Bug(
+        "the new set named before it is complete",
+        "micropython/alink/files_target.py",
+        "        if not left:\n            self._state = _UNPACK\n",
+        "        if not left:\n"
+        "            self._state = _UNPACK\n"
+        "            if not self._index:\n"
+        "                self.activate()\n"
+        "                self.confirm()\n",
+        "files",
+    ),
 )
 
 
@@ -78,8 +90,7 @@ def found(bug: Bug) -> tuple[int, int, str]:
         skipped = (".git", ".venv", ".cache", "build", "__pycache__", ".*_cache")
         shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(*skipped))
         (tree / bug.file).write_text(with_bug(bug))
-        # The second update: after the first one, both otadata sectors matter.
-        options = ["--update", "second", "--brief", "--pairs", "0", "--patience", "20"]
+        options = ["--update", bug.update, "--brief", "--pairs", "0", "--patience", "20"]
         options += ["--keep", str(Path(folder) / "recordings")]
         done = subprocess.run(
             [sys.executable, "-m", "host_tests.powercut", *options],

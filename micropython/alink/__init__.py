@@ -5,7 +5,12 @@
 
 __version__ = "1.0.0"
 
-_HOMES = {"AlinkError": "errors", "Device": "device", "Updater": "updater"}
+_HOMES = {
+    "AlinkError": "errors",
+    "Device": "device",
+    "FilesTarget": "files_target",
+    "Updater": "updater",
+}
 
 
 def __getattr__(name):

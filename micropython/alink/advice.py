@@ -37,9 +37,13 @@ TABLE = """
 65 image-segments -3 the image head is damaged: build it again
 66 too-large -1 the image does not fit the slot
 67 boot-refused -3 the boot check failed: image damaged or not bootable
+70 archive -3 not an archive this board can unpack: use tools/image.py files
+71 member -3 not a file this board unpacks: use tools/image.py files
+72 too-many -3 beyond the board's limits: send fewer or smaller files
 80 no-slot -1 no second app slot: flash a partition table with two
 81 flash -4 writing to flash failed: power supply or worn-out chip
 82 nvs -4 the settings memory (NVS) is full or damaged: erase it and provision the board anew
+83 no-space -4 the file system is too full: send less, or free some
 90 trial-crashed -1 release a fixed version
 91 trial-timeout -1 release one that confirms in time
 92 trial-watchdog -1 release one that does not hang
@@ -47,6 +51,7 @@ TABLE = """
 94 trial-panic -1 see the board's console for the cause
 95 trial-power -1 power failed in five trials: check the supply
 96 trial-no-link -1 no link in five trials: check its network code
+97 module-test -1 release one that passes its self-test
 """
 
 

@@ -57,12 +57,16 @@ class Deferral:
         self._asks = asks
         return True
 
-    def clear(self):
-        """Forget it: a job has been started."""
-        self._at = None
-        if self._key is not None:
+    def clear(self, key):
+        """Forget it if it is of the same module as the job `key`, which is started or refused."""
+        if self._key is not None and _module(self._key) == _module(key):
+            self._at = None
             self._key = None
             hint(self._store.erase, "defer")
+
+
+def _module(key):
+    return key.split("/")[0]
 
 
 def _clock_set():

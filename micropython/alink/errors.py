@@ -47,10 +47,16 @@ IMAGE_SEGMENTS = 65
 TOO_LARGE = 66
 BOOT_REFUSED = 67
 
+# A set of files.
+ARCHIVE = 70
+MEMBER = 71
+TOO_MANY = 72
+
 # Flash.
 NO_SLOT = 80
 FLASH = 81
 NVS = 82
+NO_SPACE = 83
 
 # After the reset.
 TRIAL_CRASHED = 90
@@ -60,6 +66,9 @@ TRIAL_SELF_TEST = 93
 TRIAL_PANIC = 94
 TRIAL_POWER = 95
 TRIAL_NO_LINK = 96
+
+# A module other than the slot's.
+MODULE_TEST = 97
 
 _DESC_MAX = 128  # characters the platform keeps of `desc` ("OTA updates", 89307)
 

@@ -59,7 +59,9 @@ class Fetch:
         self.wants_link = False  # the link expired: call fresh() with another one
         self._source = None
         self._target = None
-        self._checkpoint = checkpoint
+        self._journal = checkpoint
+        self._checkpoint = None  # the same, where the target can be resumed
+        self._work = None
         self._tries = tries
         self._retry_min_ms = retry_min_ms
         self._retry_max_ms = retry_max_ms
@@ -76,7 +78,8 @@ class Fetch:
 
         key: str, the job's. source: open(link, offset, size), readinto(chunk, n), close(); the
         link is the file's url or stream. target: begin(...), write(chunk, n), recall(chunk),
-        label. Raises AlinkError when the target refuses it (size, trial, no slot).
+        label, work(); the last three are optional (see modules.Module). Raises AlinkError when the
+        target refuses it (size, trial, no slot).
         """
         self._source = source
         self._target = target
@@ -90,6 +93,8 @@ class Fetch:
         self._keep = 0
         self._begin()
         self._state = _OPEN
+        self._work = getattr(target, "work", None)
+        self._checkpoint = self._journal if hasattr(target, "label") else None
         if self._checkpoint is None:
             return
         digest = "".join("%02x" % byte for byte in file.digest)
@@ -124,8 +129,11 @@ class Fetch:
 
         One chunk (a flash block erased and written), one flash block read, one connection opened
         (the source's own time-outs), or nothing while it pauses. Raises AlinkError when the
-        download has failed for good; the source is closed then.
+        download has failed for good; the source is closed then. A target that has work() does one
+        part of that instead while it has any.
         """
+        if self._work is not None and self._state != _DONE and self._busy():
+            return False
         if self._state == _MOVE:
             try:
                 moved = self.move()
@@ -151,6 +159,13 @@ class Fetch:
         elif self._state == _LINK:
             self._check_deadline(AlinkError(errors.EXPIRED))
         return False
+
+    def _busy(self):
+        try:
+            return self._work()
+        except AlinkError as e:
+            self._trouble(e)
+            return True
 
     def move(self):
         """Carry one chunk from the source through the digest into the target; allocates nothing.

@@ -18,7 +18,7 @@ _NOT_FOUND = -4354  # ESP_ERR_NVS_NOT_FOUND
 _TYPE_MISMATCH = -4355  # ESP_ERR_NVS_TYPE_MISMATCH
 _INVALID_LENGTH = -4364  # ESP_ERR_NVS_INVALID_LENGTH
 _BLOB_MAX = 2048
-_JOBS_KEPT = 4  # jobs whose failed attempts are remembered
+_JOBS_KEPT = 8  # jobs whose failed attempts are remembered
 
 
 class Store:

@@ -34,28 +34,33 @@ class Reports:
     def _replied(self, topic, payload):
         self._on_offer(payload, True)
 
-    def version(self, version):
-        """Report `version` (str) as the running one; returns the packet id to wait for."""
-        return self._send(self._inform, {"version": version}, 1)
+    def version(self, version, module=DEFAULT_MODULE):
+        """Report a module's `version` (str); returns the packet id to wait for."""
+        return self._send(self._inform, _of(module, {"version": version}), 1)
 
     def step(self, step, desc, module, qos=0):
         """Report progress: step (int, 1..100 or -1..-4), desc (str, cut to 128 characters)."""
         params = {"step": str(step), "desc": desc[:_DESC_MAX]}
-        if module != DEFAULT_MODULE:
-            params["module"] = module
-        return self._send(self._progress, params, qos)
+        return self._send(self._progress, _of(module, params), qos)
 
-    def query(self):
-        """Ask for a job; the reply comes as an offer. Returns the query's id (str)."""
+    def query(self, module=DEFAULT_MODULE):
+        """Ask for a job for `module`; the reply comes as an offer. Returns the query's id."""
         name = self._device.next_id()
         method = "thing.ota.firmware.get"
-        message = {"id": name, "version": "1.0", "params": {}, "method": method}
+        message = {"id": name, "version": "1.0", "params": _of(module, {}), "method": method}
         self._device.publish(self._get, json.dumps(message), 0)
         return name
 
     def _send(self, topic, params, qos):
         message = {"id": self._device.next_id(), "params": params}
         return self._device.publish(topic, json.dumps(message), qos)
+
+
+def _of(module, params):
+    # The slot's module goes without its name.
+    if module != DEFAULT_MODULE:
+        params["module"] = module
+    return params
 
 
 class Acknowledged:

@@ -1,6 +1,6 @@
 # What the platform hears about the running software after each sign-in. MIT licence.
 
-from . import log, trial
+from . import hooks, log, trial
 from .journal import hint
 from .reports import Acknowledged
 
@@ -94,16 +94,10 @@ class Standing:
         return self._reports.version(self._version)
 
     def _passes(self):
-        if self.self_test is None:
-            return True
-        try:
-            if self.self_test() is not False:
-                return True
-            text = "returned False"
-        except Exception as e:
-            text = "%s: %s" % (type(e).__name__, e)
-        trial.fail("self-test", text)
-        return False
+        text = hooks.fault(self.self_test)
+        if text is not None:
+            trial.fail("self-test", text)
+        return text is None
 
     def _confirm(self):
         trial.confirm()

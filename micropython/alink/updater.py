@@ -2,6 +2,10 @@
 #
 # The only place where the two halves meet: the protocol (Device, Reports, job) and the flash
 # (Slot, trial, journal). RAM: one chunk of 4096 bytes, the source's ring, a digest.
+#
+# One job at a time, whichever module it is for. What is offered meanwhile is asked for again when
+# it is over. A job for the slot ends in a reset and a trial (see trial.py); one for another module
+# in Module.install() and a version report.
 
 import binascii
 import time
@@ -15,6 +19,7 @@ from .errors import AlinkError
 from .fetch import Fetch
 from .job import DEFAULT_MODULE, BadJob, parse, valid_version
 from .journal import JOURNAL, SETTINGS, Attempts, Checkpoint, Store, hint
+from .modules import Module, Modules
 from .reports import Acknowledged, Reports
 from .standing import Standing
 
@@ -24,11 +29,10 @@ _FETCHING = const(2)
 _VERIFYING = const(3)
 _STORED = const(4)  # bootable: "100" is on its way
 _FAILING = const(5)  # the negative step is on its way
+_INSTALLING = const(6)  # a module other than the slot is tried
 
 _INBOX_MAX = const(3)
 _QUERY_MS = const(3000)  # after the version report: a push may have been missed
-_AGAIN_MS = const(5000)  # between two reports of the running version, doubled each time
-_AGAIN_MAX_MS = const(3600000)
 _REPLY_MS = const(30000)  # for the answer to a query, and for "100" to be taken
 _LINK_ASKS = const(3)  # queries for a fresh link before the download is given up
 _STEP_MS = const(1000)  # progress at most once a second
@@ -103,14 +107,18 @@ class Updater:
         self._deferral = Deferral(store)
         self._inbox = []
         self._closing = None  # the job's last report, under way
-        self._asked = None  # id of the query whose reply counts
+        self._asked = {}  # module: id of the query whose reply counts
         self._query_at = None
         self._trial_at = None  # when a trial without a link is tried again
         self._bad = None  # hash of the last offer refused for its form
-        self._again_ms = _AGAIN_MS
-        self._again_at = None  # when a version asked for once more is reported once more
         self._missed = False  # another job was offered meanwhile
+        self._refusal = None  # the BadJob offered meanwhile, to be answered
         self._now = _IDLE
+        self._slot = Module(DEFAULT_MODULE, target, version)
+        self._modules = Modules(device, self._reports, self._slot)
+        self._part = self._slot  # the Module that the job is for
+        self._index = 0  # of the job's file that is being fetched
+        self._before = 0  # bytes of the files before it
         device.on_feed = self._feed
         self._loader_ok = loader.check()
         state = self._trial.state
@@ -166,7 +174,8 @@ class Updater:
 
         Bounds: one poll() of the device (see Device.poll), then one of: a connection for the
         download opened (its connect and head time-outs), one chunk of 4096 bytes received, hashed,
-        erased and written, one flash block read back, one report sent. Failures of the platform,
+        erased and written, one flash block read back, one part of another target's work (see
+        FilesTarget.work), a self_test, one report sent. Failures of the platform,
         the network, the download and NVS are reported and logged, not raised. On trial AlinkError
         is raised when the confirmation cannot be written: the image falls back then.
         """
@@ -177,8 +186,11 @@ class Updater:
         if now == _CHECKING:
             self._check_step()
             return
-        if self._standing.due and self._standing.step():
-            self._taken()
+        if self._standing.due:
+            if self._standing.step():
+                self._taken()
+        elif self._modules.due and self._modules.step():
+            self._ask_when_idle()
         if self._inbox:
             self._judge()
         elif now == _FETCHING:
@@ -193,14 +205,37 @@ class Updater:
     @property
     def busy(self):
         """True while something is under way that a sleeping main loop would slow down."""
-        return self._now != _IDLE or self._standing.informing or bool(self._inbox)
+        informing = self._standing.informing or self._modules.informing
+        return self._now != _IDLE or informing or bool(self._inbox)
+
+    def module(self, name, target, version, self_test=None):
+        """Keep another part of the board up to date, too: a module with a version of its own.
+
+        name: str, the module's on the platform. target: where its downloads go, see Module;
+        FilesTarget for a set of files. version: str, the one that is there now (of files that
+        have never been updated any, "0" for instance: the platform offers nothing to a module
+        that has not reported). self_test: called with the new part active; False or an exception
+        goes back to what was there. It counts as a failure, as does a reset while it runs.
+
+        A module's job ends without a reset: the new version is reported as soon as the self-test
+        has passed, a failure with -1 to -4. Raises ValueError: name or version is not one, the
+        name is taken, or there are 8 modules already.
+        """
+        self._modules.add(Module(name, target, version, self_test))
 
     def check(self):
-        """Ask the platform for a job (the active query); the answer is treated like a push."""
+        """Ask the platform for a job for each module (the active query).
+
+        An answer is treated like a push.
+        """
+        for name in self._modules.names():
+            self._ask(name)
+
+    def _ask(self, name):
         if not self._device.connected:
             return
         try:
-            self._asked = self._reports.query()
+            self._asked[name] = self._reports.query(name)
         except AlinkError as e:
             log.debug("query not sent:", e)
 
@@ -211,8 +246,7 @@ class Updater:
             self._set_state("idle")
         if self._trial.state == trial.LATER and self._trial_at is None:
             self._trial_at = time.ticks_add(time.ticks_ms(), self._retry_trial_ms)
-        if self._now == _IDLE:
-            self._ask_in(_QUERY_MS)
+        self._ask_when_idle()
 
     # Offers.
 
@@ -220,37 +254,46 @@ class Updater:
         # Runs inside the device's poll(): the copy is all that happens here.
         if len(self._inbox) < _INBOX_MAX:
             self._inbox.append((payload, reply))
+        else:
+            self._missed = True
 
     def _judge(self):
         if trial.running():
             return  # it waits in the inbox until this image is confirmed
+        if self._now == _IDLE and self._modules.due:
+            return  # until the platform knows what there is: a report after a "1" could fail a job
         payload, reply = self._inbox.pop(0)
         try:
             job = parse(payload, reply)
             if job is None:
                 return
-            if job.module != DEFAULT_MODULE:
+            part = self._modules.get(job.module)
+            if part is None:
                 raise BadJob(errors.JOB_MODULE, job.module[:32], job.module, job.version)
         except BadJob as e:
-            if self._now == _IDLE and self._bad != hash(payload):
+            if self._now != _IDLE:
+                self._refusal = e
+            elif self._bad != hash(payload):
                 self._bad = hash(payload)
                 self._fail(e, e.module)
             return
-        if job.reply_to is not None and job.reply_to != self._asked:
+        if job.reply_to is not None and job.reply_to != self._asked.get(job.module):
             return  # the answer to a question that is settled by now
-        self._asked = None
-        if job.version == self.version:
-            if self._again_at is None or _due(self._again_at):
+        self._asked.pop(job.module, None)
+        if job.version == part.version:
+            if part.may_repeat():
                 log.info("version %s is running already" % job.version)
-                self._again_at = time.ticks_add(time.ticks_ms(), self._again_ms)
-                self._again_ms = min(2 * self._again_ms, _AGAIN_MAX_MS)
-                self._standing.again()
+                if part is self._slot:
+                    self._standing.again()
+                else:
+                    self._modules.again(part)
         elif self._now == _IDLE:
+            self._part = part
             self._consider(job)
         elif self._now == _FETCHING and job.key == self.job.key:
             self._link_at = None
             self._link_asks = 0
-            self._fetch.fresh(job.files[0])
+            self._fetch.fresh(job.files[self._index])
         else:
             self._missed = True  # one job at a time: asked for again when this one is settled
 
@@ -261,7 +304,7 @@ class Updater:
         if self._deferral.holds(job.key) or self._standing.condemns(job.key):
             return
         self.job = job
-        if not self._loader_ok:
+        if self._part is self._slot and not self._loader_ok:
             self._fail(AlinkError(errors.LOADER), job.module)
             return
         failed = self._attempts.count(job.key)
@@ -274,7 +317,7 @@ class Updater:
             wish = "on_job: %s %s" % (type(e).__name__, e)
         if wish is False or isinstance(wish, str):
             reason = wish if wish else ""
-            self._deferral.clear()
+            self._deferral.clear(job.key)
             self._fail(AlinkError(errors.JOB_REFUSED, reason[:64]), job.module)
         elif wish is None or wish is True:
             self._start(job)
@@ -287,29 +330,36 @@ class Updater:
         self._set_state("deferred")
 
     def _start(self, job):
-        self._deferral.clear()
-        if self._trial.record is not None:
+        self._deferral.clear(job.key)
+        slot = self._part is self._slot
+        if slot and self._trial.record is not None:
             self._trial.clear()  # a trial put off is overtaken by this job
             self._trial_at = None
-        file = job.files[0]
+        self._before = 0
         try:
-            if file.stream is not None:
-                raise AlinkError(errors.JOB_PROTOCOL, "mqtt")
-            if len(job.files) > 1:
-                raise AlinkError(errors.JOB_FORM, "several files")
-            self._fetch.start(file, job.key, self._source, self._target)
+            self._start_file(0)
         except AlinkError as e:
             self._fail(e, job.module)
             return
-        hint(Store(SETTINGS).erase, "dev")  # what is installed is to run, not /dev_app
-        self._now = _FETCHING
+        if slot:
+            hint(Store(SETTINGS).erase, "dev")  # what is installed is to run, not /dev_app
         self._mark = 0
-        self._link_at = None
-        self._link_asks = 0
         self._reported = 0
         self._reported_at = time.ticks_ms()
-        log.info("update %s -> %s, %d bytes" % (self.version, job.version, job.size))
+        log.info("update %s -> %s, %d bytes" % (self._part.version, job.version, job.size))
         self._tell(1, "downloading")
+
+    def _start_file(self, index):
+        job = self.job
+        file = job.files[index]
+        if file.stream is not None:
+            raise AlinkError(errors.JOB_PROTOCOL, "mqtt")
+        self._part.take(job, index)
+        self._fetch.start(file, job.key, self._source, self._part.target)
+        self._index = index
+        self._link_at = None
+        self._link_asks = 0
+        self._now = _FETCHING
         self._set_state("downloading")
 
     # The job's own steps.
@@ -323,6 +373,13 @@ class Updater:
         ):
             self._query_at = None
             self.check()
+        elif self._refusal is not None:
+            error = self._refusal
+            self._refusal = None
+            self._fail(error, error.module)
+        elif self._missed:
+            self._missed = False
+            self._ask_in(_QUERY_MS)
 
     def _fetch_step(self):
         fetch = self._fetch
@@ -333,7 +390,7 @@ class Updater:
         except AlinkError as e:
             self._fail(e, self.job.module)
             return
-        if fetch.offset >= self._mark:
+        if self._before + fetch.offset >= self._mark:
             self._progress()
         if fetch.wants_link:
             self._want_link()
@@ -348,11 +405,11 @@ class Updater:
         log.info("the link expired: asking for a fresh one")
         self._link_asks += 1
         self._link_at = time.ticks_add(time.ticks_ms(), _REPLY_MS)
-        self.check()
+        self._ask(self.job.module)
 
     def _progress(self):
         size = self.job.size
-        percent = self._fetch.offset // (size // 100 or 1)
+        percent = (self._before + self._fetch.offset) // (size // 100 or 1)
         if percent > 99:
             percent = 99  # 100 is said when it is bootable
         self._mark = (percent + 1) * (size // 100 or 1) if percent < 99 else size + 1
@@ -369,8 +426,43 @@ class Updater:
     def _verify_step(self):
         job = self.job
         try:
-            if not self._target.finish():
+            if not self._part.target.finish():
                 return
+            if self._index + 1 < len(job.files):
+                self._before += job.files[self._index].size
+                self._start_file(self._index + 1)
+                return
+        except AlinkError as e:
+            self._fail(e, job.module)
+            return
+        if self._part is self._slot:
+            self._store()
+        else:
+            self._install()
+
+    def _install(self):
+        # Counted before it is tried: what resets the board in its self-test has failed, too.
+        job = self.job
+        failed = self._attempts.count(job.key)
+        self._attempts.set(job.key, failed + 1)
+        self._now = _INSTALLING
+        self._set_state("installing")
+        try:
+            self._part.install(job.version)
+        except AlinkError as e:
+            self._fail(e, job.module)
+            return
+        self._attempts.set(job.key, 0)
+        self._fetch.forget()
+        self._part.drop()
+        hooks.call(self.on_progress, 100)
+        self._tell(100, "installed")
+        self._modules.again(self._part)
+        self._over()
+
+    def _store(self):
+        job = self.job
+        try:
             failed = self._attempts.count(job.key)
             self._trial.arm(job, self.version, self._target.label, failed)
             self._target.activate()
@@ -395,12 +487,12 @@ class Updater:
             if done or _due(self._closing_until):
                 self._restart()
         elif done:
-            self._closing = None
-            self._now = _IDLE
-            self._set_state("idle")
-            if self._missed:
-                self._missed = False
-                self._ask_in(_QUERY_MS)
+            self._over()
+
+    def _over(self):
+        self._closing = None
+        self._now = _IDLE
+        self._set_state("idle")
 
     def _fail(self, error, module):
         log.info("update failed:", error)
@@ -410,7 +502,9 @@ class Updater:
             # The image or the flash is at fault: a lost link or a power cut would not count.
             self._attempts.set(self.job.key, self._attempts.count(self.job.key) + 1)
             self._fetch.forget()
-        self._asked = None
+        if self._now != _IDLE:
+            self._part.drop()
+        self._asked.pop(module, None)
         self._now = _FAILING
         self._closing = Acknowledged(
             self._device, lambda: self._reports.step(error.step, error.desc(), module, 1)
@@ -432,6 +526,10 @@ class Updater:
             self._reports.step(step, desc, self.job.module)
         except AlinkError as e:
             log.debug("progress not sent:", e)
+
+    def _ask_when_idle(self):
+        if self._now == _IDLE:
+            self._ask_in(_QUERY_MS)
 
     def _ask_in(self, ms):
         self._query_at = time.ticks_add(time.ticks_ms(), int(ms))

@@ -142,13 +142,15 @@ def _parser() -> argparse.ArgumentParser:
     add = release.add_parser(
         "add",
         help="offer a file as a version",
-        description="Offer a file as a version of a product. A version is never changed.",
-        epilog="example:\n  python -m tools.cloud release add a1B2c3D4e5F 1.1.0 build/app.bin",
+        description="Offer a file, or several as one package, as a version of a product. "
+        "A version is never changed.",
+        epilog="examples:\n  python -m tools.cloud release add a1B2c3D4e5F 1.1.0 build/app.bin\n"
+        "  python -m tools.cloud release add a1B2c3D4e5F 7 web.tar.gz model.bin --module assets",
         **keep,
     )
     add.add_argument("product_key", metavar="PRODUCT_KEY")
     add.add_argument("version", metavar="VERSION")
-    add.add_argument("file", type=Path, metavar="FILE")
+    add.add_argument("files", type=Path, nargs="+", metavar="FILE", help="1 to 20")
     add.add_argument("--module", default=DEFAULT_MODULE, help="a module with its own version")
     add.add_argument(
         "--sign-method", choices=("Md5", "SHA256"), default="Md5", help="digest sent to devices"
@@ -284,11 +286,14 @@ def _mosquitto(args: argparse.Namespace, out: Console) -> int:
 def _add_release(args: argparse.Namespace, out: Console) -> int:
     desk = _Desk(args.folder)
     release = desk.book.add_release(
-        desk.files, args.product_key, args.version, args.file, args.module, args.sign_method
+        desk.files, args.product_key, args.version, args.files, args.module, args.sign_method
     )
-    digest = release.md5 if release.sign_method == "Md5" else release.sha256
+    method = release.sign_method
     out.print(f"release     {release.version} of {release.product_key}, module {release.module}")
-    out.print(f"size        {release.size} bytes, {release.sign_method} {digest}", soft_wrap=True)
+    for file in release.files:
+        digest = file.md5 if method == "Md5" else file.sha256
+        name = f" {file.name}" if release.further else ""
+        out.print(f"size        {file.size} bytes, {method} {digest}{name}", soft_wrap=True)
     return 0
 
 

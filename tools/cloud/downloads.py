@@ -17,7 +17,7 @@ from .clock import Clock
 from .faults import Dialect, Faults
 from .identity import Identity
 from .records import Download, Records
-from .store import Release, Store
+from .store import PackageFile, Release, Store
 
 PIECE = 64 * 1024
 _RANGE = re.compile(r"bytes=(\d{1,18})?-(\d{1,18})?")
@@ -70,15 +70,18 @@ class Downloads:
         self.urls: dict[str, str] = {}
         self._key = store.link_key()
 
-    def url(self, release: Release, identity: Identity, scheme: str = "https") -> str:
-        """A fresh signed link to a release, for one device only."""
+    def url(
+        self, release: Release, identity: Identity, scheme: str = "https", number: int = 0
+    ) -> str:
+        """A fresh signed link to a file of a release, for one device only."""
         target = links.make(
             self._key,
             release.id,
-            release.name,
+            release.files[number].name,
             identity,
             self.clock.time(),
             self.dialect.link_lifetime_s,
+            number,
         )
         return self.urls[scheme] + target
 
@@ -95,12 +98,12 @@ class Downloads:
         )
         try:
             claim = links.check(self._key, target, self.clock.time(), faults.expire_after_s)
-            release = self.store.release_by_id(claim.release)
+            file = self.store.release_by_id(claim.release).files[claim.number]
         except links.BadLink as exc:
             return self._refuse(record, 403, str(exc))
         except KeyError:
             return self._refuse(record, 404, "no such file")
-        record.device, record.file, record.size = str(claim.identity), release.name, release.size
+        record.device, record.file, record.size = str(claim.identity), file.name, file.size
         if method not in ("GET", "HEAD"):
             return self._refuse(record, 405, "GET and HEAD only", [("Allow", "GET, HEAD")])
         if faults.expire_next > 0:
@@ -113,17 +116,17 @@ class Downloads:
             faults.redirect_next -= 1
             to = faults.redirect_to or self.urls[scheme] + target
             return self._refuse(record, 302, "moved (by a fault)", [("Location", to)])
-        return self._file(record, release, range_header, method)
+        return self._file(record, file, range_header, method)
 
     def _file(
-        self, record: Download, release: Release, range_header: str | None, method: str
+        self, record: Download, file: PackageFile, range_header: str | None, method: str
     ) -> Answer:
-        path = self.files / release.sha256
+        path = self.files / file.sha256
         size = path.stat().st_size
         headers = [
             ("Content-Type", "application/octet-stream"),
             ("Accept-Ranges", "bytes"),
-            ("ETag", f'"{release.md5.upper()}"'),
+            ("ETag", f'"{file.md5.upper()}"'),
         ]
         answer = Answer(200, headers, record, path=path, length=size)
         span = None if self.faults.ignore_range else byte_range(range_header, size)

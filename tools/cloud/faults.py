@@ -80,5 +80,7 @@ class Dialect:
     push_message: bool = True  # `message` in the push
     push_qos: int = 0  # QoS of a push: 0 in captures
     sign_methods: tuple[str, str] = ("Md5", "SHA256")  # spelling; also seen: "MD5", "Sha256"
+    # One file as a list of one: "file" with fileUrl, fileSize .. in it, "plain" with url, size ..
+    single_as_files: str = ""
     wrong_secret_code: int = 4  # CONNACK for a wrong secret: 4 or 5, never documented
     link_lifetime_s: float = 86400.0  # links are good for 24 hours

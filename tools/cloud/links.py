@@ -28,21 +28,32 @@ class BadLink(Exception):
 
 @dataclass(frozen=True)
 class Claim:
-    """What a good link allows: one file to one device. Times are in seconds since 1970."""
+    """What a good link allows: one file to one device. Times are in seconds since 1970.
+
+    number: which of the release's files, from 0.
+    """
 
     release: int
     identity: Identity
     issued: float
     expires: float
+    number: int = 0
 
 
 def make(
-    key: bytes, release: int, file_name: str, identity: Identity, now: float, lifetime_s: float
+    key: bytes,
+    release: int,
+    file_name: str,
+    identity: Identity,
+    now: float,
+    lifetime_s: float,
+    number: int = 0,
 ) -> str:
     """The request target (path and query) of a fresh link."""
+    which = f"{release}.{number}" if number else str(release)
     token = base64.urlsafe_b64encode(secrets.token_bytes(_TOKEN_BYTES)).decode()
     head = (
-        f"{PREFIX}{release}/{quote(file_name, safe='')}?Expires={int(now + lifetime_s)}"
+        f"{PREFIX}{which}/{quote(file_name, safe='')}?Expires={int(now + lifetime_s)}"
         f"&issued={now:.3f}&pk={quote(identity.product_key, safe='')}"
         f"&dn={quote(identity.device_name, safe='')}"
         f"&security-token={token}&auth_key={int(now + lifetime_s)}-{secrets.token_hex(8)}-0-"
@@ -61,11 +72,13 @@ def check(key: bytes, target: str, now: float, max_age_s: float | None = None) -
     # Not by urlsplit(): it keeps the last 128 links, which are bearer secrets, in a cache.
     path, _, rest = head.partition("?")
     query = dict(parse_qsl(rest))
+    release, _, number = path[len(PREFIX) :].partition("/")[0].partition(".")
     claim = Claim(
-        int(path[len(PREFIX) :].partition("/")[0]),
+        int(release),
         Identity(query["pk"], query["dn"]),
         float(query["issued"]),
         float(query["Expires"]),
+        int(number or 0),
     )
     if now >= claim.expires or (max_age_s is not None and now - claim.issued >= max_age_s):
         raise BadLink("the link has expired")

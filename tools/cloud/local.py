@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from .identity import Identity
 from .program import Program, Settings
 from .records import Download, Message, Note, SignedIn, Violation
 from .store import Batch, Release, Task
-from .tasks import DEFAULT_MODULE, CloudError
+from .tasks import DEFAULT_MODULE, CloudError, Source
 
 _T = TypeVar("_T")
 _CALL_TIMEOUT_S = 30.0
@@ -144,13 +144,16 @@ class LocalCloud:
         self,
         product_key: str,
         version: str,
-        path_or_bytes: str | Path | bytes,
+        package: str | Source | Sequence[Source],
         module: str = DEFAULT_MODULE,
         sign_method: str = "Md5",
         **data: Any,
     ) -> Release:
-        """Offer a file as a version. `data` are extra keys of the upgrade message."""
-        image = Path(path_or_bytes) if isinstance(path_or_bytes, str) else path_or_bytes
+        """Offer a file as a version, or a list of files as one package.
+
+        A file is a path, bytes, or (name, bytes). `data` are extra keys of the upgrade message.
+        """
+        image = Path(package) if isinstance(package, str) else package
         program = self._program
         return self._call(
             lambda: program.ota.book.add_release(
@@ -266,14 +269,19 @@ class LocalCloud:
         *,
         module: str = DEFAULT_MODULE,
         scheme: str = "https",
+        number: int = 0,
     ) -> str:
-        """A fresh signed link. Raises CloudError for a version that does not exist."""
+        """A fresh signed link to a file of a package, 0 for the first one.
+
+        Raises CloudError for a version that does not exist.
+        """
 
         def make() -> str:
             release = self._program.store.release(product_key, module, version)
             if release is None:
                 raise CloudError(f"{product_key} has no {version} of module {module}")
-            return self._program.downloads.url(release, Identity(product_key, device_name), scheme)
+            identity = Identity(product_key, device_name)
+            return self._program.downloads.url(release, identity, scheme, number)
 
         return self._call(make)
 

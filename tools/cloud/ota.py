@@ -27,9 +27,9 @@ STEP_MIN, STEP_MAX = -4, 100
 
 
 class LinkMaker(Protocol):
-    """Makes the address of a release for one device (see downloads.py)."""
+    """Makes the address of a release's file for one device (see downloads.py)."""
 
-    def url(self, release: Release, identity: Identity, scheme: str) -> str:
+    def url(self, release: Release, identity: Identity, scheme: str, number: int = 0) -> str:
         """A fresh signed link with `scheme` "https" or "http"."""
 
 
@@ -238,6 +238,10 @@ class OtaService:
         }
         if is_md5:
             data["md5"] = digest
+        if len(release.files) > 1 or self.dialect.single_as_files:
+            for key in ("size", "url", "sign", "md5"):
+                data.pop(key, None)
+            data["files"] = self._elements(release, task, is_md5)
         if release.module != DEFAULT_MODULE:
             data["module"] = release.module
         for key, value in {**release.data, **task.options.get("data", {})}.items():
@@ -246,6 +250,28 @@ class OtaService:
             else:
                 data[key] = value
         return data
+
+    def _elements(self, release: Release, task: Task, is_md5: bool) -> list[dict[str, Any]]:
+        """The list of a package of several files, or of one that is offered as if."""
+        plain = len(release.files) == 1 and self.dialect.single_as_files == "plain"
+        size, name, url, sign, md5 = (
+            ("size", "name", "url", "sign", "md5")
+            if plain
+            else ("fileSize", "fileName", "fileUrl", "fileSign", "fileMd5")
+        )
+        scheme = task.options.get("scheme", "https")
+        elements = []
+        for number, file in enumerate(release.files):
+            element: dict[str, Any] = {
+                size: file.size,
+                name: file.name,
+                url: self.links.url(release, task.identity, scheme, number),
+                sign: file.md5 if is_md5 else file.sha256,
+            }
+            if is_md5:
+                element[md5] = file.md5
+            elements.append(element)
+        return elements
 
     # --- the end ---
 

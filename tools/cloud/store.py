@@ -28,6 +28,9 @@ create table if not exists release (
     id integer primary key, pk text, module text, version text, name text not null,
     size integer not null, md5 text not null, sha256 text not null, sign_method text not null,
     data text not null, unique (pk, module, version));
+create table if not exists further (
+    release integer, number integer, name text not null, size integer not null, md5 text not null,
+    sha256 text not null, primary key (release, number));
 create table if not exists task (
     id integer primary key, pk text, dn text, module text, version text, release integer,
     source text not null, state text not null, step integer, desc text not null,
@@ -48,8 +51,21 @@ _LATER = (
 
 
 @dataclass(frozen=True)
+class PackageFile:
+    """One download of a package."""
+
+    name: str
+    size: int
+    md5: str
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Release:
-    """One package for one module of one product. `data` are extra keys of the upgrade message."""
+    """One package for one module of one product. `data` are extra keys of the upgrade message.
+
+    A package has one file, or more: then the others are `further`, in their order.
+    """
 
     id: int
     product_key: str
@@ -61,6 +77,12 @@ class Release:
     sha256: str
     sign_method: str
     data: dict[str, Any]
+    further: tuple[PackageFile, ...] = ()
+
+    @property
+    def files(self) -> tuple[PackageFile, ...]:
+        """Every file of the package."""
+        return (PackageFile(self.name, self.size, self.md5, self.sha256), *self.further)
 
 
 @dataclass(frozen=True)
@@ -241,6 +263,11 @@ class Store:
             ),
         )
         assert cursor.lastrowid is not None
+        for number, file in enumerate(release.further, 1):
+            self._db.execute(
+                "insert into further values (?, ?, ?, ?, ?, ?)",
+                (cursor.lastrowid, number, file.name, file.size, file.md5, file.sha256),
+            )
         return self.release_by_id(cursor.lastrowid)
 
     def release_by_id(self, number: int) -> Release:
@@ -250,7 +277,15 @@ class Store:
         ).fetchone()
         if row is None:
             raise KeyError(number)
-        columns: tuple[Any, ...] = (*row[:-1], json.loads(row[-1]))
+        further = self._db.execute(
+            "select name, size, md5, sha256 from further where release = ? order by number",
+            (number,),
+        ).fetchall()
+        columns: tuple[Any, ...] = (
+            *row[:-1],
+            json.loads(row[-1]),
+            tuple(PackageFile(*one) for one in further),
+        )
         return Release(*columns)
 
     def release(self, product_key: str, module: str, version: str) -> Release | None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ from typing import Any
 from .clock import Clock
 from .identity import Identity
 from .records import Records
-from .store import Release, Store, Task
+from .store import PackageFile, Release, Store, Task
 
 DEFAULT_MODULE = "default"
 TIMEOUT_MIN_MIN, TIMEOUT_MIN_MAX = 1, 1440
+FILES_MAX = 20  # of a package
+# A file for a package: where it is, or its content, perhaps with a name.
+Source = Path | bytes | tuple[str, bytes]
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,64}")
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9@.:_-]{1,64}")
@@ -59,50 +63,55 @@ class TaskBook:
         files: Path,
         product_key: str,
         version: str,
-        image: Path | bytes,
+        image: Source | Sequence[Source],
         module: str = DEFAULT_MODULE,
         sign_method: str = "Md5",
         data: dict[str, Any] | None = None,
     ) -> Release:
-        """Take a file into the folder `files` and offer it as `version`. Raises CloudError."""
+        """Take one or several files into the folder `files` and offer them as `version`.
+
+        Raises CloudError.
+        """
         for what, text in (("version", version), ("module", module)):
             if not _NAME.fullmatch(text):
                 raise CloudError(f"{what} {text!r}: use 1 to 64 letters, digits, dots, - and _")
         if sign_method.lower() not in ("md5", "sha256"):
             raise CloudError(f"sign method {sign_method!r}: use Md5 or SHA256")
-        where = "the image" if isinstance(image, bytes) else str(image)
-        try:
-            content = image if isinstance(image, bytes) else image.read_bytes()
-        except OSError as exc:
-            raise CloudError(f"cannot read {where}: {exc.strerror}; check the path") from None
-        if not content:
-            raise CloudError(f"{where} is empty; build it again")
-        sha256 = hashlib.sha256(content).hexdigest()
+        several = isinstance(image, Sequence) and not isinstance(image, bytes | tuple)
+        sources: Sequence[Any] = image if several else [image]  # type: ignore[assignment]
+        if not 0 < len(sources) <= FILES_MAX:
+            raise CloudError(f"a package of {len(sources)} files; use 1 to {FILES_MAX}")
+        contents = [_read(one, f"{module}-{version}.bin") for one in sources]
+        package = tuple(_described(name, content) for name, content in contents)
+        if len({file.name for file in package}) < len(package):
+            raise CloudError("two files of the package have one name; rename one")
         known = self.store.release(product_key, module, version)
         if known is not None:
-            if known.sha256 == sha256 and known.sign_method == sign_method:
+            same = [file.sha256 for file in known.files] == [file.sha256 for file in package]
+            if same and known.sign_method == sign_method:
                 return known
             raise CloudError(
                 f"{product_key} already has another {version} of module {module}: a version is "
                 "never changed, so choose a new one"
             )
-        name = f"{module}-{version}.bin" if isinstance(image, bytes) else image.name
-        path = files / sha256
-        partial = files / f"{sha256}.{os.getpid()}.part"
-        partial.write_bytes(content)
-        partial.replace(path)
+        for file, (_, content) in zip(package, contents, strict=True):
+            partial = files / f"{file.sha256}.{os.getpid()}.part"
+            partial.write_bytes(content)
+            partial.replace(files / file.sha256)
+        first = package[0]
         return self.store.add_release(
             Release(
                 0,
                 product_key,
                 module,
                 version,
-                name,
-                len(content),
-                hashlib.md5(content).hexdigest(),
-                sha256,
+                first.name,
+                first.size,
+                first.md5,
+                first.sha256,
                 sign_method,
                 data or {},
+                package[1:],
             )
         )
 
@@ -181,3 +190,30 @@ class TaskBook:
         told = f" (step {step})" if step is not None else ""
         self.records.note("task", task.identity, f"{task.version} {state}{told}: {why}")
         return task
+
+
+def _read(source: Source, default: str) -> tuple[str, bytes]:
+    """(name, content) of a file for a package. Raises CloudError."""
+    if isinstance(source, tuple):
+        name, content = source
+    elif isinstance(source, bytes):
+        name, content = default, source
+    else:
+        name = source.name
+        try:
+            content = source.read_bytes()
+        except OSError as exc:
+            raise CloudError(f"cannot read {source}: {exc.strerror}; check the path") from None
+    if not content:
+        what = "the image" if isinstance(source, bytes) else name
+        raise CloudError(f"{what} is empty; build it again")
+    return name, content
+
+
+def _described(name: str, content: bytes) -> PackageFile:
+    return PackageFile(
+        name,
+        len(content),
+        hashlib.md5(content).hexdigest(),
+        hashlib.sha256(content).hexdigest(),
+    )

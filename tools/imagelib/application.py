@@ -87,7 +87,7 @@ def collect(
     if not loader.is_file():
         raise ImageError(f"there is no loader at {loader}", "Give its path with --loader.")
     files: dict[str, bytes] = {}
-    for path, source in _walk(app, ""):
+    for path, source in walk(app, ""):
         _check_name(path, source)
         content = source.read_bytes()
         if path == "/main.py":
@@ -101,7 +101,7 @@ def collect(
                 "Compile it with mpy-cross 1.23 or later, or give the .py instead.",
             )
         _add(files, path, content, source)
-    for path, source in _walk(alink, "/lib/alink"):
+    for path, source in walk(alink, "/lib/alink"):
         if path.endswith(".py"):
             name = path.removeprefix("/lib/")
             _add(files, path[:-3] + ".mpy", compile_mpy(source.read_bytes(), name, source), source)
@@ -112,7 +112,7 @@ def collect(
     return dict(sorted(files.items()))
 
 
-def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
+def walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
     """(path on the volume, file) for every file below `folder`, in a fixed order."""
     for entry in sorted(folder.iterdir(), key=lambda e: e.name):
         name = entry.name
@@ -124,7 +124,7 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
                 raise ImageError(
                     f"{entry} is a link to a folder", "Copy the folder's files to that place."
                 )
-            yield from _walk(entry, path)
+            yield from walk(entry, path)
         else:
             yield path, entry
 
