@@ -1,14 +1,17 @@
 #!/usr/bin/env python3
-"""Make an image from a MicroPython firmware and an application's folder; inspect one.
+"""Make an image from a MicroPython firmware and an application's folder; inspect or sign one.
 
     python -m tools.image build --firmware STOCK.bin --app DIR --version 1.1.0 -o OUT
     python -m tools.image inspect FILE [--json]
+    python -m tools.image sign --key PRIVATE.pem FILE [--json]
+    python -m tools.image sign --new-key PRIVATE.pem
 
 Exit codes: 0 done (inspect: sound), 1 refused (inspect: something is invalid), 2 wrong usage.
 """
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import sys
@@ -19,6 +22,7 @@ from pathlib import Path
 if __name__ == "__main__" and not __package__:  # run as a file: python tools/image.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from tools import signing
 from tools.flashlib.files import age_warning
 from tools.imagelib import (
     BLOCK_SIZE,
@@ -36,10 +40,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "build":
-            return _build(options)
-        return _inspect(options)
-    except ImageError as exc:
+        commands = {"build": _build, "inspect": _inspect, "sign": _sign}
+        return commands[options.command](options)
+    except (ImageError, signing.SigningError) as exc:
         print(f"image: {exc}", file=sys.stderr)
     except OSError as exc:
         print(f"image: {exc.filename}: {exc.strerror}", file=sys.stderr)
@@ -66,6 +69,17 @@ def _parser() -> argparse.ArgumentParser:
     inspect = commands.add_parser("inspect", help="what a file is, and whether it is sound")
     inspect.add_argument("file", type=Path)
     inspect.add_argument("--json", action="store_true", help="for programs")
+    sign = commands.add_parser("sign", help="the digestsign of a file; make the key for it")
+    which = sign.add_mutually_exclusive_group(required=True)
+    which.add_argument("--key", type=Path, help="private key (RSA-2048), PEM or DER")
+    which.add_argument(
+        "--new-key",
+        type=Path,
+        metavar="FILE",
+        help="make a key pair: FILE for you alone, its public part beside it for the boards",
+    )
+    sign.add_argument("file", type=Path, nargs="?")
+    sign.add_argument("--json", action="store_true", help="for programs")
     return parser
 
 
@@ -133,6 +147,32 @@ def _inspect(options: argparse.Namespace) -> int:
     else:
         print(as_text(report))
     return 1 if report.problems else 0
+
+
+def _sign(options: argparse.Namespace) -> int:
+    if options.new_key is not None:
+        public = signing.new_key(options.new_key)
+        print(f"private key  {options.new_key} (keep it off boards and servers; back it up)")
+        print(f"public key   {public}: flash.py provision --sign-key {public}")
+        print(f"fingerprint  {signing.fingerprint(signing.load_public(public))}")
+        if options.file is None:
+            return 0
+    elif options.file is None:
+        raise ImageError("no file to sign", "Name the image behind the key.")
+    key = signing.load_private(options.key or options.new_key)
+    data = options.file.read_bytes()
+    signed = {}
+    for method, name in signing.METHODS.items():
+        digest = hashlib.new(name, data).digest()
+        signed[method] = {"sign": digest.hex(), "digestsign": signing.digestsign(key, digest)}
+    if options.json:
+        print(json.dumps(signed, indent=2))
+    else:
+        for method, fields in signed.items():
+            print(f"signMethod  {method}")
+            for field, text in fields.items():
+                print(f"{field:11} {text}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -126,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument(
         "--sign-method", choices=("Md5", "SHA256"), default="Md5", help="digest sent to devices"
     )
+    add.add_argument(
+        "--sign-key", type=Path, metavar="PEM", help="your private key: sign the file (digestsign)"
+    )
 
     push = commands.add_parser(
         "push",
@@ -229,7 +232,13 @@ def _add_device(args: argparse.Namespace, out: Console) -> int:
 def _add_release(args: argparse.Namespace, out: Console) -> int:
     desk = _Desk(args.folder)
     release = desk.book.add_release(
-        desk.files, args.product_key, args.version, args.file, args.module, args.sign_method
+        desk.files,
+        args.product_key,
+        args.version,
+        args.file,
+        args.module,
+        args.sign_method,
+        sign_key=args.sign_key,
     )
     digest = release.md5 if release.sign_method == "Md5" else release.sha256
     out.print(f"release     {release.version} of {release.product_key}, module {release.module}")

@@ -140,14 +140,26 @@ class LocalCloud:
         path_or_bytes: str | Path | bytes,
         module: str = DEFAULT_MODULE,
         sign_method: str = "Md5",
+        *,
+        sign_key: Path | None = None,
         **data: Any,
     ) -> Release:
-        """Offer a file as a version. `data` are extra keys of the upgrade message."""
+        """Offer a file as a version. `data` are extra keys of the upgrade message.
+
+        `sign_key`: the owner's private key, to sign the file with (`digestsign`).
+        """
         image = Path(path_or_bytes) if isinstance(path_or_bytes, str) else path_or_bytes
         program = self._program
         return self._call(
             lambda: program.ota.book.add_release(
-                program.files, product_key, version, image, module, sign_method, data
+                program.files,
+                product_key,
+                version,
+                image,
+                module,
+                sign_method,
+                data,
+                sign_key,
             )
         )
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .. import signing
 from .clock import Clock
 from .identity import Identity
 from .records import Records
@@ -24,6 +25,16 @@ _DEVICE_NAME = re.compile(r"[A-Za-z0-9@.:_-]{1,64}")
 
 class CloudError(Exception):
     """Something the operator asked for cannot be done; the text says why and what to do."""
+
+
+def _digestsign(sign_key: Path, sign_method: str, content: bytes) -> str:
+    try:
+        key = signing.load_private(sign_key)
+    except signing.SigningError as exc:
+        raise CloudError(str(exc)) from None
+    except OSError as exc:
+        raise CloudError(f"cannot read {sign_key}: {exc.strerror}; check the path") from None
+    return signing.digestsign(key, hashlib.new(sign_method.lower(), content).digest())
 
 
 class TaskBook:
@@ -55,8 +66,12 @@ class TaskBook:
         module: str = DEFAULT_MODULE,
         sign_method: str = "Md5",
         data: dict[str, Any] | None = None,
+        sign_key: Path | None = None,
     ) -> Release:
-        """Take a file into the folder `files` and offer it as `version`. Raises CloudError."""
+        """Take a file into the folder `files` and offer it as `version`. Raises CloudError.
+
+        `sign_key` is the owner's private key: the message carries its `digestsign` then.
+        """
         for what, text in (("version", version), ("module", module)):
             if not _NAME.fullmatch(text):
                 raise CloudError(f"{what} {text!r}: use 1 to 64 letters, digits, dots, - and _")
@@ -70,9 +85,16 @@ class TaskBook:
         if not content:
             raise CloudError(f"{where} is empty; build it again")
         sha256 = hashlib.sha256(content).hexdigest()
+        data = dict(data or {})
+        if sign_key is not None:
+            data["digestsign"] = _digestsign(sign_key, sign_method, content)
         known = self.store.release(product_key, module, version)
         if known is not None:
-            if known.sha256 == sha256 and known.sign_method == sign_method:
+            if (
+                known.sha256 == sha256
+                and known.sign_method == sign_method
+                and (sign_key is None or known.data.get("digestsign") == data["digestsign"])
+            ):
                 return known
             raise CloudError(
                 f"{product_key} already has another {version} of module {module}: a version is "
@@ -94,7 +116,7 @@ class TaskBook:
                 hashlib.md5(content).hexdigest(),
                 sha256,
                 sign_method,
-                data or {},
+                data,
             )
         )
 
