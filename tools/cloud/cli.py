@@ -1,4 +1,4 @@
-"""The command line: serve, device add, release add, push, status, watch."""
+"""The command line: serve, device add, product add, release add, push, status, watch."""
 
 from __future__ import annotations
 
@@ -108,6 +108,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("product_key", metavar="PRODUCT_KEY")
     add.add_argument("device_name", metavar="DEVICE_NAME")
+
+    product = commands.add_parser(
+        "product", help="products whose devices register themselves"
+    ).add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = product.add_parser(
+        "add",
+        help="let devices of a product get their secret on first contact",
+        description="Give a product a secret, with which its devices register (dynamic "
+        "registration). Once more with --registration off: they may no longer.",
+        epilog="example:\n  python -m tools.cloud product add a1B2c3D4e5F\n"
+        "  python -m tools.cloud device add a1B2c3D4e5F greenhouse_07   lists a device",
+        **keep,
+    )
+    add.add_argument("product_key", metavar="PRODUCT_KEY")
+    add.add_argument("--secret", help="the product's secret (default: the known one, or random)")
+    add.add_argument("--registration", choices=("on", "off"), default="on", help="(default: on)")
 
     release = commands.add_parser("release", help="add packages").add_subparsers(
         dest="action", required=True, metavar="ACTION"
@@ -229,6 +245,14 @@ def _add_device(args: argparse.Namespace, out: Console) -> int:
     return 0
 
 
+def _add_product(args: argparse.Namespace, out: Console) -> int:
+    on = args.registration == "on"
+    secret = _Desk(args.folder).book.add_product(args.product_key, args.secret, on)
+    out.print(f"product     {args.product_key}, dynamic registration {args.registration}")
+    out.print(f"secret      {secret}")
+    return 0
+
+
 def _add_release(args: argparse.Namespace, out: Console) -> int:
     desk = _Desk(args.folder)
     release = desk.book.add_release(
@@ -308,6 +332,7 @@ def _watch(args: argparse.Namespace, out: Console) -> int:
 _COMMANDS = {
     ("serve", None): _serve,
     ("device", "add"): _add_device,
+    ("product", "add"): _add_product,
     ("release", "add"): _add_release,
     ("push", None): _push,
     ("status", None): _status,

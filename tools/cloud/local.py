@@ -133,6 +133,13 @@ class LocalCloud:
         secret = self._call(lambda: book.add_device(product_key, device_name, secret))
         return Device(product_key, device_name, secret)
 
+    def add_product(
+        self, product_key: str, secret: str | None = None, *, registration: bool = True
+    ) -> str:
+        """Add a product whose devices may register; its secret (random unless given or known)."""
+        book = self._program.ota.book
+        return self._call(lambda: book.add_product(product_key, secret, registration))
+
     def add_release(
         self,
         product_key: str,

@@ -19,6 +19,7 @@ from .gateway import Gateway
 from .listener import Factory, Listener
 from .ota import OtaService
 from .records import Records
+from .registrar import Registrar
 from .store import Store
 from .web import Web
 
@@ -67,7 +68,12 @@ class Program:
         self.store = Store(self.folder / "cloud.sqlite")
         try:
             self.gateway = Gateway(
-                self.store.secret, self.records, self.faults, self.dialect, self.clock
+                self.store.secret,
+                Registrar(self.store, self.clock),
+                self.records,
+                self.faults,
+                self.dialect,
+                self.clock,
             )
             self.downloads = Downloads(
                 self.store, self.files, self.records, self.clock, self.faults, self.dialect

@@ -14,7 +14,7 @@ from .. import signing
 from .clock import Clock
 from .identity import Identity
 from .records import Records
-from .store import Release, Store, Task
+from .store import Product, Release, Store, Task
 
 DEFAULT_MODULE = "default"
 TIMEOUT_MIN_MIN, TIMEOUT_MIN_MAX = 1, 1440
@@ -25,6 +25,11 @@ _DEVICE_NAME = re.compile(r"[A-Za-z0-9@.:_-]{1,64}")
 
 class CloudError(Exception):
     """Something the operator asked for cannot be done; the text says why and what to do."""
+
+
+def _check_product_key(product_key: str) -> None:
+    if not _PRODUCT_KEY.fullmatch(product_key):
+        raise CloudError(f"product key {product_key!r}: use letters and digits only")
 
 
 def _digestsign(sign_key: Path, sign_method: str, content: bytes) -> str:
@@ -47,14 +52,24 @@ class TaskBook:
 
     def add_device(self, product_key: str, device_name: str, secret: str | None) -> str:
         """Add a device and give its secret (32 hex characters unless given). Raises CloudError."""
-        if not _PRODUCT_KEY.fullmatch(product_key):
-            raise CloudError(f"product key {product_key!r}: use letters and digits only")
+        _check_product_key(product_key)
         if not _DEVICE_NAME.fullmatch(device_name):
             raise CloudError(
                 f"device name {device_name!r}: use 1 to 64 letters, digits and any of @ . : _ -"
             )
         secret = secret or secrets.token_hex(16)
         self.store.add_device(Identity(product_key, device_name), secret, self.clock.time())
+        return secret
+
+    def add_product(self, product_key: str, secret: str | None, registration: bool) -> str:
+        """Add a product and give its secret, or change it; a known one keeps its secret.
+
+        Raises CloudError.
+        """
+        _check_product_key(product_key)
+        known = self.store.product(product_key)
+        secret = secret or (known.secret if known is not None else secrets.token_hex(8))
+        self.store.set_product(Product(product_key, secret, registration))
         return secret
 
     def add_release(
