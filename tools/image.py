@@ -18,11 +18,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 if __name__ == "__main__" and not __package__:  # run as a file: python tools/image.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools import signing
 from tools.flashlib.files import age_warning
 from tools.imagelib import (
     BLOCK_SIZE,
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         commands = {"build": _build, "inspect": _inspect, "sign": _sign}
         return commands[options.command](options)
-    except (ImageError, signing.SigningError) as exc:
+    except ImageError as exc:
         print(f"image: {exc}", file=sys.stderr)
     except OSError as exc:
         print(f"image: {exc.filename}: {exc.strerror}", file=sys.stderr)
@@ -150,6 +150,15 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _sign(options: argparse.Namespace) -> int:
+    from tools import signing  # slow to load
+
+    try:
+        return _sign_with(signing, options)
+    except signing.SigningError as exc:
+        raise ImageError(exc.cause, exc.advice) from None
+
+
+def _sign_with(signing: ModuleType, options: argparse.Namespace) -> int:
     if options.new_key is not None:
         public = signing.new_key(options.new_key)
         print(f"private key  {options.new_key} (keep it off boards and servers; back it up)")

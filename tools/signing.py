@@ -103,7 +103,11 @@ def load_public(path: Path) -> bytes:
 
 def fingerprint(der: bytes) -> str:
     """What people compare of a public key (DER): the beginning of its SHA-256."""
-    digest = hashlib.sha256(der).hexdigest()[:32]
+    return grouped(hashlib.sha256(der).hexdigest())
+
+
+def grouped(digest: str) -> str:
+    """The fingerprint of a public key whose SHA-256 (hex) is known."""
     return ":".join(digest[i : i + 4] for i in range(0, 32, 4))
 
 
