@@ -11,7 +11,7 @@ import time
 
 import network
 import ntptime
-from alink import Device, Updater, registration, trial
+from alink import Device, Updater, trial
 from alink.journal import SETTINGS, Store
 from version import VERSION
 
@@ -53,7 +53,10 @@ def main():
     while not set_time(settings):
         trial.feed()
         time.sleep_ms(2000)
-    registration.ensure(settings, feed=trial.feed)
+    if settings.get_text("product_secret"):
+        from alink import registration  # of no use to a board that has its own secret
+
+        registration.ensure(settings, feed=trial.feed)
     device = Device(
         settings.get_text("product_key"),
         settings.get_text("device_name"),

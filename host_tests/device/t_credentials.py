@@ -106,30 +106,6 @@ def test_a_missing_or_damaged_setting_is_named_and_the_secret_is_not_shown():
     assert _SECRET not in text, text
 
 
-def test_a_registration_is_signed_with_the_products_secret():
-    # Computed from the C SDK's form for the running example.
-    client_id, user, password = credentials.sign_registration(
-        _PK, _DN, "PsExample0123456", "8Ygb7ULY"
-    )
-    assert client_id == (
-        "greenhouse_07.a1B2c3D4e5F|random=8Ygb7ULY,authType=register,securemode=2,"
-        "signmethod=hmacsha256|"
-    ), client_id
-    assert user == "greenhouse_07&a1B2c3D4e5F"
-    wanted = "8327f820abfba8eaad97240f9b879891c2c2659ee74a3e841fdcf992dc422776"
-    assert password == wanted, password
-
-
-def test_a_registration_says_how_it_is_listed_and_whose_instance_it_wants():
-    client_id, _, password = credentials.sign_registration(
-        _PK, _DN, "PsExample0123456", "8Ygb7ULY", listed=False, instance="iot-0123abcd"
-    )
-    assert "authType=regnwl,securemode=2" in client_id, client_id
-    assert client_id.endswith(",instanceId=iot-0123abcd|"), client_id
-    wanted = "8327f820abfba8eaad97240f9b879891c2c2659ee74a3e841fdcf992dc422776"
-    assert password == wanted, "neither of them is signed"
-
-
 def test_a_token_is_the_password_under_its_own_client_id():
     got = credentials.by_token(_PK, _DN, "0a1b2c3d", "TokenExample")
     assert got == (
@@ -141,7 +117,6 @@ def test_a_token_is_the_password_under_its_own_client_id():
 
 def test_no_secret_is_in_the_words_about_a_damaged_one():
     for act in (
-        lambda: credentials.sign_registration(_PK, _DN, _SECRET + " ", "r"),
         lambda: credentials.by_token(_PK, _DN, "c", _SECRET + " "),
         lambda: credentials.by_token(_PK, _DN, "c|d", _SECRET),
     ):

@@ -8,6 +8,28 @@ _PK = "a1B2c3D4e5F"
 _DN = "greenhouse_07"
 
 
+def test_a_registration_is_signed_with_the_products_secret():
+    # Computed from the C SDK's form for the running example.
+    client_id, user, password = registration.sign(_PK, _DN, "PsExample0123456", "8Ygb7ULY")
+    assert client_id == (
+        "greenhouse_07.a1B2c3D4e5F|random=8Ygb7ULY,authType=register,securemode=2,"
+        "signmethod=hmacsha256|"
+    ), client_id
+    assert user == "greenhouse_07&a1B2c3D4e5F"
+    wanted = "8327f820abfba8eaad97240f9b879891c2c2659ee74a3e841fdcf992dc422776"
+    assert password == wanted, password
+
+
+def test_a_registration_says_how_it_is_listed_and_whose_instance_it_wants():
+    client_id, _, password = registration.sign(
+        _PK, _DN, "PsExample0123456", "8Ygb7ULY", listed=False, instance="iot-0123abcd"
+    )
+    assert "authType=regnwl,securemode=2" in client_id, client_id
+    assert client_id.endswith(",instanceId=iot-0123abcd|"), client_id
+    wanted = "8327f820abfba8eaad97240f9b879891c2c2659ee74a3e841fdcf992dc422776"
+    assert password == wanted, "neither of them is signed"
+
+
 def _read(listed=True, **data):
     names = {"productKey": _PK, "deviceName": _DN}
     names.update(data)
@@ -68,3 +90,12 @@ def test_registrations_count_for_the_sign_ins_that_follow():
     assert second.wait_ms() == 0
     second.started()
     assert 50000 < second.wait_ms() <= 60001, second.wait_ms()
+
+
+def test_the_products_secret_is_not_in_the_words_about_a_damaged_one():
+    try:
+        registration.sign(_PK, _DN, "PsExample0123456\n", "r")
+    except ValueError as exc:
+        assert "PsExample" not in str(exc), exc
+    else:
+        raise AssertionError("accepted")

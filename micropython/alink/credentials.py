@@ -72,31 +72,6 @@ def sign(
     return client_id + "|" + tags + "|", device_name + "&" + product_key, password
 
 
-def sign_registration(
-    product_key, device_name, product_secret, random, *, listed=True, instance=None
-):
-    """-> (client_id, user_name, password), three str, with which a device asks for its secret.
-
-    The form is that of the C SDK ("MQTT-based dynamic registration"); it goes over TLS alone.
-    random: str, another one each time. listed: whether the platform knows the device's name
-    already (authType=register, else regnwl). instance: str, the instance's id, or None for the
-    public one without an id. Raises ValueError as sign() does.
-    """
-    check("product_key", product_key)
-    check("device_name", device_name)
-    check("product_secret", product_secret)
-    content = "deviceName" + device_name + "productKey" + product_key + "random" + random
-    tags = "random=%s,authType=%s,securemode=2,signmethod=hmacsha256" % (
-        random,
-        "register" if listed else "regnwl",
-    )
-    if instance is not None:
-        tags += ",instanceId=" + instance
-    client_id = device_name + "." + product_key + "|" + tags + "|"
-    password = hmac_hex("hmacsha256", product_secret.encode(), content.encode())
-    return client_id, device_name + "&" + product_key, password
-
-
 def by_token(product_key, device_name, client_id, device_token):
     """-> (client_id, user_name, password) of a device that was registered without being listed.
 

@@ -89,6 +89,29 @@ def ensure(settings, *, feed=None, tries=None, connect_timeout_ms=10000, reply_t
         hint(settings.erase, PRODUCT_SECRET)
 
 
+def sign(product_key, device_name, product_secret, random, *, listed=True, instance=None):
+    """-> (client_id, user_name, password), three str, with which a device asks for its secret.
+
+    The form is that of the C SDK ("MQTT-based dynamic registration"); it goes over TLS alone.
+    random: str, another one each time. listed: whether the platform knows the device's name
+    already (authType=register, else regnwl). instance: str, the instance's id, or None for the
+    public one without an id. Raises ValueError as credentials.sign() does.
+    """
+    credentials.check("product_key", product_key)
+    credentials.check("device_name", device_name)
+    credentials.check("product_secret", product_secret)
+    content = "deviceName" + device_name + "productKey" + product_key + "random" + random
+    tags = "random=%s,authType=%s,securemode=2,signmethod=hmacsha256" % (
+        random,
+        "register" if listed else "regnwl",
+    )
+    if instance is not None:
+        tags += ",instanceId=" + instance
+    client_id = device_name + "." + product_key + "|" + tags + "|"
+    password = credentials.hmac_hex("hmacsha256", product_secret.encode(), content.encode())
+    return client_id, device_name + "&" + product_key, password
+
+
 def _keep(settings, found):
     # The token last: it alone says that the board is registered.
     for key in (CLIENT_ID, TOKEN, SECRET):
@@ -107,7 +130,7 @@ def _ask(settings, feed, connect_ms, reply_ms):
     product_key = settings.get_text("product_key")
     device_name = settings.get_text("device_name")
     listed = not settings.get_int(NOT_LISTED)
-    signed = credentials.sign_registration(
+    signed = sign(
         product_key,
         device_name,
         settings.get_text(PRODUCT_SECRET),
