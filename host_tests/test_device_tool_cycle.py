@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.rig import DN, app
+from host_tests.rig import DN, PK, app
 from host_tests.serial_rig import QUIET, SerialRig
 from tools.flashlib.device_link import Link
 from tools.flashlib.device_selftest import Check, verdict
@@ -203,6 +203,30 @@ def test_selftest_explains_a_refused_secret_in_words(rig: SerialRig) -> None:
     assert "device secret do not belong together" in last
     assert "flash.py provision" in last
     assert "f" * 32 not in said
+
+
+def test_selftest_is_the_first_contact_of_a_board_with_its_products_secret(
+    rig: SerialRig,
+) -> None:
+    rig.board.power_cut()
+    rig.board.nvs_erase("alink", "device_secret")
+    rig.board.nvs_set("alink", "device_name", "newcomer")
+    rig.board.nvs_set("alink", "product_secret", "PsExample0123456")
+    rig.cloud.add_product(PK, "PsExample0123456")
+    rig.board.power_on()
+    code, said = rig.flash("selftest")
+    assert code == 1
+    assert f"{PK}/newcomer, not registered yet" in said
+    assert "VERDICT: FAIL (sign-in): the platform does not let this board register." in said
+    secret = rig.cloud.add_device(PK, "newcomer").secret
+    code, said = rig.flash("selftest")
+    assert code == 0, said
+    assert "registered, signed in and subscribed" in said
+    for hidden in ("PsExample0123456", secret):
+        assert hidden not in said
+    rig.board.power_cut()
+    assert rig.board.nvs_get("alink", "device_secret") == secret.encode()
+    assert rig.board.nvs_get("alink", "product_secret") is None
 
 
 def test_selftest_names_what_is_missing_in_the_settings(rig: SerialRig) -> None:

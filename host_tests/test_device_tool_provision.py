@@ -14,6 +14,7 @@ import pytest
 from host_tests.device_process import run_device
 from host_tests.rig import DN, PK
 from host_tests.serial_rig import QUIET, SerialRig, flash
+from tools import signing
 from tools.flashlib import device_provision
 from tools.flashlib.device_settings import (
     SETTINGS,
@@ -137,6 +138,9 @@ BAD = {
     "product_key": ["", " a1", "a1\n2", "a/1", "x" * 63],
     "device_name": ["", "a ", "a|b", "a b", "a#"],
     "device_secret": ["", " x", "x\ty"],
+    "product_secret": ["", " x", "x\ty"],
+    "regnwl": ["yes", ""],
+    "sign_key": ["nowhere.pem"],
     "host": ["", "mqtt://h", "h:1883", "h/x", " h"],
     "port": ["", "0", "65536", "x", "-1"],
     "secure": ["yes", ""],
@@ -206,3 +210,68 @@ def test_an_unreadable_file_is_named() -> None:
     code, said = flash("provision", "--port", "/dev/null", "--file", "/nowhere/x.env")
     assert code == 1
     assert "/nowhere/x.env" in said
+
+
+def test_a_board_that_registers_itself_carries_no_other_identity(
+    rig: SerialRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # It had an identity before, of either kind.
+    rig.board.power_cut()
+    for key in ("device_secret", "device_token", "client_id"):
+        rig.board.nvs_set("alink", key, "old")
+    rig.board.power_on()
+    rig.wait_count("quiet 1.0.0", 2)
+    asked: list[str] = []
+
+    def hidden(prompt: str = "") -> str:
+        asked.append(prompt)
+        return "PsExample0123456"
+
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(getpass, "getpass", hidden)
+    monkeypatch.setattr("builtins.input", lambda prompt="": "roof")
+    code, said = rig.flash(
+        *("provision", "--product-key", PK, "--device-name", DN, "--host", "127.0.0.1"),
+        *("--register", "any"),
+    )
+    assert code == 0, said
+    assert asked[0] == "product secret (not shown): "
+    assert "PsExample0123456" not in said
+    code, said = rig.flash("status")
+    assert "device_secret  not registered yet: it asks for its own on first contact" in said
+    assert "PsExample0123456" not in said
+    held = _in_nvs(rig)
+    assert held["product_secret"] == b"PsExample0123456"
+    assert held["regnwl"] == 1
+    assert not held.keys() & {"device_secret", "device_token", "client_id"}
+    # And back: with a secret of its own it has no use for the product's.
+    rig.board.power_on()
+    assert rig.flash("provision", "--file", rig.settings_file())[0] == 0
+    assert not _in_nvs(rig).keys() & {"product_secret", "regnwl"}
+
+
+def test_one_file_cannot_give_two_identities() -> None:
+    values = {"device_secret": SECRET, "product_secret": "PsExample0123456"}
+    with pytest.raises(SettingError, match="exclude each other"):
+        check_together(dict(values))
+
+
+def test_a_sign_key_is_checked_shown_by_its_fingerprint_and_cleared(
+    rig: SerialRig, tmp_path: Path
+) -> None:
+    assert rig.flash("provision", "--file", rig.settings_file())[0] == 0
+    private = tmp_path / "owner.pem"
+    public = signing.new_key(private)
+    fingerprint = signing.fingerprint(signing.load_public(public))
+    code, said = rig.flash("provision", "--sign-key", private)
+    assert code == 1
+    assert "holds a private key" in said
+    code, said = rig.flash("provision", "--sign-key", public)
+    assert code == 0, said
+    assert f"public key {fingerprint}" in said
+    code, said = rig.flash("status")
+    assert f"sign_key       public key {fingerprint}: only signed packages" in said
+    assert _in_nvs(rig)["sign_key"] == signing.load_public(public)
+    rig.board.power_on()
+    assert rig.flash("provision", "--clear")[0] == 0
+    assert _in_nvs(rig) == {}

@@ -3,7 +3,9 @@
 # Copy it and put your own code where it says so. Settings come from NVS (namespace "alink"), where
 # they survive every update: product_key, device_name, device_secret, host, port; wifi_ssid and
 # wifi_pass; optional: ntp_host, ca (a CA certificate of your own, DER), secure and allow_http
-# (numbers, for a test server without TLS).
+# (numbers, for a test server without TLS); sign_key (your public RSA key: nothing unsigned is
+# installed); product_secret in place of device_secret (and regnwl, a number): the board registers
+# itself on first contact, see docs/security.md.
 
 import time
 
@@ -47,6 +49,14 @@ def set_time(settings):
 def main():
     settings = Store(SETTINGS)
     ca = settings.get_bytes("ca")
+    network_up(settings)
+    while not set_time(settings):
+        trial.feed()
+        time.sleep_ms(2000)
+    if settings.get_text("product_secret"):
+        from alink import registration  # of no use to a board that has its own secret
+
+        registration.ensure(settings, feed=trial.feed)
     device = Device(
         settings.get_text("product_key"),
         settings.get_text("device_name"),
@@ -55,12 +65,16 @@ def main():
         settings.get_int("port") or None,
         secure=bool(settings.get_int("secure", 1)),
         ca=ca,
+        device_token=settings.get_text("device_token"),
+        client_id=settings.get_text("client_id"),
     )
-    updater = Updater(device, VERSION, ca=ca, allow_http=bool(settings.get_int("allow_http")))
-    network_up(settings)
-    while not set_time(settings):
-        trial.feed()
-        time.sleep_ms(2000)
+    updater = Updater(
+        device,
+        VERSION,
+        ca=ca,
+        allow_http=bool(settings.get_int("allow_http")),
+        sign_key=settings.get_bytes("sign_key"),
+    )
     print("version", VERSION)
     while True:
         updater.poll()

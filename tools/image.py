@@ -1,21 +1,25 @@
 #!/usr/bin/env python3
-"""Make an image of a MicroPython firmware and an application, or an archive of files; inspect one.
+"""Make an image of a firmware and an application, or an archive of files; inspect, sign.
 
     python -m tools.image build --firmware STOCK.bin --app DIR --version 1.1.0 -o OUT
     python -m tools.image inspect FILE [--json]
     python -m tools.image files --dir DIR -o assets.tar.gz
+    python -m tools.image sign --key PRIVATE.pem FILE [--json]
+    python -m tools.image sign --new-key PRIVATE.pem
 
 Exit codes: 0 done (inspect: sound), 1 refused (inspect: something is invalid), 2 wrong usage.
 """
 
 import argparse
 import contextlib
+import hashlib
 import json
 import os
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 if __name__ == "__main__" and not __package__:  # run as a file: python tools/image.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -39,11 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        if options.command == "build":
-            return _build(options)
-        if options.command == "files":
-            return _files(options)
-        return _inspect(options)
+        commands = {"build": _build, "files": _files, "inspect": _inspect, "sign": _sign}
+        return commands[options.command](options)
     except ImageError as exc:
         print(f"image: {exc}", file=sys.stderr)
     except OSError as exc:
@@ -82,6 +83,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="9..15",
         help="the board needs 2 ** WBITS bytes of RAM to unpack it (%(default)s)",
     )
+    sign = commands.add_parser("sign", help="the digestsign of a file; make the key for it")
+    which = sign.add_mutually_exclusive_group(required=True)
+    which.add_argument("--key", type=Path, help="private key (RSA-2048), PEM or DER")
+    which.add_argument(
+        "--new-key",
+        type=Path,
+        metavar="FILE",
+        help="make a key pair: FILE for you alone, its public part beside it for the boards",
+    )
+    sign.add_argument("file", type=Path, nargs="?")
+    sign.add_argument("--json", action="store_true", help="for programs")
     return parser
 
 
@@ -156,6 +168,41 @@ def _inspect(options: argparse.Namespace) -> int:
     else:
         print(as_text(report))
     return 1 if report.problems else 0
+
+
+def _sign(options: argparse.Namespace) -> int:
+    from tools import signing  # slow to load
+
+    try:
+        return _sign_with(signing, options)
+    except signing.SigningError as exc:
+        raise ImageError(exc.cause, exc.advice) from None
+
+
+def _sign_with(signing: ModuleType, options: argparse.Namespace) -> int:
+    if options.new_key is not None:
+        public = signing.new_key(options.new_key)
+        print(f"private key  {options.new_key} (keep it off boards and servers; back it up)")
+        print(f"public key   {public}: flash.py provision --sign-key {public}")
+        print(f"fingerprint  {signing.fingerprint(signing.load_public(public))}")
+        if options.file is None:
+            return 0
+    elif options.file is None:
+        raise ImageError("no file to sign", "Name the image behind the key.")
+    key = signing.load_private(options.key or options.new_key)
+    data = options.file.read_bytes()
+    signed = {}
+    for method, name in signing.METHODS.items():
+        digest = hashlib.new(name, data).digest()
+        signed[method] = {"sign": digest.hex(), "digestsign": signing.digestsign(key, digest)}
+    if options.json:
+        print(json.dumps(signed, indent=2))
+    else:
+        for method, fields in signed.items():
+            print(f"signMethod  {method}")
+            for field, text in fields.items():
+                print(f"{field:11} {text}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -104,3 +104,25 @@ def test_a_missing_or_damaged_setting_is_named_and_the_secret_is_not_shown():
     text = _refused(sign_method="md5")
     assert "hmacsha256" in text, text
     assert _SECRET not in text, text
+
+
+def test_a_token_is_the_password_under_its_own_client_id():
+    got = credentials.by_token(_PK, _DN, "0a1b2c3d", "TokenExample")
+    assert got == (
+        "0a1b2c3d|authType=connwl,securemode=-2|",
+        "greenhouse_07&a1B2c3D4e5F",
+        "TokenExample",
+    ), got
+
+
+def test_no_secret_is_in_the_words_about_a_damaged_one():
+    for act in (
+        lambda: credentials.by_token(_PK, _DN, "c", _SECRET + " "),
+        lambda: credentials.by_token(_PK, _DN, "c|d", _SECRET),
+    ):
+        try:
+            act()
+        except ValueError as exc:
+            assert _SECRET not in str(exc), exc
+        else:
+            raise AssertionError("accepted")

@@ -12,6 +12,8 @@ TABLE = """
 6 subscribe-refused -1 foreign topic: check product key and device name
 7 timeout -2 the server is silent; it is tried again by itself
 8 protocol -2 the server sent something malformed: check host and port
+9 registration -1 check product secret, device name; is it switched on, the device not in use yet?
+10 not-registered -2 the server gave no secret: it is tried again by itself
 20 job-form -1 this form of package is not supported by this firmware
 21 job-field -1 the job is incomplete or malformed: create the package again
 22 job-protocol -1 this download protocol is not supported: use HTTPS
@@ -37,6 +39,7 @@ TABLE = """
 65 image-segments -3 the image head is damaged: build it again
 66 too-large -1 the image does not fit the slot
 67 boot-refused -3 the boot check failed: image damaged or not bootable
+68 signature -3 not signed with this board's key: sign it with tools/image.py sign
 70 archive -3 not an archive this board can unpack: use tools/image.py files
 71 member -3 not a file this board unpacks: use tools/image.py files
 72 too-many -3 beyond the board's limits: send fewer or smaller files

@@ -15,6 +15,10 @@ _WINDOW_MS = const(60000)
 _WINDOW_CONNECTS = const(5)
 
 
+# Ticks of a registration's attempts: the platform counts them as sign-ins.
+_carried = []  # type: list[int]
+
+
 class Backoff:
     """Knows when the next attempt may start. All times are milliseconds."""
 
@@ -22,7 +26,7 @@ class Backoff:
         self._failures = 0
         self._wait = 0
         self._since = time.ticks_ms()
-        self._starts = []
+        self._starts = _carried[:]
 
     def failed(self, slowly=False):
         """An attempt failed, or a session was lost: wait 2 s, 4 s .. 120 s; `slowly`: 5 min."""
@@ -60,6 +64,10 @@ class Backoff:
     def started(self):
         """An attempt starts now: count it."""
         self._starts.append(time.ticks_ms())
+
+    def carry(self):
+        """Whoever signs in next in this run has made these attempts, too."""
+        _carried[:] = self._starts
 
     def reason(self):
         """Why no attempt was made, or none has ended, in words."""

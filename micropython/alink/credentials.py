@@ -1,7 +1,7 @@
 # Device triple -> MQTT clientId, user name and password. MIT licence.
 #
-# HMAC on hashlib, since stock firmware has no hmac module. The device secret goes in and only a
-# digest comes out: it is not kept, printed or put into an error.
+# HMAC on hashlib, since stock firmware has no hmac module. A secret goes in and only a digest
+# comes out: it is not kept, printed or put into an error.
 
 import binascii
 import hashlib
@@ -62,9 +62,7 @@ def sign(
     check("device_secret", device_secret)
     if client_id is None:
         client_id = product_key + "." + device_name
-    check("client_id", client_id)
-    if "|" in client_id or len(client_id) > _CID_MAX:
-        raise ValueError("client_id must have at most %d characters and no bar" % _CID_MAX)
+    check_client_id(client_id)
     content = "clientId" + client_id + "deviceName" + device_name + "productKey" + product_key
     tags = "securemode=%d,signmethod=%s" % (2 if secure else 3, sign_method)
     if timestamp is not None:
@@ -72,6 +70,27 @@ def sign(
         tags += ",timestamp=" + str(timestamp)
     password = hmac_hex(sign_method, device_secret.encode(), content.encode())
     return client_id + "|" + tags + "|", device_name + "&" + product_key, password
+
+
+def by_token(product_key, device_name, client_id, device_token):
+    """-> (client_id, user_name, password) of a device that was registered without being listed.
+
+    client_id, device_token: str, as the registration gave them. The token is the password itself,
+    so it goes over TLS alone. Raises ValueError as sign() does.
+    """
+    check("product_key", product_key)
+    check("device_name", device_name)
+    check("device_token", device_token)
+    check_client_id(client_id)
+    tags = "|authType=connwl,securemode=-2|"
+    return client_id + tags, device_name + "&" + product_key, device_token
+
+
+def check_client_id(client_id):
+    """Raise ValueError unless `client_id` can be the free part of a clientId."""
+    check("client_id", client_id)
+    if "|" in client_id or len(client_id) > _CID_MAX:
+        raise ValueError("client_id must have at most %d characters and no bar" % _CID_MAX)
 
 
 def check(name, value):

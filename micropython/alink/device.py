@@ -12,7 +12,6 @@
 import time
 
 from micropython import const
-from umqtt.simple import MQTTException
 
 from . import credentials, errors, log, mqtt_reader, tls, topics
 from .backoff import Backoff
@@ -30,14 +29,6 @@ _STABLE_MS = const(60000)  # a session that lasted this long ends a row of failu
 _IDLE_MS = const(5)  # connect()'s rest between two polls
 _SLOW = (errors.REFUSED, errors.SUBSCRIBE)  # nothing that waiting mends: try again in minutes
 
-_CONNACK = {
-    1: (errors.LINK, "CONNACK 1: the gateway does not speak MQTT 3.1.1"),
-    2: (errors.REFUSED, "CONNACK 2: clientId rejected"),
-    3: (errors.LINK, "CONNACK 3: service unavailable"),
-    4: (errors.REFUSED, "CONNACK 4: user name or password"),
-    5: (errors.REFUSED, "CONNACK 5: not authorised (also: keepalive, or secure= for this port)"),
-}
-
 
 class Device:
     """The board's identity on the platform, and its MQTT session.
@@ -45,8 +36,10 @@ class Device:
     product_key, device_name, device_secret: the device triple. host: the instance's MQTT
     endpoint. port: int, by default 8883 with TLS and 1883 without. secure: TLS, verified against
     `ca` (see tls.context). keepalive: s, 30..1200. client_id, sign_method, timestamp: see
-    credentials.sign. max_message: bytes of payload taken; a longer message is skipped.
-    connect_timeout_ms, ack_timeout_ms (PUBACK, SUBACK, PINGRESP, writing), ping_ms: int.
+    credentials.sign. device_token: in place of a device secret (None then), with its client_id,
+    what a registration gave to a device that was not listed (registration.py); TLS only.
+    max_message: bytes of payload taken; a longer message is skipped. connect_timeout_ms,
+    ack_timeout_ms (PUBACK, SUBACK, PINGRESP, writing), ping_ms: int.
     Raises ValueError with the name of a setting that cannot work.
 
     on_feed: a function or None, called while a step waits (for a watchdog; it must not use the
@@ -68,6 +61,7 @@ class Device:
         client_id=None,
         sign_method="hmacsha256",
         timestamp="2524608000000",
+        device_token=None,
         max_message=8192,
         connect_timeout_ms=10000,
         ack_timeout_ms=10000,
@@ -95,15 +89,20 @@ class Device:
         self._connect_ms = connect_timeout_ms
         self._ack_ms = ack_timeout_ms
         # Signed once: the secret itself is not kept.
-        signed = credentials.sign(
-            product_key,
-            device_name,
-            device_secret,
-            client_id=client_id,
-            sign_method=sign_method,
-            timestamp=timestamp,
-            secure=secure,
-        )
+        if device_token is not None and device_secret is None:
+            if not secure:
+                raise ValueError("a device_token goes over TLS only: secure must be True")
+            signed = credentials.by_token(product_key, device_name, client_id, device_token)
+        else:
+            signed = credentials.sign(
+                product_key,
+                device_name,
+                device_secret,
+                client_id=client_id,
+                sign_method=sign_method,
+                timestamp=timestamp,
+                secure=secure,
+            )
         self._link = Session(
             signed, host, port, keepalive, self, max_message, ack_timeout_ms, ping_ms
         )
@@ -248,17 +247,7 @@ class Device:
             if self._context is None:
                 self._context = tls.context(self._ca)
         self._backoff.started()
-        try:
-            self._link.sign_in(self._connect_ms, self._context)
-        except MQTTException as exc:
-            code = exc.args[0] if exc.args else 0
-            known = _CONNACK.get(code)
-            if known is None:
-                known = (errors.PROTOCOL, "CONNACK %s: not an MQTT gateway?" % code)
-            raise AlinkError(*known)
-        except (IndexError, AssertionError):
-            # How umqtt takes a connection that ends, or that answers in another language.
-            raise AlinkError(errors.LINK, "no CONNACK: closed, or not an MQTT gateway")
+        self._link.sign_in(self._connect_ms, self._context)
         self._asked = self._suback = 0
         self._stable = False
         self._changed_at = time.ticks_ms()

@@ -9,7 +9,7 @@ import errno
 import time
 
 from micropython import const
-from umqtt.simple import MQTTClient
+from umqtt.simple import MQTTClient, MQTTException
 
 from . import errors, log, mqtt_reader
 from .errors import AlinkError
@@ -17,6 +17,14 @@ from .mqtt_reader import PacketReader
 from .wire import Wire
 
 MAX_IN_FLIGHT = const(8)  # QoS 1 messages that may wait for their PUBACK
+
+_CONNACK = {
+    1: (errors.LINK, "CONNACK 1: the gateway does not speak MQTT 3.1.1"),
+    2: (errors.REFUSED, "CONNACK 2: clientId rejected"),
+    3: (errors.LINK, "CONNACK 3: service unavailable"),
+    4: (errors.REFUSED, "CONNACK 4: user name or password"),
+    5: (errors.REFUSED, "CONNACK 5: not authorised (also: keepalive, or secure= for this port)"),
+}
 
 _PID_MAX = const(65535)
 _SKIPS_TOLD = const(8)  # topics whose skipped messages are logged, each once
@@ -60,20 +68,33 @@ class Session(MQTTClient):
         """Connect: DNS, TCP, TLS with `context` (a tls.SSLContext; None: plain), CONNECT, CONNACK.
 
         Blocks up to timeout_ms plus the name's resolution, which has no limit on the chip.
-        Raises what umqtt does: MQTTException(code), OSError, IndexError or AssertionError, and
+        Raises AlinkError for the gateway's answer (REFUSED, LINK, PROTOCOL), OSError, and
         ValueError for a certificate. The socket is closed then.
         """
         self.drop()
         self._context = context
         self._deadline = time.ticks_add(time.ticks_ms(), timeout_ms)
         try:
-            self.connect(True, timeout_ms / 1000)
+            self._connect(timeout_ms)
         except BaseException:
             self.drop()
             raise
         self._wire.settle()
         self._forget()
         self.reader.attach(self._wire.raw if context is None else self.sock)
+
+    def _connect(self, timeout_ms):
+        try:
+            self.connect(True, timeout_ms / 1000)
+        except MQTTException as exc:
+            code = exc.args[0] if exc.args else 0
+            known = _CONNACK.get(code)
+            if known is None:
+                known = (errors.PROTOCOL, "CONNACK %s: not an MQTT gateway?" % code)
+            raise AlinkError(*known)
+        except (IndexError, AssertionError):
+            # How umqtt takes a connection that ends, or that answers in another language.
+            raise AlinkError(errors.LINK, "no CONNACK: closed, or not an MQTT gateway")
 
     def wrap_socket(self, sock, server_hostname):
         """Called by umqtt's connect() with the connected socket -> what it shall talk to."""

@@ -45,7 +45,9 @@ class Updater:
     device: Device, not necessarily connected. version: str, of the running software, as the
     platform knows it. ca, allow_http: for the download (see HttpSource). max_attempts: failures of
     one job after which it is refused. retry_trial_ms: how long after the sign-in a trial that
-    never got a link is tried again. fetch: keyword arguments for Fetch (tries, ...).
+    never got a link is tried again. fetch: keyword arguments for Fetch (tries, ...). sign_key:
+    your public RSA key (see signature.load_key), with which each file of a job has to be signed,
+    or None: signatures are not looked at. Raises ValueError for a key that is none.
 
     Hooks, all optional; an exception in one is logged (in on_job it refuses, in self_test it
     falls back):
@@ -74,6 +76,7 @@ class Updater:
         max_attempts=3,
         retry_trial_ms=600000,
         fetch=None,
+        sign_key=None,
     ):
         if not valid_version(version):
             raise ValueError("version: 1 to 64 of letters, digits, '.', '-', '_'")
@@ -98,6 +101,7 @@ class Updater:
         self._target = target
         self._max_attempts = max_attempts
         self._retry_trial_ms = retry_trial_ms
+        self._check_signed = _signature_check(sign_key)
         self._reports = Reports(device, self._remember)
         store = Store(JOURNAL)
         self._source = source
@@ -310,6 +314,11 @@ class Updater:
         failed = self._attempts.count(job.key)
         if failed >= self._max_attempts:
             self._fail(AlinkError(errors.ATTEMPTS, "failed %d times" % failed), job.module)
+            return
+        try:
+            self._check_signed(job.files)
+        except AlinkError as e:
+            self._fail(e, job.module)
             return
         try:
             wish = self.on_job(job) if self.on_job is not None else True
@@ -543,6 +552,16 @@ class Updater:
         self.state = state
         log.debug("state:", state)
         hooks.call(self.on_state, state)
+
+
+def _signature_check(sign_key):
+    # What looks at the files of each job before anybody else does.
+    if sign_key is None:
+        return lambda files: None
+    from . import signature
+
+    n = signature.load_key(sign_key)
+    return lambda files: signature.check(n, files)
 
 
 def _due(at):

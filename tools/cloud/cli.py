@@ -136,6 +136,22 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("product_key", metavar="PRODUCT_KEY")
     add.add_argument("device_name", metavar="DEVICE_NAME")
 
+    product = commands.add_parser(
+        "product", help="products whose devices register themselves"
+    ).add_subparsers(dest="action", required=True, metavar="ACTION")
+    add = product.add_parser(
+        "add",
+        help="let devices of a product get their secret on first contact",
+        description="Give a product a secret, with which its devices register (dynamic "
+        "registration). Once more with --registration off: they may no longer.",
+        epilog="example:\n  python -m tools.cloud product add a1B2c3D4e5F\n"
+        "  python -m tools.cloud device add a1B2c3D4e5F greenhouse_07   lists a device",
+        **keep,
+    )
+    add.add_argument("product_key", metavar="PRODUCT_KEY")
+    add.add_argument("--secret", help="the product's secret (default: the known one, or random)")
+    add.add_argument("--registration", choices=("on", "off"), default="on", help="(default: on)")
+
     release = commands.add_parser("release", help="add packages").add_subparsers(
         dest="action", required=True, metavar="ACTION"
     )
@@ -154,6 +170,9 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--module", default=DEFAULT_MODULE, help="a module with its own version")
     add.add_argument(
         "--sign-method", choices=("Md5", "SHA256"), default="Md5", help="digest sent to devices"
+    )
+    add.add_argument(
+        "--sign-key", type=Path, metavar="PEM", help="your private key: sign the file (digestsign)"
     )
 
     push = commands.add_parser(
@@ -283,10 +302,24 @@ def _mosquitto(args: argparse.Namespace, out: Console) -> int:
     return 0
 
 
+def _add_product(args: argparse.Namespace, out: Console) -> int:
+    on = args.registration == "on"
+    secret = _Desk(args.folder).book.add_product(args.product_key, args.secret, on)
+    out.print(f"product     {args.product_key}, dynamic registration {args.registration}")
+    out.print(f"secret      {secret}")
+    return 0
+
+
 def _add_release(args: argparse.Namespace, out: Console) -> int:
     desk = _Desk(args.folder)
     release = desk.book.add_release(
-        desk.files, args.product_key, args.version, args.files, args.module, args.sign_method
+        desk.files,
+        args.product_key,
+        args.version,
+        args.files,
+        args.module,
+        args.sign_method,
+        sign_key=args.sign_key,
     )
     method = release.sign_method
     out.print(f"release     {release.version} of {release.product_key}, module {release.module}")
@@ -373,6 +406,7 @@ _COMMANDS = {
     ("serve", None): _serve,
     ("mosquitto", None): _mosquitto,
     ("device", "add"): _add_device,
+    ("product", "add"): _add_product,
     ("release", "add"): _add_release,
     ("push", None): _push,
     ("batch", None): _batch,

@@ -46,6 +46,7 @@ class Connection(asyncio.Protocol):
         self._in_flight: dict[int, Message] = {}
         self._last_id = 0
         self._stalled = False
+        self._registered = False  # the answer is out: the device has to close now
         self._second = [0.0, 0.0]  # when the counted second began, by QoS
         self._counted = [0, 0]
 
@@ -132,7 +133,9 @@ class Connection(asyncio.Protocol):
 
     def _handle(self, packet: mqtt.Packet) -> None:
         self._heard = self.gateway.clock.monotonic()
-        if self.identity is None:
+        if self._registered:
+            self.close("registered")
+        elif self.identity is None:
             if packet.kind != mqtt.CONNECT:
                 raise mqtt.Malformed("the first packet is not a CONNECT")
             self._on_connect(mqtt.read_connect(packet))
@@ -173,7 +176,14 @@ class Connection(asyncio.Protocol):
                 return
             if gateway.faults.connack_code is not None:
                 raise Refused(gateway.faults.connack_code, "refused by a fault")
-            sign_in.verify(claim, connect.password, secret, gateway.dialect.wrong_secret_code)
+            wrong_code = gateway.dialect.wrong_secret_code
+            if claim.registers:
+                self._register(claim, connect.password, wrong_code)
+                return
+            if claim.auth_type:
+                gateway.registrar.check_token(claim, connect.password, wrong_code)
+            else:
+                sign_in.verify(claim, connect.password, secret, wrong_code)
         except Refused as refusal:
             gateway.records.note("refused", who, f"CONNACK {refusal.code}: {refusal.reason}")
             self.write(mqtt.connack(refusal.code))
@@ -186,6 +196,7 @@ class Connection(asyncio.Protocol):
         if claim.auto_subscribe:
             for template in topics.AUTO_SUBSCRIBED:
                 self._filters[topics.name(template, claim.identity)] = 0
+        gateway.registrar.store.activate(claim.identity, gateway.clock.time())
         gateway.signed_in(self, claim.identity)
         gateway.records.add(
             gateway.records.sign_ins,
@@ -210,6 +221,23 @@ class Connection(asyncio.Protocol):
         )
         if gateway.service is not None:
             gateway.service.online(claim.identity)
+
+    def _register(self, claim: sign_in.SignIn, password: str | None, wrong_code: int) -> None:
+        gateway = self.gateway
+        known = gateway.secret_of(claim.identity) is not None
+        topic, payload = gateway.registrar.register(claim, password, wrong_code)
+        if not known:
+            gateway.may_connect(claim.identity)  # it is a device now, and this was its first one
+        self._registered = True
+        answer = mqtt.connack(mqtt.ACCEPTED)
+        if gateway.faults.register_answer is not None:
+            payload = gateway.faults.register_answer
+        if not gateway.faults.no_register_answer:
+            answer += mqtt.publish(topic, payload)
+            # What is on the record may be printed: not the secret.
+            gateway.record("down", claim.identity, topic, 0, b"(not recorded)", 0)
+        self.write(answer)
+        gateway.records.note("register", claim.identity, f"answered on {topic}")
 
     def _check_again(self) -> None:
         if self._timer is not None:

@@ -55,6 +55,8 @@ class Faults:
     drop_query: bool = False  # active queries stay unanswered
     duplicate_push: int = 0  # send each push this many more times
     half_packet: int = 0  # the next n pushes: send half of the packet, then nothing any more
+    no_register_answer: bool = False  # accept a registration and then say nothing
+    register_answer: bytes | None = None  # answer it with this instead of a secret
     garbage: int = 0  # the next n pushes: send a packet of a type that does not exist before
 
     def http_active(self) -> bool:

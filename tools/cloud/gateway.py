@@ -15,6 +15,7 @@ from .connection import Connection
 from .faults import Dialect, Faults
 from .identity import Identity
 from .records import Message, Records
+from .registrar import Registrar
 
 
 class Service(Protocol):
@@ -42,18 +43,21 @@ class Sender(Protocol):
 class Gateway:
     """Sessions by identity, and the rules that need to know more than one connection.
 
-    `secret_of(identity)` gives a device's secret, or None for a device that does not exist.
+    `secret_of(identity)` gives a device's secret, or None for a device that does not exist;
+    `registrar` answers devices that have none yet.
     """
 
     def __init__(
         self,
         secret_of: Callable[[Identity], str | None],
+        registrar: Registrar,
         records: Records,
         faults: Faults,
         dialect: Dialect,
         clock: Clock,
     ) -> None:
         self.secret_of = secret_of
+        self.registrar = registrar
         self.records = records
         self.faults = faults
         self.dialect = dialect

@@ -20,6 +20,10 @@ KEEPALIVE_MIN_S, KEEPALIVE_MAX_S = 30, 1200
 CLIENT_ID_CHARS = 64
 SECURE_TLS, SECURE_PLAIN = 2, 3
 
+# authType -> the securemodes it may come with, over TLS only. Absent: a device with a secret.
+REGISTER, REGISTER_ANY, TOKEN = "register", "regnwl", "connwl"
+_AUTH_TYPES = {REGISTER: ("2",), REGISTER_ANY: ("2", "-2"), TOKEN: ("-2",)}
+
 
 class Refused(Exception):
     """A CONNECT that is not accepted: the CONNACK code, and the reason for the console."""
@@ -51,6 +55,17 @@ class SignIn:
     timestamp: str | None
     auto_subscribe: bool
     parameters: dict[str, str]
+    auth_type: str = ""
+
+    @property
+    def registers(self) -> bool:
+        """True for a device that asks for its secret instead of signing in."""
+        return self.auth_type in (REGISTER, REGISTER_ANY)
+
+    @property
+    def hash_name(self) -> str:
+        """The method as hashlib calls it."""
+        return METHODS[self.method]
 
 
 def parse_client_id(text: str) -> tuple[str, dict[str, str]]:
@@ -111,13 +126,8 @@ def read(connect: mqtt.Connect, *, tls: bool) -> SignIn:
             f"a client ID of {len(client_id)} characters before the bar; 1 to "
             f"{CLIENT_ID_CHARS} are allowed",
         )
-    wanted = SECURE_TLS if tls else SECURE_PLAIN
-    if parameters.get("securemode") != str(wanted):
-        raise Refused(
-            mqtt.BAD_CLIENT_ID,
-            f"securemode={parameters.get('securemode')} on the {'TLS' if tls else 'plain'} "
-            f"port, which needs securemode={wanted}",
-        )
+    auth_type = parameters.get("authType", "")
+    _check_mode(parameters.get("securemode"), auth_type, tls)
     method = parameters.get("signmethod", "hmacmd5").lower()
     if method not in METHODS:
         raise Refused(mqtt.BAD_CLIENT_ID, "an unknown signmethod; use " + ", ".join(METHODS))
@@ -133,7 +143,34 @@ def read(connect: mqtt.Connect, *, tls: bool) -> SignIn:
         parameters.get("timestamp"),
         parameters.get("_ss") == "1",
         parameters,
+        auth_type,
     )
+
+
+def _check_mode(mode: str | None, auth_type: str, tls: bool) -> None:
+    if not auth_type:
+        wanted: tuple[str, ...] = (str(SECURE_TLS if tls else SECURE_PLAIN),)
+    elif auth_type not in _AUTH_TYPES:
+        raise Refused(mqtt.BAD_CLIENT_ID, f"an unknown authType; use {', '.join(_AUTH_TYPES)}")
+    elif not tls:
+        raise Refused(mqtt.BAD_CLIENT_ID, f"authType={auth_type} on the plain port; use TLS")
+    else:
+        wanted = _AUTH_TYPES[auth_type]
+    if mode not in wanted:
+        raise Refused(
+            mqtt.BAD_CLIENT_ID,
+            f"securemode={mode} on the {'TLS' if tls else 'plain'} "
+            f"port, which needs securemode={' or '.join(wanted)}",
+        )
+
+
+def check_hex(sign_in: SignIn, given: str | None, expected: str) -> None:
+    """Refuse (4) a password that is no digest at all."""
+    if given is None or not re.fullmatch(f"[0-9A-Fa-f]{{{len(expected)}}}", given):
+        raise Refused(
+            mqtt.BAD_CREDENTIALS,
+            f"the password is not {len(expected)} hex characters, as {sign_in.method} has",
+        )
 
 
 def verify(sign_in: SignIn, given: str | None, secret: str | None, wrong_code: int) -> None:
@@ -146,12 +183,8 @@ def verify(sign_in: SignIn, given: str | None, secret: str | None, wrong_code: i
     expected = password(
         secret or "", sign_in.client_id, sign_in.identity, sign_in.timestamp, sign_in.method
     )
-    if given is None or not re.fullmatch(f"[0-9A-Fa-f]{{{len(expected)}}}", given):
-        raise Refused(
-            mqtt.BAD_CREDENTIALS,
-            f"the password is not {len(expected)} hex characters, as {sign_in.method} has",
-        )
-    if not hmac.compare_digest(given.lower(), expected) or secret is None:
+    check_hex(sign_in, given, expected)
+    if not hmac.compare_digest((given or "").lower(), expected) or secret is None:
         raise Refused(
             wrong_code,
             "no such device; add it with `device add`"

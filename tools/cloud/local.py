@@ -140,6 +140,13 @@ class LocalCloud:
         secret = self._call(lambda: book.add_device(product_key, device_name, secret))
         return Device(product_key, device_name, secret)
 
+    def add_product(
+        self, product_key: str, secret: str | None = None, *, registration: bool = True
+    ) -> str:
+        """Add a product whose devices may register; its secret (random unless given or known)."""
+        book = self._program.ota.book
+        return self._call(lambda: book.add_product(product_key, secret, registration))
+
     def add_release(
         self,
         product_key: str,
@@ -147,17 +154,27 @@ class LocalCloud:
         package: str | Source | Sequence[Source],
         module: str = DEFAULT_MODULE,
         sign_method: str = "Md5",
+        *,
+        sign_key: Path | None = None,
         **data: Any,
     ) -> Release:
         """Offer a file as a version, or a list of files as one package.
 
         A file is a path, bytes, or (name, bytes). `data` are extra keys of the upgrade message.
+        `sign_key`: the owner's private key, to sign each file with (`digestsign`).
         """
         image = Path(package) if isinstance(package, str) else package
         program = self._program
         return self._call(
             lambda: program.ota.book.add_release(
-                program.files, product_key, version, image, module, sign_method, data
+                program.files,
+                product_key,
+                version,
+                image,
+                module,
+                sign_method,
+                data,
+                sign_key,
             )
         )
 

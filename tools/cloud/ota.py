@@ -247,6 +247,9 @@ class OtaService:
         for key, value in {**release.data, **task.options.get("data", {})}.items():
             if value is None:
                 data.pop(key, None)
+            elif key == "digestsign" and isinstance(value, list):
+                for element, sign in zip(data.get("files", ()), value, strict=False):
+                    element[key] = sign
             else:
                 data[key] = value
         return data

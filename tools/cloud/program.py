@@ -20,6 +20,7 @@ from .gateway import Gateway
 from .listener import Factory, Listener
 from .ota import OtaService
 from .records import Records
+from .registrar import Registrar
 from .store import Store
 from .web import Web
 
@@ -74,7 +75,12 @@ class Program:
         self.store = Store(self.folder / "cloud.sqlite")
         try:
             self.gateway = Gateway(
-                self.store.secret, self.records, self.faults, self.dialect, self.clock
+                self.store.secret,
+                Registrar(self.store, self.clock),
+                self.records,
+                self.faults,
+                self.dialect,
+                self.clock,
             )
             if self.settings.broker is not None:
                 self.broker = BrokerLink(

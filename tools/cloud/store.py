@@ -21,6 +21,12 @@ _SCHEMA = """
 create table if not exists meta (key text primary key, value text not null);
 create table if not exists device (
     pk text, dn text, secret text not null, added real not null, primary key (pk, dn));
+create table if not exists product (
+    pk text primary key, secret text not null, registration integer not null);
+create table if not exists activated (pk text, dn text, time real not null, primary key (pk, dn));
+create table if not exists token (
+    pk text, dn text, client_id text, token text not null, time real not null,
+    primary key (pk, dn, client_id));
 create table if not exists reported (
     pk text, dn text, module text, version text not null, time real not null,
     primary key (pk, dn, module));
@@ -58,6 +64,15 @@ class PackageFile:
     size: int
     md5: str
     sha256: str
+
+
+@dataclass(frozen=True)
+class Product:
+    """A product whose devices may register: its secret, and whether they may do so now."""
+
+    product_key: str
+    secret: str = field(repr=False)
+    registration: bool
 
 
 @dataclass(frozen=True)
@@ -218,6 +233,62 @@ class Store:
         return [
             Identity(*row) for row in self._db.execute("select pk, dn from device order by 1, 2")
         ]
+
+    # --- dynamic registration ---
+
+    def set_product(self, product: Product) -> None:
+        """Add a product, or change it."""
+        self._db.execute(
+            "insert or replace into product values (?, ?, ?)",
+            (product.product_key, product.secret, int(product.registration)),
+        )
+
+    def product(self, product_key: str) -> Product | None:
+        """A product that was added, or None."""
+        row = self._db.execute(
+            "select secret, registration from product where pk = ?", (product_key,)
+        ).fetchone()
+        return None if row is None else Product(product_key, str(row[0]), bool(row[1]))
+
+    def activate(self, identity: Identity, now: float) -> None:
+        """Remember that a device has signed in: it has its secret."""
+        self._db.execute(
+            "insert or ignore into activated values (?, ?, ?)",
+            (identity.product_key, identity.device_name, now),
+        )
+
+    def activated(self, identity: Identity) -> bool:
+        """Whether a device has ever signed in."""
+        return self._one("select 1 from activated where pk = ? and dn = ?", identity) is not None
+
+    def add_token(self, identity: Identity, client_id: str, token: str, now: float) -> None:
+        """Keep what a device that was not listed signs in with, and list it."""
+        self._db.execute(
+            "insert into token values (?, ?, ?, ?, ?)",
+            (identity.product_key, identity.device_name, client_id, token, now),
+        )
+        if self.secret(identity) is None:
+            self.add_device(identity, secrets.token_hex(16), now)
+
+    def token(self, identity: Identity, client_id: str) -> str | None:
+        """The token of this clientId, or None."""
+        found = self._one(
+            "select token from token where pk = ? and dn = ? and client_id = ?",
+            identity,
+            client_id,
+        )
+        return None if found is None else str(found)
+
+    def tokens(self, identity: Identity) -> int:
+        """How many tokens were given to devices of this name."""
+        found = self._one("select count(*) from token where pk = ? and dn = ?", identity)
+        return int(str(found))
+
+    def _one(self, query: str, identity: Identity, *values: str) -> object:
+        row = self._db.execute(
+            query, (identity.product_key, identity.device_name, *values)
+        ).fetchone()
+        return None if row is None else row[0]
 
     def set_version(self, identity: Identity, module: str, version: str, now: float) -> None:
         """Remember what a device reported."""

@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from .. import signing
 from .clock import Clock
 from .identity import Identity
 from .records import Records
-from .store import PackageFile, Release, Store, Task
+from .store import PackageFile, Product, Release, Store, Task
 
 DEFAULT_MODULE = "default"
 TIMEOUT_MIN_MIN, TIMEOUT_MIN_MAX = 1, 1440
@@ -38,6 +39,26 @@ def check_timeout(timeout_min: int | None) -> None:
         )
 
 
+def _check_product_key(product_key: str) -> None:
+    if not _PRODUCT_KEY.fullmatch(product_key):
+        raise CloudError(f"product key {product_key!r}: use letters and digits only")
+
+
+def _digestsigns(
+    sign_key: Path, sign_method: str, package: Sequence[PackageFile]
+) -> str | list[str]:
+    """The signature of a file; of several one each, for no page says where else they would go."""
+    try:
+        key = signing.load_private(sign_key)
+    except signing.SigningError as exc:
+        raise CloudError(str(exc)) from None
+    except OSError as exc:
+        raise CloudError(f"cannot read {sign_key}: {exc.strerror}; check the path") from None
+    digests = [one.md5 if sign_method.lower() == "md5" else one.sha256 for one in package]
+    signs = [signing.digestsign(key, bytes.fromhex(digest)) for digest in digests]
+    return signs if len(signs) > 1 else signs[0]
+
+
 class TaskBook:
     """Adds releases and tasks, and ends tasks. Knows no device connection."""
 
@@ -48,14 +69,24 @@ class TaskBook:
 
     def add_device(self, product_key: str, device_name: str, secret: str | None) -> str:
         """Add a device and give its secret (32 hex characters unless given). Raises CloudError."""
-        if not _PRODUCT_KEY.fullmatch(product_key):
-            raise CloudError(f"product key {product_key!r}: use letters and digits only")
+        _check_product_key(product_key)
         if not _DEVICE_NAME.fullmatch(device_name):
             raise CloudError(
                 f"device name {device_name!r}: use 1 to 64 letters, digits and any of @ . : _ -"
             )
         secret = secret or secrets.token_hex(16)
         self.store.add_device(Identity(product_key, device_name), secret, self.clock.time())
+        return secret
+
+    def add_product(self, product_key: str, secret: str | None, registration: bool) -> str:
+        """Add a product and give its secret, or change it; a known one keeps its secret.
+
+        Raises CloudError.
+        """
+        _check_product_key(product_key)
+        known = self.store.product(product_key)
+        secret = secret or (known.secret if known is not None else secrets.token_hex(8))
+        self.store.set_product(Product(product_key, secret, registration))
         return secret
 
     def add_release(
@@ -67,10 +98,12 @@ class TaskBook:
         module: str = DEFAULT_MODULE,
         sign_method: str = "Md5",
         data: dict[str, Any] | None = None,
+        sign_key: Path | None = None,
     ) -> Release:
         """Take one or several files into the folder `files` and offer them as `version`.
 
-        Raises CloudError.
+        `sign_key` is the owner's private key: the message carries its `digestsign` then. Raises
+        CloudError.
         """
         for what, text in (("version", version), ("module", module)):
             if not _NAME.fullmatch(text):
@@ -85,10 +118,14 @@ class TaskBook:
         package = tuple(_described(name, content) for name, content in contents)
         if len({file.name for file in package}) < len(package):
             raise CloudError("two files of the package have one name; rename one")
+        data = dict(data or {})
+        if sign_key is not None:
+            data["digestsign"] = _digestsigns(sign_key, sign_method, package)
         known = self.store.release(product_key, module, version)
         if known is not None:
+            signed = sign_key is None or known.data.get("digestsign") == data["digestsign"]
             same = [file.sha256 for file in known.files] == [file.sha256 for file in package]
-            if same and known.sign_method == sign_method:
+            if same and signed and known.sign_method == sign_method:
                 return known
             raise CloudError(
                 f"{product_key} already has another {version} of module {module}: a version is "
@@ -110,7 +147,7 @@ class TaskBook:
                 first.md5,
                 first.sha256,
                 sign_method,
-                data or {},
+                data,
                 package[1:],
             )
         )

@@ -23,10 +23,13 @@ flash.py provision                            asks for what is needed
 flash.py provision --port /dev/ttyUSB0 --product-key a1B2c3D4e5F --device-name greenhouse_07 \\
                    --host iot-xxxxxxxx.mqtt.iothub.aliyuncs.com --wifi-ssid roof
 flash.py provision --file greenhouse_07.env   lines such as: device_secret = ...
+flash.py provision --register listed          the board gets its device secret on first contact
+flash.py provision --sign-key owner.pub.pem   from now on only packages that you have signed
 flash.py provision --clear                    forget everything, before you give the board away
-Secrets (device_secret, wifi_pass) are taken from --file, or asked for; never from an option."""
+Secrets (device_secret, product_secret, wifi_pass) are taken from --file, or asked for; never
+from an option."""
 
-_OPTIONS = ("product_key", "device_name", "host", "ca", "wifi_ssid", "ntp_host")
+_OPTIONS = ("product_key", "device_name", "host", "ca", "wifi_ssid", "ntp_host", "sign_key")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +40,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mqtt-port", help=settings.SETTINGS["port"].what)
     parser.add_argument(
         "--no-tls", action="store_true", help="MQTT and downloads without TLS: a test server only"
+    )
+    parser.add_argument(
+        "--register",
+        choices=("listed", "any"),
+        help="a product secret instead of a device secret: the board registers itself on first "
+        "contact; its device name is listed on the platform, or may be any",
     )
     parser.add_argument("--file", help="settings as lines of key = value; - is standard input")
     parser.add_argument("--clear", action="store_true", help="erase these settings, set nothing")
@@ -50,10 +59,12 @@ def run(options: argparse.Namespace) -> int:
     settings.check_together(given)
     with Link(options.port) as link:
         link.clean()
-        present = {key for key, found in digests(link, list(settings.SETTINGS)).items() if found}
+        known = [*settings.SETTINGS, *settings.REGISTERED]
+        present = {key for key, found in digests(link, known).items() if found}
         _complete(given, present)
         settings.check_together(given)
-        store(link, given)
+        present -= set(settings.voided(given))
+        store(link, {**dict.fromkeys(settings.voided(given), ""), **given})
         for key, value in given.items():
             print(f"  {key:14} {shown(key, value)}")
         kept = [key for key in settings.SETTINGS if key in present and key not in given]
@@ -67,6 +78,10 @@ def shown(key: str, value: settings.Value) -> str:
     """What may be printed of a setting."""
     if settings.SETTINGS[key].secret:
         return "set (not shown)" if value else "none"
+    if key == "sign_key" and isinstance(value, bytes):
+        from tools import signing
+
+        return f"public key {signing.fingerprint(value)}"
     return f"{len(value)} bytes of DER" if isinstance(value, bytes) else str(value)
 
 
@@ -115,6 +130,8 @@ def _given(options: argparse.Namespace) -> dict[str, settings.Value]:
             values[key] = settings.parse(key, text)
     if options.mqtt_port is not None:
         values["port"] = settings.parse("port", options.mqtt_port)
+    if options.register is not None:
+        values["regnwl"] = int(options.register == "any")
     if options.no_tls:
         values["secure"], values["allow_http"] = 0, 1
     return values
@@ -122,10 +139,18 @@ def _given(options: argparse.Namespace) -> dict[str, settings.Value]:
 
 def _complete(given: dict[str, settings.Value], present: set[str]) -> None:
     """Ask for what is missing; FlashError where nobody can be asked."""
+    secret = "product_secret" if "regnwl" in given else "device_secret"
     needed = [key for key in settings.REQUIRED if key not in given and key not in present]
+    if "device_secret" in needed and (
+        secret != "device_secret" or {"product_secret", "device_token"} & (given.keys() | present)
+    ):
+        needed.remove("device_secret")
     # Another device has another secret, another network another password.
-    if {"product_key", "device_name"} & given.keys() and "device_secret" not in given:
-        needed = [key for key in needed if key != "device_secret"] + ["device_secret"]
+    if {"product_key", "device_name", "regnwl"} & given.keys() and not {
+        "device_secret",
+        "product_secret",
+    } & given.keys():
+        needed = [key for key in needed if key != secret] + [secret]
     if "wifi_ssid" in given and "wifi_pass" not in given:
         needed.append("wifi_pass")
     if not needed and not given:
@@ -158,7 +183,7 @@ def _ask(setting: settings.Setting) -> settings.Value:
 def _clear(options: argparse.Namespace) -> int:
     with Link(options.port) as link:
         link.clean()
-        left = digests(link, [*settings.SETTINGS, "dev"], erase=True)
+        left = digests(link, [*settings.SETTINGS, *settings.REGISTERED, "dev"], erase=True)
         still = [key for key, found in left.items() if found]
         if still:
             raise FlashError(

@@ -23,6 +23,11 @@ _REFUSED = (
     "together, or the device is disabled, or the host is another instance's. Copy the three from "
     "the device's page in the console and run flash.py provision again."
 )
+_NOT_REGISTERED = (
+    "the platform does not let this board register. Product key, device name and product secret "
+    "do not belong together, dynamic registration is switched off for the product, the device "
+    "name is not listed, or the device is in use already (then its secret is in the console)."
+)
 # Check -> what to do when it failed.
 _ADVICE = {
     "loader": "If boot.py is missing: flash.py flash. On trial: wait for it to be confirmed.",
@@ -82,7 +87,11 @@ def verdict(checks: list[Check], offline: bool) -> tuple[str, int]:
     """(the last line, the exit code) of what the board reported."""
     for check in checks:
         if not check.ok:
-            why = _REFUSED if is_refusal(check) else f"{check.detail}. {_ADVICE[check.name]}"
+            why = f"{check.detail}. {_ADVICE[check.name]}"
+            if is_refusal(check):
+                why = _REFUSED
+            elif check.name == "sign-in" and check.detail.startswith("E9 "):
+                why = _NOT_REGISTERED
             return f"VERDICT: FAIL ({check.name}): {why}", 1
     if not checks or checks[-1].name != _LAST[offline]:
         last = checks[-1].name if checks else "the start"

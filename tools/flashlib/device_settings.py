@@ -74,8 +74,8 @@ def _host(value: str, _: Path) -> str:
     return value
 
 
-def _secret(value: str, _: Path) -> str:
-    return _text("device_secret", value)
+def _secret(key: str) -> Callable[[str, Path], str]:
+    return lambda value, _: _text(key, value)
 
 
 def _ntp(value: str, _: Path) -> str:
@@ -148,12 +148,30 @@ def _ca(value: str, beside: Path) -> bytes:
     return data
 
 
+def _sign_key(value: str, beside: Path) -> bytes:
+    from tools import signing  # slow to load
+
+    path = beside / Path(value).expanduser()
+    try:
+        return signing.load_public(path)
+    except signing.SigningError as exc:
+        raise _bad("sign_key", f"is unfit: {exc.cause}", exc.advice) from None
+    except OSError as exc:
+        raise _bad(
+            "sign_key", f"cannot be read: {path}: {exc.strerror}", "Name a PEM or DER file."
+        ) from None
+
+
 SETTINGS: dict[str, Setting] = {
     setting.key: setting
     for setting in (
         Setting("product_key", "product key", _name("product_key")),
         Setting("device_name", "device name", _name("device_name")),
-        Setting("device_secret", "device secret", _secret, secret=True),
+        Setting("device_secret", "device secret", _secret("device_secret"), secret=True),
+        Setting("product_secret", "product secret", _secret("product_secret"), secret=True),
+        Setting(
+            "regnwl", "any device name may register: 1, or 0 for listed ones", _flag("regnwl")
+        ),
         Setting("host", "MQTT host of your instance", _host),
         Setting("port", "MQTT port (usual: 8883 with TLS, 1883 without)", _port),
         Setting("secure", "TLS for MQTT: 1, or 0 for a test server", _flag("secure")),
@@ -162,9 +180,22 @@ SETTINGS: dict[str, Setting] = {
         Setting("wifi_ssid", "name of the Wi-Fi", _ssid),
         Setting("wifi_pass", "password of the Wi-Fi", _wifi_pass, secret=True),
         Setting("ntp_host", "time server", _ntp),
+        Setting("sign_key", "file with your public key: only signed packages", _sign_key),
     )
 }
 REQUIRED = ("product_key", "device_name", "device_secret", "host")
+# What a board signs in with that registered without being listed: never provisioned.
+REGISTERED = ("device_token", "client_id")
+# Which settings another secret makes void.
+_VOIDS = {
+    "device_secret": ("product_secret", "regnwl", *REGISTERED),
+    "product_secret": ("device_secret", *REGISTERED),
+}
+
+
+def voided(values: dict[str, Value]) -> list[str]:
+    """The settings that must go when these come: a board has one identity."""
+    return [key for mine, theirs in _VOIDS.items() if mine in values for key in theirs]
 
 
 def parse(key: str, text: str, beside: Path = Path()) -> Value:
@@ -174,6 +205,11 @@ def parse(key: str, text: str, beside: Path = Path()) -> Value:
 
 def check_together(values: dict[str, Value]) -> None:
     """What single settings cannot tell. Raises SettingError."""
+    if "device_secret" in values and "product_secret" in values:
+        raise SettingError(
+            "device_secret and product_secret exclude each other",
+            "Give the first one, or the second one for a board that registers itself.",
+        )
     key, name = str(values.get("product_key", "")), str(values.get("device_name", ""))
     if len(key) + 1 + len(name) > _CLIENT_ID_MAX:
         raise SettingError(

@@ -16,8 +16,11 @@ flash.py status
 flash.py status --port /dev/ttyUSB0 --json
 The program on the board is interrupted for a moment and started again."""
 
-_HIDDEN = ("device_secret", "wifi_pass")
-_OPTIONAL = ("port", "secure", "allow_http", "ca", "wifi_ssid", "wifi_pass", "ntp_host")
+_HIDDEN = ("device_secret", "product_secret", "device_token", "wifi_pass")
+_OPTIONAL = (
+    *("product_secret", "regnwl", "device_token", "port", "secure", "allow_http", "ca"),
+    *("wifi_ssid", "wifi_pass", "ntp_host", "sign_key"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -122,8 +125,27 @@ def _settings(values: dict[str, Any]) -> list[str]:
     for key in (*REQUIRED, *_OPTIONAL):
         value = values.get(key)
         if value is None and key in REQUIRED:
-            lines.append(f"  {key:14} MISSING: flash.py provision")
+            lines.append(f"  {key:14} {_missing(key, values)}")
         elif value is not None:
-            known = "set (not shown)" if key in _HIDDEN else value
-            lines.append(f"  {key:14} {f'{value} bytes' if key == 'ca' else known}")
+            lines.append(f"  {key:14} {_shown(key, value)}")
     return ["settings", *lines]
+
+
+def _missing(key: str, values: dict[str, Any]) -> str:
+    if key == "device_secret" and values.get("device_token"):
+        return "none needed: registered, signs in with its device token"
+    if key == "device_secret" and values.get("product_secret"):
+        return "not registered yet: it asks for its own on first contact"
+    return "MISSING: flash.py provision"
+
+
+def _shown(key: str, value: Any) -> str:
+    if key in _HIDDEN:
+        return "set (not shown)"
+    if key == "ca":
+        return f"{value} bytes"
+    if key == "sign_key":
+        from tools import signing
+
+        return f"public key {signing.grouped(value)}: only signed packages"
+    return str(value)

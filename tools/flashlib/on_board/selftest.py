@@ -3,7 +3,8 @@
 # ruff: noqa: F821
 #
 # Changes nothing that lasts: one key of a namespace of its own in NVS, and the last block of the
-# slot that does not run, if that is blank, are written and erased again.
+# slot that does not run, if that is blank, are written and erased again. But the sign-in is the
+# board's first contact where it has only its product's secret: it registers then, and stays so.
 
 import binascii
 import gc
@@ -118,11 +119,19 @@ def memory():
 
 def settings():
     missing = []
-    for key in ("product_key", "device_name", "device_secret", "host"):
+    for key in ("product_key", "device_name", "host"):
         if not store.get_text(key):
             missing.append(key)
+    how = ""
+    if not store.get_text("device_secret"):
+        if store.get_text("device_token"):
+            how = ", registered"
+        elif store.get_text("product_secret"):
+            how = ", not registered yet"
+        else:
+            missing.append("device_secret")
     need(not missing, "missing: " + ", ".join(missing))
-    return store.get_text("product_key") + "/" + store.get_text("device_name")
+    return store.get_text("product_key") + "/" + store.get_text("device_name") + how
 
 
 def wifi():
@@ -179,8 +188,13 @@ def address():
 
 
 def sign_in():
-    from alink import AlinkError, Device
+    from alink import AlinkError, Device, registration
 
+    first = registration.needed(store)
+    try:
+        registration.ensure(store, tries=1)
+    except AlinkError as e:
+        raise Failed("E%d %s: %s; %s" % (e.code, e.name, e.detail, e.advice))
     device = Device(
         store.get_text("product_key"),
         store.get_text("device_name"),
@@ -189,6 +203,8 @@ def sign_in():
         store.get_int("port") or None,
         secure=bool(store.get_int("secure", 1)),
         ca=store.get_bytes("ca"),
+        device_token=store.get_text("device_token"),
+        client_id=store.get_text("client_id"),
     )
     start = time.ticks_ms()
     try:
@@ -197,7 +213,7 @@ def sign_in():
         raise Failed("E%d %s: %s; %s" % (e.code, e.name, e.detail, e.advice))
     took = time.ticks_diff(time.ticks_ms(), start)
     device.disconnect()
-    return "signed in and subscribed in %d ms" % took
+    return "%ssigned in and subscribed in %d ms" % ("registered, " if first else "", took)
 
 
 def run(name, check):

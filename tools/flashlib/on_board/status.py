@@ -4,6 +4,7 @@
 
 import binascii
 import gc
+import hashlib
 import json
 import os
 import struct
@@ -11,8 +12,8 @@ import sys
 
 STATES = {0: "new", 1: "on trial", 2: "valid", 3: "invalid", 4: "fell back"}
 PLAIN = ("product_key", "device_name", "host", "wifi_ssid", "ntp_host")
-NUMBERS = ("port", "secure", "allow_http", "dev")
-HIDDEN = ("device_secret", "wifi_pass", "ca")
+NUMBERS = ("port", "secure", "allow_http", "regnwl", "dev")
+HIDDEN = ("device_secret", "product_secret", "device_token", "wifi_pass", "ca")
 
 
 class Volume:
@@ -188,6 +189,8 @@ def main():
     for key in HIDDEN:
         value = blob(nvs, key)
         settings[key] = None if value is None else len(value) if key == "ca" else "set"
+    key = blob(nvs, "sign_key")
+    settings["sign_key"] = key and binascii.hexlify(hashlib.sha256(key).digest()).decode()
     out["settings"] = settings
     journal = esp32.NVS("alink_ota")
     out["fell"] = parsed(journal, "fell")
