@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
         help="offer a file as a version",
         description="Offer a file, or several as one package, as a version of a product. "
         "A version is never changed.",
-        epilog="examples:\n  python -m tools.cloud release add a1B2c3D4e5F 1.1.0 build/app.bin\n"
+        epilog="example:\n  python -m tools.cloud release add a1B2c3D4e5F 1.1.0 build/app.bin\n"
         "  python -m tools.cloud release add a1B2c3D4e5F 7 web.tar.gz model.bin --module assets",
         **keep,
     )
