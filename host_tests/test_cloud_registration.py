@@ -100,6 +100,7 @@ REFUSALS: list[tuple[dict[str, Any], str]] = [
     ({"pk": "strange", "kind": "regnwl"}, "no such product"),
     ({"secret": "wrong", "kind": "regnwl"}, "wrong password"),
     ({"mode": "3"}, "securemode"),
+    ({"random": ""}, "without random"),
     ({"kind": "connwl"}, "securemode"),
     ({"kind": "id2"}, "unknown authType"),
     ({"tls": False}, "use TLS"),

@@ -116,6 +116,20 @@ def test_a_power_cut_at_any_write_of_the_registration_is_made_good(bag: Bag) -> 
     assert not bag.cloud.violations
 
 
+def test_a_first_contact_that_fails_is_told_and_tried_again_within_the_limits(
+    tmp_path: Path,
+) -> None:
+    with Bag(tmp_path) as bag:
+        bag.unpack()
+        bag.cloud.go_dead(refuse=True)
+        bag.board.power_on()
+        bag.says("not registered: E5 link")
+        bag.cloud.come_back()
+        bag.in_use()
+        assert bag.registrations() == 1
+        assert bag.cloud.violations == []
+
+
 # What one attempt says. The settings are a dictionary here: the flash is not what is tried.
 _ASK = """
 import json, sys
@@ -215,9 +229,7 @@ def test_a_gateway_that_says_nothing_is_left_after_a_time(
 @pytest.mark.parametrize(
     "answer",
     [
-        b"",
         b"no JSON",
-        b"[]",
         b'{"productKey":"%s","deviceName":"%s"}' % (PK.encode(), DN.encode()),
         b'{"productKey":"%s","deviceName":"other","deviceSecret":"s"}' % PK.encode(),
         b"[" * 900,

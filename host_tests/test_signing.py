@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from host_tests.device_process import run_device
 from tools import signing
+from tools.cloud import LocalCloud
+from tools.cloud.cli import main as cloud_main
+from tools.cloud.store import Store
 from tools.cloud.tasks import CloudError
 from tools.image import main
 
@@ -178,8 +181,6 @@ def test_what_is_no_key_is_named(
 def test_a_signed_release_carries_the_signature_of_the_digest_it_names(
     tmp_path: Path, key_file: Path
 ) -> None:
-    from tools.cloud import LocalCloud
-
     with LocalCloud(tmp_path / "cloud") as cloud:
         for version, method in (("1.1.0", "Md5"), ("1.2.0", "SHA256")):
             release = cloud.add_release(
@@ -194,3 +195,17 @@ def test_a_signed_release_carries_the_signature_of_the_digest_it_names(
             cloud.add_release("a1B2c3D4e5F", "1.3.0", TOY, sign_key=key_file)
         with pytest.raises(CloudError, match="is no private key"):
             cloud.add_release("a1B2c3D4e5F", "1.4.0", TOY, sign_key=signing.public_path(key_file))
+
+
+def test_the_stand_ins_command_signs_a_release(
+    tmp_path: Path, key_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = tmp_path / "toy.bin"
+    image.write_bytes(TOY)
+    add = ["release", "add", "a1B2c3D4e5F", "1.1.0", str(image), "--folder", str(tmp_path / "c")]
+    assert cloud_main([*add, "--sign-key", "/nowhere.pem"]) == 1
+    assert "cannot read /nowhere.pem" in capsys.readouterr().err
+    assert cloud_main([*add, "--sign-key", str(key_file)]) == 0
+    (release,) = Store(tmp_path / "c" / "cloud.sqlite").releases()
+    signature = base64.b64decode(release.data["digestsign"])
+    assert taken(tmp_path, key_file, hashlib.md5(TOY).digest(), [signature]) == [True]

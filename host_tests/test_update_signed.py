@@ -45,9 +45,9 @@ def refused(rig: Rig, version: str, why: str) -> None:
     assert len(rig.board.boots) == 1, "the board restarted"
 
 
-@pytest.mark.parametrize("method", ["Md5", "SHA256"])
-def test_a_package_signed_by_the_owner_is_installed(rig: Rig, key_file: Path, method: str) -> None:
-    image = rig.release("1.1.0", rig.image("1.1.0", SIGNED), sign_method=method, sign_key=key_file)
+def test_a_package_signed_by_the_owner_is_installed(rig: Rig, key_file: Path) -> None:
+    image = rig.image("1.1.0", SIGNED)
+    rig.release("1.1.0", image, sign_method="SHA256", sign_key=key_file)
     rig.push("1.1.0")
     rig.ends("1.1.0", "SUCCEEDED")
     assert rig.holds(1, image)

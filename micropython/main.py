@@ -46,16 +46,21 @@ def set_time(settings):
     return time.gmtime()[0] >= 2024
 
 
-def main():
-    settings = Store(SETTINGS)
-    ca = settings.get_bytes("ca")
+def online(settings):
+    """Network and time, for as long as it takes."""
     network_up(settings)
     while not set_time(settings):
         trial.feed()
         time.sleep_ms(2000)
+
+
+def main():
+    settings = Store(SETTINGS)
+    ca = settings.get_bytes("ca")
     if settings.get_text("product_secret"):
         from alink import registration  # of no use to a board that has its own secret
 
+        online(settings)
         registration.ensure(settings, feed=trial.feed)
     device = Device(
         settings.get_text("product_key"),
@@ -75,6 +80,7 @@ def main():
         allow_http=bool(settings.get_int("allow_http")),
         sign_key=settings.get_bytes("sign_key"),
     )
+    online(settings)
     print("version", VERSION)
     while True:
         updater.poll()

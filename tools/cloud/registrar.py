@@ -12,6 +12,7 @@ import hmac
 import json
 import secrets
 
+from . import mqtt
 from .clock import Clock
 from .identity import REGISTER, Identity, Refused, SignIn, check_hex
 from .store import Store
@@ -38,11 +39,12 @@ class Registrar:
 
         Whatever is wrong, the device sees one code; the console is told which.
         """
+        random = claim.parameters.get("random", "")
+        if not random:
+            raise Refused(mqtt.BAD_CLIENT_ID, "a registration without random=")
         product = self.store.product(claim.identity.product_key)
         secret = product.secret if product is not None else ""
-        expected = password(
-            secret, claim.identity, claim.parameters.get("random", ""), claim.hash_name
-        )
+        expected = password(secret, claim.identity, random, claim.hash_name)
         check_hex(claim, given, expected)
         if product is None:
             raise Refused(wrong_code, "no such product; add it with `product add`")
