@@ -276,6 +276,37 @@ def test_a_trial_that_never_had_a_link_is_repeated_later_without_blame(tmp_path:
         assert [n for n in rig.steps() if n < 0] == []
 
 
+def test_a_late_trial_whose_slot_was_overwritten_is_fetched_again_at_once(
+    tmp_path: Path,
+) -> None:
+    # The offer that came after the sign-in was left alone, and no other would come for weeks.
+    spoil = """
+told = False
+def on_state(state):
+    global told
+    if state.startswith("checking") and not told:
+        told = True
+        import esp32
+        esp32.Partition(esp32.Partition.RUNNING).get_next_update().ioctl(6, 20)
+updater.on_state = on_state
+"""
+    with Rig(tmp_path) as rig:
+        rig.cloud.faults.connects_per_minute = None
+        rig.limits(no_link_ms=500)
+        rig.start("1.0.0", app(options="retry_trial_ms=4000", setup=spoil))
+        rig.release("1.1.0", rig.image("1.1.0", GOOD))
+        rig.push("1.1.0")
+        rig.wait(lambda: rig.steps()[-1:] == [100], "the image to be stored")
+        rig.cloud.go_dead(refuse=True)
+        rig.board.wait_for(
+            lambda: [boot.slot for boot in rig.board.boots][:3] == [0, 1, 0], 20, "the fall-back"
+        )
+        rig.cloud.come_back()
+        rig.says("interrupted trial is given up")
+        rig.ends("1.1.0", "SUCCEEDED")
+        assert len(rig.fetched()) == 2
+
+
 def test_a_link_lost_on_trial_is_not_the_new_versions_fault(tmp_path: Path) -> None:
     with Rig(tmp_path) as rig:
         rig.cloud.faults.connects_per_minute = None
@@ -413,17 +444,34 @@ def test_hooks_accept_refuse_and_put_off(tmp_path: Path) -> None:
 
 def test_a_hook_that_raises_costs_neither_the_update_nor_the_main_loop(tmp_path: Path) -> None:
     source = app(
-        prologue="jobs = []\ndef ask(job):\n    jobs.append(job)\n"
-        "    return len(jobs) > 1 or 1 / 0\ndef bad(*args):\n    raise ValueError('hook')",
-        options="on_job=ask, on_progress=bad, on_state=bad, before_reset=bad",
+        prologue="answers = [lambda: 1 / 0, lambda: {}, lambda: True]\ndef ask(job):\n"
+        "    return answers.pop(0)()\ndef bad(*args):\n    raise ValueError('hook')",
+        options="on_job=ask, on_progress=bad, on_state=bad, before_reset=bad, feed=bad",
     )
     with Rig(tmp_path) as rig:
         rig.start("1.0.0", source)
         rig.update("1.1.0")
-        assert "ZeroDivisionError" in rig.ends("1.1.0", "FAILED")
+        assert "on_job: ZeroDivisionError" in rig.ends("1.1.0", "FAILED")
+        rig.push("1.1.0")
+        assert "on_job: TypeError" in rig.ends("1.1.0", "FAILED")
         rig.push("1.1.0")
         rig.ends("1.1.0", "SUCCEEDED")
         rig.confirmed(1)
+        assert rig.board.console_text().count("feed failed: ValueError: hook") == 1
+
+
+def test_a_hook_that_polls_does_not_run_the_machine_within_itself(tmp_path: Path) -> None:
+    source = app(
+        options="on_state=lambda s: (print('state', s), updater.poll()),"
+        " before_reset=lambda: (print('last words'), updater.poll())"
+    ).replace("updater = Updater(", "updater = None\nupdater = Updater(")
+    source = source.replace("updater.poll())", "updater and updater.poll())")
+    with Rig(tmp_path) as rig:
+        rig.start("1.0.0", source)
+        rig.update("1.1.0")
+        rig.ends("1.1.0", "SUCCEEDED")
+        assert rig.board.console_text().count("last words") == 1
+        assert rig.steps().count(100) == 1
 
 
 def test_a_job_put_off_is_still_put_off_after_a_power_cut(tmp_path: Path) -> None:

@@ -129,8 +129,12 @@ class Boot:
             self.boots = self._nvs.get_i32("boots") + 1
         except OSError:
             self.boots = 1
-        self._nvs.set_i32("boots", self.boots)
-        self._nvs.commit()
+        try:
+            self._nvs.set_i32("boots", self.boots)
+            self._nvs.commit()
+        except OSError as e:
+            # A full NVS is no fault of the new image.
+            print("[alink] boots not counted:", e)
         print("[alink] on trial")
         if self.boots > 4:
             # A reset ends a trial in the bootloader: these were soft resets, or deep sleep.

@@ -17,6 +17,7 @@ class Deferral:
         self._key = None
         self._at = None
         self._asks = 0
+        self._over = False
         kept = store.get_json("defer")
         if not isinstance(kept, list) or len(kept) != 3:
             return
@@ -40,14 +41,21 @@ class Deferral:
     def _wait(self, seconds):
         self._asks = 0
         self._at = time.ticks_add(time.ticks_ms(), int(seconds) * 1000)
+        self._over = False
 
     def holds(self, key):
         """Whether the job `key` still has to wait."""
         return self._at is not None and self._asks == 0 and key == self._key
 
+    def over(self):
+        """Whether its time has come. Call it often: days later ticks do not tell any more."""
+        if self._at is not None and not self._over:
+            self._over = time.ticks_diff(time.ticks_ms(), self._at) >= 0
+        return self._over and self._at is not None
+
     def due(self):
         """True when it is time to ask the platform for the job again, five times at most."""
-        if self._at is None or time.ticks_diff(time.ticks_ms(), self._at) < 0:
+        if not self.over():
             return False
         asks = self._asks + 1
         if asks < _ASKS:

@@ -20,7 +20,8 @@ class HttpSource:
 
     chunk_size: int, the most bytes readinto() is asked for at once. ca: own CA certificates or
     None (see tls.context). allow_http: bool, take http:// links too. The three time-outs are in
-    milliseconds, see open() and readinto().
+    milliseconds, see open() and readinto(). Attribute on_feed: called while open() waits for TLS
+    and for the answer, or None.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class HttpSource:
         head_timeout_ms=10000,
         stall_timeout_ms=20000,
     ):
+        self.on_feed = None
         self._ca = ca
         self._allow_http = allow_http
         self._connect_ms = connect_timeout_ms
@@ -68,7 +70,9 @@ class HttpSource:
             raise AlinkError(errors.INSECURE, self._where)
         gc.collect()  # TLS wants its memory in large pieces
         head = Head(offset, size, self._where)
-        wire = http_wire.Wire(head, secure, self._ca, self._connect_ms, self._head_ms)
+        wire = http_wire.Wire(
+            head, secure, self._ca, self._connect_ms, self._head_ms, self.on_feed
+        )
         try:
             http_wire.get(wire, url, _headers(host, offset))
             if not head.complete:

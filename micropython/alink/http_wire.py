@@ -99,7 +99,8 @@ class Wire:
     """One connection with deadlines; the part of a socket's face that requests uses.
 
     head: Head, which takes the answer's lines. secure: bool, refuse to send unless encrypted.
-    ca: own CA certificates or None (see tls.context). connect_ms bounds the TCP connection and
+    ca: own CA certificates or None (see tls.context). feed: called while it waits, but for the TCP
+    connection, or None. connect_ms bounds the TCP connection and
     the TLS handshake together, head_ms the request and the whole head together. getaddrinfo has
     no time-out on an ESP32: what the look-up takes comes on top.
 
@@ -107,8 +108,9 @@ class Wire:
     non-blocking).
     """
 
-    def __init__(self, head, secure, ca, connect_ms, head_ms):
+    def __init__(self, head, secure, ca, connect_ms, head_ms, feed=None):
         self.raw = None
+        self._feed = feed
         self.sock = None
         self._head = head
         self._secure = secure
@@ -228,6 +230,8 @@ class Wire:
     def _wait(self):
         if time.ticks_diff(self._deadline, time.ticks_ms()) <= 0:
             raise AlinkError(errors.TIMEOUT, "%s (%s)" % (self._doing, self._head.where))
+        if self._feed is not None:
+            self._feed()
         time.sleep_ms(_POLL_MS)
 
 

@@ -69,7 +69,9 @@ class Module:
     def may_repeat(self):
         """Whether the version, asked for once more, may be reported once more: less and less."""
         now = time.ticks_ms()
-        if self._again_at is not None and time.ticks_diff(now, self._again_at) < 0:
+        # What seems to lie further ahead than it was set was days ago: ticks wrap.
+        at = self._again_at
+        if at is not None and 0 < time.ticks_diff(at, now) <= self._again_ms:
             return False
         self._again_at = time.ticks_add(now, self._again_ms)
         self._again_ms = min(2 * self._again_ms, _AGAIN_MAX_MS)

@@ -55,7 +55,8 @@ class Updater:
     on_progress(percent): int, 0..100. on_state(state): str, what it does now.
     self_test(): on trial, before the confirmation; False or an exception falls back.
     before_reset(): last words before the board restarts into the new image.
-    feed(): called in each poll() and between the parts of a long step, for the user's watchdog.
+    feed(): called in each poll() and while a step waits, for the user's watchdog; not while a name
+    is looked up or a TCP connection is made (up to connect_timeout_ms, 10 s).
     """
 
     def __init__(
@@ -123,7 +124,8 @@ class Updater:
         self._part = self._slot  # the Module that the job is for
         self._index = 0  # of the job's file that is being fetched
         self._before = 0  # bytes of the files before it
-        device.on_feed = self._feed
+        device.on_feed = source.on_feed = self._feed
+        self._feed_failed = self._polling = False
         self._loader_ok = loader.check()
         state = self._trial.state
         self.error = self._trial.error
@@ -159,6 +161,8 @@ class Updater:
         self._trial.clear()
         self._now = _IDLE
         self._set_state("idle")
+        # An offer that came meanwhile was left alone, and is not repeated by itself.
+        self._ask_soon()
 
     def _check_step(self):
         try:
@@ -176,18 +180,27 @@ class Updater:
     def poll(self):
         """Advance by one bounded step: call it from the main loop, as often as the loop turns.
 
-        Bounds: one poll() of the device (see Device.poll), then one of: a connection for the
-        download opened (its connect and head time-outs), one chunk of 4096 bytes received, hashed,
-        erased and written, one flash block read back, one part of another target's work (see
-        FilesTarget.work), a self_test, one report sent. Failures of the platform,
-        the network, the download and NVS are reported and logged, not raised. On trial AlinkError
-        is raised when the confirmation cannot be written: the image falls back then.
+        Bounds: one poll() of the device (see Device.poll), one offer judged, then one of: a
+        connection for the download opened (its connect and head time-outs), one chunk of 4096
+        bytes received, hashed, erased and written, one flash block read back, one part of another
+        target's work (see FilesTarget.work), a self_test, one report sent. Failures of the
+        platform, the network, the download and NVS are reported and logged, not raised. On trial
+        AlinkError is raised when the confirmation cannot be written: the image falls back then.
+        From within a hook it does nothing.
         """
+        if self._polling:
+            return
+        self._polling = True
+        try:
+            self._step()
+        finally:
+            self._polling = False
+
+    def _step(self):
         self._feed()
         device = self._device
         device.poll()
-        now = self._now
-        if now == _CHECKING:
+        if self._now == _CHECKING:
             self._check_step()
             return
         if self._standing.due:
@@ -197,7 +210,9 @@ class Updater:
             self._ask_when_idle()
         if self._inbox:
             self._judge()
-        elif now == _FETCHING:
+        # A gateway that offers something at every turn must not stop what is under way.
+        now = self._now
+        if now == _FETCHING:
             self._fetch_step()
         elif now == _IDLE:
             self._idle_step()
@@ -320,18 +335,28 @@ class Updater:
         except AlinkError as e:
             self._fail(e, job.module)
             return
-        try:
-            wish = self.on_job(job) if self.on_job is not None else True
-        except Exception as e:
-            wish = "on_job: %s %s" % (type(e).__name__, e)
-        if wish is False or isinstance(wish, str):
-            reason = wish if wish else ""
+        wish = self._wish(job)
+        if isinstance(wish, str):
             self._deferral.clear(job.key)
-            self._fail(AlinkError(errors.JOB_REFUSED, reason[:64]), job.module)
-        elif wish is None or wish is True:
+            self._fail(AlinkError(errors.JOB_REFUSED, wish[:64]), job.module)
+        elif wish is True:
             self._start(job)
         else:
-            self._defer(job, int(wish))
+            self._defer(job, wish)
+
+    def _wish(self, job):
+        # What the application says to a job: True, a reason against it (str), or seconds (int).
+        if self.on_job is None:
+            return True
+        try:
+            wish = self.on_job(job)
+            if wish is None or wish is True:
+                return True
+            if wish is False or isinstance(wish, str):
+                return wish or ""
+            return int(wish)
+        except Exception as e:
+            return "on_job: %s %s" % (type(e).__name__, e)
 
     def _defer(self, job, seconds):
         self._deferral.put_off(job.key, seconds)
@@ -374,12 +399,12 @@ class Updater:
     # The job's own steps.
 
     def _idle_step(self):
-        if self._trial_at is not None and _due(self._trial_at) and self._device.connected:
+        self._deferral.over()
+        connected = self._device.connected
+        if connected and _due(self._trial_at, self._retry_trial_ms):
             self._trial_at = None
             self._check_again()
-        elif self._device.connected and (
-            self._deferral.due() or (self._query_at is not None and _due(self._query_at))
-        ):
+        elif connected and (self._deferral.due() or _due(self._query_at, _QUERY_MS)):
             self._query_at = None
             self.check()
         elif self._refusal is not None:
@@ -388,7 +413,7 @@ class Updater:
             self._fail(error, error.module)
         elif self._missed:
             self._missed = False
-            self._ask_in(_QUERY_MS)
+            self._ask_soon()
 
     def _fetch_step(self):
         fetch = self._fetch
@@ -406,7 +431,8 @@ class Updater:
 
     def _want_link(self):
         # The answer to the query carries a fresh link; asked again when it stays away.
-        if not self._device.connected or not (self._link_at is None or _due(self._link_at)):
+        waits = self._link_at is not None and not _due(self._link_at, _REPLY_MS)
+        if waits or not self._device.connected:
             return
         if self._link_asks == _LINK_ASKS:
             self._fail(AlinkError(errors.EXPIRED, "none offered"), self.job.module)
@@ -422,7 +448,8 @@ class Updater:
         if percent > 99:
             percent = 99  # 100 is said when it is bootable
         self._mark = (percent + 1) * (size // 100 or 1) if percent < 99 else size + 1
-        hooks.call(self.on_progress, percent)
+        if self.on_progress is not None:
+            hooks.call(self.on_progress, percent)
         now = time.ticks_ms()
         if (
             percent >= self._reported + _STEP_PERCENT
@@ -493,7 +520,7 @@ class Updater:
         done = self._closing.done()
         if self._now == _STORED:
             # "100" decides nothing at the platform: it is not worth waiting for long.
-            if done or _due(self._closing_until):
+            if done or _due(self._closing_until, _REPLY_MS):
                 self._restart()
         elif done:
             self._over()
@@ -538,15 +565,22 @@ class Updater:
 
     def _ask_when_idle(self):
         if self._now == _IDLE:
-            self._ask_in(_QUERY_MS)
+            self._ask_soon()
 
-    def _ask_in(self, ms):
-        self._query_at = time.ticks_add(time.ticks_ms(), int(ms))
+    def _ask_soon(self):
+        self._query_at = time.ticks_add(time.ticks_ms(), _QUERY_MS)
 
     def _feed(self):
         trial.feed()
-        if self.feed is not None:
+        if self.feed is None:
+            return
+        try:
             self.feed()
+        except Exception as e:
+            # Told once: it is called at every turn.
+            if not self._feed_failed:
+                self._feed_failed = True
+                log.info("feed failed: %s: %s" % (type(e).__name__, e))
 
     def _set_state(self, state):
         self.state = state
@@ -564,5 +598,7 @@ def _signature_check(sign_key):
     return lambda files: signature.check(n, files)
 
 
-def _due(at):
-    return time.ticks_diff(time.ticks_ms(), at) >= 0
+def _due(at, ms):
+    # at: ticks, set at most `ms` ahead, or None: never. What seems to lie further ahead than that
+    # was due days ago: ticks wrap.
+    return at is not None and not 0 < time.ticks_diff(at, time.ticks_ms()) <= ms

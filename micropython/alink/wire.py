@@ -112,7 +112,10 @@ class Wire(io.IOBase):
             return False
         feed = self._feeder.on_feed
         if feed is not None:
-            feed()
+            try:
+                feed()
+            except Exception as exc:
+                log.info("on_feed failed: %s: %s" % (type(exc).__name__, exc))
         time.sleep_ms(_PAUSE_MS)
         return True
 
