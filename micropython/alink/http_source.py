@@ -19,8 +19,9 @@ class HttpSource:
     """One file from one server; made once, opened as often as the download is resumed.
 
     chunk_size: int, the most bytes readinto() is asked for at once. ca: own CA certificates or
-    None (see tls.context). allow_http: bool, take http:// links too. The three time-outs are in
-    milliseconds, see open() and readinto().
+    None (see tls.context). allow_http: bool, take http:// links too. reader: a Reader of
+    chunk_size to use, or None for one of its own. The three time-outs are in milliseconds, see
+    open() and readinto().
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class HttpSource:
         *,
         ca=None,
         allow_http=False,
+        reader=None,
         connect_timeout_ms=10000,
         head_timeout_ms=10000,
         stall_timeout_ms=20000,
@@ -38,7 +40,7 @@ class HttpSource:
         self._connect_ms = connect_timeout_ms
         self._head_ms = head_timeout_ms
         self._stall_ms = stall_timeout_ms
-        self._reader = Reader(chunk_size)
+        self._reader = reader or Reader(chunk_size)
         self._wire = None
         self._where = ""
         self._left = 0

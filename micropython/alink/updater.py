@@ -12,9 +12,10 @@ from micropython import const
 from . import errors, hooks, loader, log, trial
 from .deferral import Deferral
 from .errors import AlinkError
-from .fetch import Fetch
+from .fetch import CHUNK, Fetch, check_block_size
 from .job import DEFAULT_MODULE, BadJob, parse, valid_version
 from .journal import JOURNAL, SETTINGS, Attempts, Checkpoint, Store, hint
+from .reader import Reader
 from .reports import Acknowledged, Reports
 from .standing import Standing
 
@@ -39,7 +40,8 @@ class Updater:
     """Keeps the board's software what the platform says it should be.
 
     device: Device, not necessarily connected. version: str, of the running software, as the
-    platform knows it. ca, allow_http: for the download (see HttpSource). max_attempts: failures of
+    platform knows it. ca, allow_http: for the download (see HttpSource). block_size: bytes asked
+    for at once in a download over MQTT, 4096 to 131072 (see MqttSource). max_attempts: failures of
     one job after which it is refused. retry_trial_ms: how long after the sign-in a trial that
     never got a link is tried again. fetch: keyword arguments for Fetch (tries, ...).
 
@@ -61,6 +63,7 @@ class Updater:
         target=None,
         ca=None,
         allow_http=False,
+        block_size=CHUNK,
         on_job=None,
         on_progress=None,
         on_state=None,
@@ -73,10 +76,7 @@ class Updater:
     ):
         if not valid_version(version):
             raise ValueError("version: 1 to 64 of letters, digits, '.', '-', '_'")
-        if source is None:
-            from .http_source import HttpSource
-
-            source = HttpSource(ca=ca, allow_http=allow_http)
+        check_block_size(block_size)
         if target is None:
             from .slot import Slot
 
@@ -96,7 +96,10 @@ class Updater:
         self._retry_trial_ms = retry_trial_ms
         self._reports = Reports(device, self._remember)
         store = Store(JOURNAL)
-        self._source = source
+        self._source = source  # for every download; None: chosen by the file
+        self._http = self._mqtt = None
+        self._download = (ca, allow_http, block_size)
+        self._reader = Reader(CHUNK)  # both sources', of which one works at a time
         self._fetch = Fetch(Checkpoint(store), **(fetch or {}))
         self._attempts = Attempts(store)
         self._trial = trial.Journal(store)
@@ -293,11 +296,9 @@ class Updater:
             self._trial_at = None
         file = job.files[0]
         try:
-            if file.stream is not None:
-                raise AlinkError(errors.JOB_PROTOCOL, "mqtt")
             if len(job.files) > 1:
                 raise AlinkError(errors.JOB_FORM, "several files")
-            self._fetch.start(file, job.key, self._source, self._target)
+            self._fetch.start(file, job.key, self._source_of(file), self._target)
         except AlinkError as e:
             self._fail(e, job.module)
             return
@@ -311,6 +312,23 @@ class Updater:
         log.info("update %s -> %s, %d bytes" % (self.version, job.version, job.size))
         self._tell(1, "downloading")
         self._set_state("downloading")
+
+    def _source_of(self, file):
+        # Each is made when the first job needs it: a board meets one of them, as a rule.
+        if self._source is not None:
+            return self._source
+        ca, allow_http, block_size = self._download
+        if file.stream is None:
+            if self._http is None:
+                from .http_source import HttpSource
+
+                self._http = HttpSource(ca=ca, allow_http=allow_http, reader=self._reader)
+            return self._http
+        if self._mqtt is None:
+            from .mqtt_source import MqttSource
+
+            self._mqtt = MqttSource(self._device, self._reader, block_size=block_size)
+        return self._mqtt
 
     # The job's own steps.
 

@@ -2,11 +2,12 @@
 
 from .faults import Dialect, Faults
 from .local import Device, LocalCloud
-from .records import Download, Message, Note, Violation
+from .records import Block, Download, Message, Note, Violation
 from .store import Event, Release, Task
 from .tasks import CloudError
 
 __all__ = [
+    "Block",
     "CloudError",
     "Device",
     "Dialect",

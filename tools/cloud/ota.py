@@ -12,6 +12,7 @@ import re
 from typing import Any, Protocol
 
 from . import topics
+from .blocks import Blocks
 from .clock import Clock, Timer
 from .faults import Dialect, Faults
 from .gateway import Gateway
@@ -44,8 +45,10 @@ class OtaService:
         links: LinkMaker,
         faults: Faults,
         dialect: Dialect,
+        blocks: Blocks,
     ) -> None:
         self.store = store
+        self.blocks = blocks
         self.book = TaskBook(store, clock, records)
         self.gateway = gateway
         self.records = records
@@ -70,7 +73,12 @@ class OtaService:
             self.offer_all(identity)
 
     def message(self, identity: Identity, topic: str, payload: bytes) -> None:
-        """Take a version report, a progress report or a query; other topics are not ours."""
+        """Take a version report, a progress report, a query or the request for a block; other
+        topics are not ours.
+        """
+        if topic == topics.name(topics.BLOCK, identity):
+            self.blocks.request(identity, payload)
+            return
         handlers = {
             topics.name(topics.INFORM, identity): (self._on_inform, self.faults.drop_inform),
             topics.name(topics.PROGRESS, identity): (self._on_progress, self.faults.drop_progress),
@@ -227,7 +235,6 @@ class OtaService:
         data: dict[str, Any] = {
             "size": release.size,
             "version": release.version,
-            "url": self.links.url(release, task.identity, task.options.get("scheme", "https")),
             "signMethod": self.dialect.sign_methods[0 if is_md5 else 1],
             "sign": digest,
         }
@@ -235,6 +242,11 @@ class OtaService:
             data["md5"] = digest
         if release.module != DEFAULT_MODULE:
             data["module"] = release.module
+        scheme = task.options.get("scheme", "https")
+        if scheme == "mqtt":
+            data.update(self.blocks.address(task))
+        else:
+            data["url"] = self.links.url(release, task.identity, scheme)
         for key, value in {**release.data, **task.options.get("data", {})}.items():
             if value is None:
                 data.pop(key, None)

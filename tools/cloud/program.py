@@ -10,6 +10,7 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from .blocks import Blocks
 from .certs import Certificates
 from .clock import Clock
 from .control import Control
@@ -80,6 +81,15 @@ class Program:
                 self.downloads,
                 self.faults,
                 self.dialect,
+                Blocks(
+                    self.store,
+                    self.files,
+                    self.gateway,
+                    self.records,
+                    self.clock,
+                    self.faults,
+                    self.dialect,
+                ),
             )
             self.gateway.service = self.ota
             self.web = Web(self.downloads)

@@ -16,6 +16,7 @@ from .records import Records
 from .store import Release, Store, Task
 
 DEFAULT_MODULE = "default"
+STREAM_BYTES = 16 * 1024 * 1024  # of a file over MQTT
 TIMEOUT_MIN_MIN, TIMEOUT_MIN_MAX = 1, 1440
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,64}")
@@ -129,6 +130,10 @@ class TaskBook:
         if timeout_min is not None and not TIMEOUT_MIN_MIN <= timeout_min <= TIMEOUT_MIN_MAX:
             raise CloudError(
                 f"a time-out of {timeout_min} min; use {TIMEOUT_MIN_MIN} to {TIMEOUT_MIN_MAX}"
+            )
+        if (options or {}).get("scheme") == "mqtt" and release.size > STREAM_BYTES:
+            raise CloudError(
+                f"{version} has {release.size} bytes; over MQTT the platform takes {STREAM_BYTES}"
             )
         task = Task(
             id=0,

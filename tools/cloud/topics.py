@@ -9,13 +9,15 @@ UPGRADE = "/ota/device/upgrade/{pk}/{dn}"
 PROGRESS = "/ota/device/progress/{pk}/{dn}"
 QUERY = "/sys/{pk}/{dn}/thing/ota/firmware/get"
 QUERY_REPLY = "/sys/{pk}/{dn}/thing/ota/firmware/get_reply"
+BLOCK = "/sys/{pk}/{dn}/thing/file/download"
+BLOCK_REPLY = "/sys/{pk}/{dn}/thing/file/download_reply"
 
 TOPIC_BYTES = 128
 TOPIC_SLASHES = 7
 
 # What only the cloud sends, and what it subscribes a device to that signs in with `_ss=1`.
 AUTO_SUBSCRIBED = (UPGRADE, QUERY_REPLY)
-_CLOUD_ONLY = (UPGRADE, QUERY_REPLY, "/sys/{pk}/{dn}/thing/file/download_reply")
+_CLOUD_ONLY = (UPGRADE, QUERY_REPLY, BLOCK_REPLY)
 
 
 def name(template: str, identity: Identity) -> str:
