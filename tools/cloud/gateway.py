@@ -106,8 +106,7 @@ class Gateway:
         session = self.sessions.get(identity)
         if session is not None and session.receives(topic):
             data = mqtt.publish(topic, payload, 0, 0)
-            session.write(data[: len(data) // 2])
-            session.close("cut in the middle of a message")
+            session.cut(data[: len(data) // 2])
 
     def record(
         self, direction: str, identity: Identity, topic: str, qos: int, payload: bytes, pid: int
