@@ -9,7 +9,7 @@ import pytest
 
 from tools import stock
 from tools.bench import __main__ as bench
-from tools.bench import fleet, latency, memory, modules, report, throughput, traffic
+from tools.bench import fleet, latency, memory, modules, mqtt, report, throughput, traffic
 from tools.bench.report import Figure, Section
 from tools.sim import Board
 
@@ -36,6 +36,14 @@ def test_allocation_is_measured_and_the_chunk_path_still_takes_none() -> None:
     assert found["TLS, in the chunk path"] == "0 bytes"
     assert found["TLS, 500 idle poll()s"] == "0 bytes"
     assert "connection" in next(f.note for f in section.figures if "per update" in f.what)
+
+
+def test_an_update_over_mqtt_takes_the_same_heap_for_every_block_size() -> None:
+    section = mqtt.measure(quiet, small=True)
+    found = values(section)
+    assert found["4 KiB blocks, in the chunk path"] == "0 bytes"
+    assert found["64 KiB blocks, in the chunk path"] == "0 bytes"
+    assert all(figure.met is not False for figure in section.figures)
 
 
 def test_every_module_of_the_package_is_weighed_on_its_own() -> None:

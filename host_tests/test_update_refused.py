@@ -107,7 +107,7 @@ FILE = {
     ("data", "name"),
     [
         ({"isDiff": 1}, "job-diff"),
-        ({"dProtocol": "mqtt", "streamId": 7, "streamFileId": 1, "url": None}, "job-protocol"),
+        ({"dProtocol": "coap"}, "job-protocol"),
         ({"module": "sensorhub"}, "job-module"),
         ({"files": [FILE, FILE], "url": None, "size": None}, "job-form"),
         ({"signMethod": "CRC32"}, "job-field"),

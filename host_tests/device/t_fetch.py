@@ -252,3 +252,61 @@ def test_a_target_that_cannot_be_resumed_leaves_anothers_checkpoint_alone():
     assert run(source, NoLabel(), checkpoint=kept) == BODY
     assert source.opened[0] == 0
     assert kept.said == []
+
+
+class Blocks(Source):
+    """Finds out that the last `damaged` bytes it handed on were bad, once, at byte `at`."""
+
+    def __init__(self, at, damaged, times=1):
+        super().__init__()
+        self.trap = at
+        self.damaged = damaged
+        self.times = times
+        self.unvouched = 0
+
+    def open(self, url, offset, size):
+        self.unvouched = 0
+        return super().open(url, offset, size)
+
+    def readinto(self, chunk, n):
+        if self.at == self.trap and self.times:
+            self.times -= 1
+            self.unvouched = self.damaged
+            raise AlinkError(errors.BLOCK)
+        super().readinto(chunk, n)
+        if self.at <= self.trap and self.at > self.trap - self.damaged and self.times:
+            chunk[7] ^= 1
+        return n
+
+
+class Flash(Target):
+    """A target that can be read back."""
+
+    def begin(self, size, method, digest, chunk):
+        super().begin(size, method, digest, chunk)
+        self.at = 0
+        self.kept = getattr(self, "kept", {})
+
+    def write(self, chunk, n):
+        self.kept[self.at] = bytes(chunk[:n])
+        self.at += n
+
+    def recall(self, chunk):
+        chunk[:] = self.kept[self.at]
+        self.at += len(chunk)
+
+
+def test_damaged_chunks_are_taken_back_and_what_lies_before_them_is_kept():
+    for damaged, opened in ((4096, [0, 4096]), (8192, [0, 0]), (0, [0, 8192])):
+        source = Blocks(8192, damaged)
+        target = Flash()
+        run(source, target)
+        assert source.opened == opened, source.opened
+        assert b"".join(target.kept[at] for at in sorted(target.kept)) == BODY
+
+
+def test_a_block_that_is_damaged_each_time_is_given_up():
+    source = Blocks(8192, 4096, 1000)
+    error = fails(errors.DOWNLOAD, source, target=Flash(), tries=3)
+    assert "block" in error.detail
+    assert source.opened == [0, 4096, 4096]

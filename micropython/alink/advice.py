@@ -31,6 +31,8 @@ TABLE = """
 44 http-chunked -2 chunked bodies are not supported: serve a Content-Length
 45 link-expired -2 the signed link expired and no fresh one worked: push again
 46 download -2 the download kept failing: check the network and push again
+47 block -2 a block over MQTT arrived damaged; it is tried again by itself
+48 block-refused -2 the platform refuses the file over MQTT: push again, or use HTTPS
 60 digest -3 the file is not what the job promised: upload the package again
 61 read-back -4 flash does not hold what was written: the chip may be worn out
 62 image-magic -3 not an ESP32 app image: build one with tools/image.py

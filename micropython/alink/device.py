@@ -13,10 +13,9 @@ import time
 
 from micropython import const
 
-from . import credentials, errors, log, mqtt_reader, tls, topics
+from . import credentials, errors, log, mqtt_reader, mqtt_session, tls, topics
 from .backoff import Backoff
 from .errors import AlinkError
-from .mqtt_session import Session
 
 _OFF = const(0)  # disconnect() was called: connect() is wanted
 _DOWN = const(1)  # no connection; poll() makes one when its time has come
@@ -103,7 +102,7 @@ class Device:
                 timestamp=timestamp,
                 secure=secure,
             )
-        self._link = Session(
+        self._link = mqtt_session.Session(
             signed, host, port, keepalive, self, max_message, ack_timeout_ms, ping_ms
         )
         self._backoff = Backoff()
@@ -111,6 +110,7 @@ class Device:
         self._asked = 0  # how many of them this session has sent,
         self._asked_from = 0  # of these, the first one of the SUBSCRIBE sent last
         self._suback = 0  # packet id of the SUBSCRIBE that waits, or 0
+        self.stream_refused = False
         self._changed_at = 0  # ticks of the last sign-in, or SUBSCRIBE
         self._stable = False
         self._busy = False
@@ -143,8 +143,7 @@ class Device:
             self._lost(AlinkError(errors.LINK, "no memory for a packet"))
         except BaseException:
             # Ctrl-C in the middle of a packet: what follows it could not be understood.
-            self._link.drop()
-            self._state = min(self._state, _DOWN)
+            self._abandon()
             raise
         finally:
             self._busy = False
@@ -229,6 +228,66 @@ class Device:
             raise ValueError("the platform allows %d subscriptions" % _SUBSCRIPTIONS)
         self._subscriptions.append([topic, handler, qos])
 
+    # -- for a download in messages of one topic (see mqtt_source.py), without a heap
+
+    def stream(self, topic):
+        """Take the messages on `topic` (str) piece by piece instead of whole; again is harmless.
+
+        One topic a Device. Sent by poll() like a subscription; refused it does not end the
+        session, but sets stream_refused.
+        """
+        self.subscribe(topic, None)
+        self._link.reader.expect(topic.encode())
+
+    @property
+    def stream_ready(self):
+        """Whether a message can be asked for: signed in, and each subscription confirmed."""
+        return self._state == _UP and not self._suback and self._asked == len(self._subscriptions)
+
+    def claim(self):
+        """Take the next message on the streamed topic, until release() or the session's end."""
+        self._link.reader.claimed = True
+
+    def release(self):
+        """No longer wait for a streamed message; the rest of one under way is read past."""
+        self._link.reader.release()
+
+    @property
+    def stream_left(self):
+        """Bytes of the claimed message's payload not read yet (int), -1: none is under way."""
+        return self._link.reader.left
+
+    def readinto(self, buf, n):
+        """Up to `n` bytes of the claimed message's payload -> how many, None: nothing there.
+
+        A link that breaks shows in `connected`, not as an exception.
+        """
+        try:
+            return self._link.stream_into(buf, n)
+        except (OSError, ValueError, AlinkError) as exc:
+            self._lost(tls.tls_error(exc))
+            return None
+        except BaseException:
+            self._abandon()
+            raise
+
+    def prepare(self, topic, payload):
+        """A message (str, bytes) of QoS 0 as the bytearray for send_prepared(); the payload is at
+        its end, to be changed in place.
+        """
+        return mqtt_session.prepared(topic.encode(), payload)
+
+    def send_prepared(self, packet):
+        """Send a message that prepare() made -> whether it left."""
+        if self._state != _UP:
+            return False
+        try:
+            self._link.send_prepared(packet)
+        except (OSError, ValueError) as exc:
+            self._lost(tls.tls_error(exc))
+            return False
+        return True
+
     def next_id(self):
         """A message id no other message of this run has: "1", "2", ..."""
         self._last_id = self._last_id % 0x3FFFFFFF + 1
@@ -297,14 +356,17 @@ class Device:
         if len(codes) != self._asked - first:
             raise AlinkError(errors.PROTOCOL, "SUBACK with %d codes" % len(codes))
         for i in range(len(codes)):
-            if codes[i] == 0x80:
-                raise AlinkError(errors.SUBSCRIBE, self._subscriptions[first + i][0])
+            one = self._subscriptions[first + i]
+            if one[1] is None:
+                self.stream_refused = codes[i] == 0x80
+            elif codes[i] == 0x80:
+                raise AlinkError(errors.SUBSCRIBE, one[0])
         if self._asked == len(self._subscriptions) and self._state == _SUBSCRIBING:
             self._signed_in()
 
     def _dispatch(self, topic, payload, pid):
         for one in self._subscriptions:
-            if topics.matches(one[0], topic):
+            if one[1] is not None and topics.matches(one[0], topic):
                 try:
                     one[1](topic, payload)
                 except Exception as exc:
@@ -313,6 +375,11 @@ class Device:
         # The handler may have closed the connection, or lost it while publishing.
         if pid and self._state >= _SUBSCRIBING:
             self._link.puback(pid)
+
+    def _abandon(self):
+        # What follows could not be understood.
+        self._link.drop()
+        self._state = min(self._state, _DOWN)
 
     def _lost(self, error):
         self._fail(error)

@@ -18,6 +18,8 @@ CHUNK = const(4096)
 # Bytes between two checkpoints. With the chunk that was under way, a reset costs 64 KiB at most.
 _CHECKPOINT = const(61440)
 
+BLOCK_MAX = const(131072)  # of a download over MQTT ("OTA updates", 89307)
+
 _RECALL = const(5)
 _OPEN = const(0)
 _MOVE = const(1)
@@ -32,7 +34,18 @@ _TRANSIENT = (
     errors.HTTP_STATUS,
     errors.HTTP_HEAD,
     errors.CLOCK,
+    errors.BLOCK,
+    errors.BLOCK_REFUSED,
 )
+
+
+def check_block_size(size):
+    """Raise ValueError unless a source can ask for blocks of `size` bytes over MQTT."""
+    if not isinstance(size, int) or size % CHUNK or not CHUNK <= size <= BLOCK_MAX:
+        raise ValueError(
+            "block_size must be a multiple of %d (whole flash blocks), at most %d"
+            % (CHUNK, BLOCK_MAX)
+        )
 
 
 class Fetch:
@@ -77,9 +90,10 @@ class Fetch:
         """Begin the download of `file` (job.File) from its first byte; nothing is fetched yet.
 
         key: str, the job's. source: open(link, offset, size), readinto(chunk, n), close(); the
-        link is the file's url or stream. target: begin(...), write(chunk, n), recall(chunk),
-        label, work(); the last three are optional (see modules.Module). Raises AlinkError when the
-        target refuses it (size, trial, no slot).
+        link is the file's url or stream; when it raises, its `unvouched`, if it has one, tells how
+        many of the bytes handed on last are damaged. target: begin(...), write(chunk, n),
+        recall(chunk), label, work(); the last three are optional (see modules.Module). Raises
+        AlinkError when the target refuses it (size, trial, no slot).
         """
         self._source = source
         self._target = target
@@ -90,7 +104,7 @@ class Fetch:
         self._failures = 0
         self._seen = 0
         self._began = time.ticks_ms()
-        self._keep = 0
+        self._keep = self._recall_to = 0
         self._begin()
         self._state = _OPEN
         self._work = getattr(target, "work", None)
@@ -102,6 +116,7 @@ class Fetch:
         kept = self._checkpoint.load(identity)
         # The last chunk is fetched in any case: there is always something to ask the server for.
         self._keep = min(kept, file.size - 1) // CHUNK * CHUNK
+        self._recall_to = self._keep
         if self._keep:
             log.info("%d bytes were fetched before: hashing them" % self._keep)
             self._state = _RECALL
@@ -110,9 +125,17 @@ class Fetch:
 
     def _restart(self):
         # From the first byte again, trusting nothing that is in flash.
-        self._keep = 0
+        self._keep = self._recall_to = 0
         if self._checkpoint is not None:
             self._checkpoint.set(0)
+        self._begin()
+
+    def _rewind(self, count):
+        # The last `count` bytes are damaged, and no digest can be turned back: what lies before
+        # them is hashed again, out of the slot.
+        self._recall_to = self.offset - count
+        if self._checkpoint is not None:
+            self._checkpoint.set(self._recall_to)
         self._begin()
 
     def _begin(self):
@@ -153,7 +176,7 @@ class Fetch:
         if self._state == _PAUSE:
             if time.ticks_diff(time.ticks_ms(), self._until) < 0:
                 return False
-            self._state = _OPEN
+            self._state = _RECALL if self.offset < self._recall_to else _OPEN
         if self._state == _OPEN:
             self._open()
         elif self._state == _LINK:
@@ -189,7 +212,7 @@ class Fetch:
             self._checkpoint.set(self.offset)
 
     def _recall(self):
-        if self.offset < self._keep:
+        if self.offset < self._recall_to:
             try:
                 self._target.recall(self.chunk)
             except AlinkError as e:
@@ -266,8 +289,9 @@ class Fetch:
         if error.code not in _TRANSIENT:
             self.close()
             raise error
-        if self.offset != self._seen:
-            self._seen = self.offset
+        damaged = getattr(self._source, "unvouched", 0)
+        if self.offset - damaged != self._seen:
+            self._seen = self.offset - damaged
             self._failures = 0
         self._failures += 1
         if self._failures >= self._tries:
@@ -282,6 +306,8 @@ class Fetch:
         )  # up to a quarter: a fleet does not return at once
         self._until = time.ticks_add(time.ticks_ms(), pause)
         self._state = _PAUSE
+        if damaged:
+            self._rewind(damaged)
 
     def _check_deadline(self, error):
         if time.ticks_diff(time.ticks_ms(), self._began) > self._deadline_ms:

@@ -19,9 +19,9 @@ class HttpSource:
     """One file from one server; made once, opened as often as the download is resumed.
 
     chunk_size: int, the most bytes readinto() is asked for at once. ca: own CA certificates or
-    None (see tls.context). allow_http: bool, take http:// links too. The three time-outs are in
-    milliseconds, see open() and readinto(). Attribute on_feed: called while open() waits for TLS
-    and for the answer, or None.
+    None (see tls.context). allow_http: bool, take http:// links too. reader: a Reader of
+    chunk_size to use, or None for one of its own. on_feed: called while open() waits for TLS and
+    for the answer, or None. The three time-outs are in milliseconds, see open() and readinto().
     """
 
     def __init__(
@@ -30,17 +30,19 @@ class HttpSource:
         *,
         ca=None,
         allow_http=False,
+        reader=None,
+        on_feed=None,
         connect_timeout_ms=10000,
         head_timeout_ms=10000,
         stall_timeout_ms=20000,
     ):
-        self.on_feed = None
+        self._on_feed = on_feed
         self._ca = ca
         self._allow_http = allow_http
         self._connect_ms = connect_timeout_ms
         self._head_ms = head_timeout_ms
         self._stall_ms = stall_timeout_ms
-        self._reader = Reader(chunk_size)
+        self._reader = reader or Reader(chunk_size)
         self._wire = None
         self._where = ""
         self._left = 0
@@ -71,7 +73,7 @@ class HttpSource:
         gc.collect()  # TLS wants its memory in large pieces
         head = Head(offset, size, self._where)
         wire = http_wire.Wire(
-            head, secure, self._ca, self._connect_ms, self._head_ms, self.on_feed
+            head, secure, self._ca, self._connect_ms, self._head_ms, self._on_feed
         )
         try:
             http_wire.get(wire, url, _headers(host, offset))

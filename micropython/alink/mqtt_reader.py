@@ -22,6 +22,7 @@ PUBACK = const(4)  # .pid
 SUBACK = const(5)  # .pid, .codes
 PINGRESP = const(6)
 OTHER = const(7)  # a packet that a client has no use for, read past
+STREAM = const(8)  # a PUBLISH on the claimed topic: .left bytes of payload are for stream_into()
 
 _PUBLISH = const(0x30)
 _PUBACK = const(0x40)
@@ -37,6 +38,7 @@ _PID = const(4)
 _PAYLOAD = const(5)
 _BODY = const(6)
 _SKIP = const(7)
+_STREAM = const(8)
 
 _PIECE = const(256)  # read at once; also the longest topic taken (the platform's limit is 128)
 _PIECES = const(32)  # in one read(): up to 8 KiB, then the caller gets its turn
@@ -47,6 +49,10 @@ class PacketReader:
 
     Attributes of the packet found last: topic, payload, pid, codes. heard_at: ticks of the last
     byte; began_at: of the first byte of the packet that is arriving, when `busy`.
+
+    One topic may be streamed (expect()). While `claimed`, its next message is not taken: read()
+    returns STREAM in front of the payload, and NOTHING until stream_into() has handed out all of
+    it. Unclaimed its messages are read past. streamed: bool, the packet found last was one.
     """
 
     def __init__(self, max_message):
@@ -56,11 +62,15 @@ class PacketReader:
         self._view = memoryview(self._piece)
         self._op = self._left = self._shift = 0
         self._stage = _TYPE
+        self._stream_topic = self._stream_view = None
+        self._stream_size = 0
         self.attach(None)
 
     def attach(self, stream):
         """Read from `stream` (its readinto(buf, n) does not block) from now on, from the start."""
         self._reader.attach(stream)
+        self._stream = stream
+        self.claimed = self.streamed = False
         self.heard_at = self.began_at = time.ticks_ms()
         self.topic = self.payload = self._ring = None
         self.codes = b""
@@ -72,12 +82,51 @@ class PacketReader:
         """Whether a packet has begun to arrive."""
         return self._stage != _TYPE
 
+    def expect(self, topic):
+        """Stream the messages on `topic` (bytes, at most 256) from now on."""
+        self._stream_view = memoryview(self._piece)[: len(topic)]
+        self._stream_topic = topic
+        self._stream_size = len(topic)
+
+    @property
+    def left(self):
+        """Bytes of the streamed payload that are still to be read; -1: none is under way."""
+        return self._left if self._stage == _STREAM else -1
+
+    def stream_into(self, buf, n):
+        """Up to `n` bytes of the streamed payload into buf -> how many, None: nothing there.
+
+        Never reads past the payload; its last byte ends the packet. Allocates nothing. Raises as
+        read() does.
+        """
+        if self._stage != _STREAM or not self._left:
+            return None
+        count = self._stream.readinto(buf, min(n, self._left))
+        if count is None:
+            return None
+        if count == 0:
+            raise _closed()
+        self.heard_at = time.ticks_ms()
+        self._left -= count
+        if not self._left:
+            self._end(STREAM)
+        return count
+
+    def release(self):
+        """Give the topic back; what is left of its message is read past by read()."""
+        self.claimed = False
+        if self._stage == _STREAM:
+            self._stage = _SKIP
+            self._want = min(self._left, _PIECE)
+
     def read(self):
         """Take what has arrived, up to one packet or 8 KiB -> one of the constants above.
 
         Allocates nothing while nothing arrives. Raises OSError or ValueError when the connection
         is broken, AlinkError: LINK when the other side closed it, PROTOCOL for malformed input.
         """
+        if self._stage == _STREAM:
+            return NOTHING
         for _ in range(_PIECES):
             held = self._reader.any()
             count = self._reader.readinto(self._piece, self._want)
@@ -87,7 +136,7 @@ class PacketReader:
                 self.heard_at = time.ticks_ms()
                 return PART
             if count == EOF:
-                raise AlinkError(errors.LINK, "closed by the other side")
+                raise _closed()
             self.heard_at = time.ticks_ms()
             found = self._take(count)
             if found:
@@ -112,7 +161,11 @@ class PacketReader:
                 self._want = min(self._topic_left, _PIECE)
                 return NOTHING
             if self.topic is not None:
-                self.topic = _text(self._view[:count])
+                self.streamed = (
+                    count == self._stream_size and self._stream_view == self._stream_topic
+                )
+                if not self.streamed:
+                    self.topic = _text(self._view[:count])
             return self._after_topic()
         elif stage == _PID:
             self.pid = self._piece[0] << 8 | self._piece[1]
@@ -146,6 +199,7 @@ class PacketReader:
             return NOTHING
         kind = self._op & 0xF0
         self.topic = self.payload = None
+        self.streamed = False
         self.pid = 0
         if kind == _PUBLISH:
             if self._op & 6 == 6 or self._left < 2:
@@ -181,6 +235,11 @@ class PacketReader:
         return NOTHING
 
     def _begin_payload(self):
+        if self.streamed and self.claimed and not self._op & 4 and self._left:
+            self._stage = _STREAM
+            return STREAM
+        if self.streamed:
+            return self._skip()
         if self.topic is None or self._left > self._max_message or self._op & 4:
             return self._skip()
         self._stage = _PAYLOAD
@@ -230,6 +289,10 @@ class PacketReader:
         self._stage = _TYPE
         self._want = 1
         return found
+
+
+def _closed():
+    return AlinkError(errors.LINK, "closed by the other side")
 
 
 def _text(view):

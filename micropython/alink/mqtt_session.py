@@ -50,6 +50,7 @@ class Session(MQTTClient):
         self._wire = None
         self._told = set()
         self._in_flight = {}
+        self._puback = bytearray(b"\x40\x02\0\0")
         self._forget()
 
     def _forget(self):
@@ -183,9 +184,9 @@ class Session(MQTTClient):
 
     def puback(self, pid):
         """Acknowledge the QoS 1 message `pid`. Raises OSError."""
-        packet = bytearray(b"\x40\x02\0\0")
-        _put_16(packet, 2, pid)
-        self._send(packet)
+        self._puback[2] = pid >> 8
+        self._puback[3] = pid & 0xFF
+        self._send(self._puback)
 
     def ping(self):
         """Send a PINGREQ now; check_deadlines() then wants a PINGRESP within ack_ms."""
@@ -222,7 +223,9 @@ class Session(MQTTClient):
         elif found == mqtt_reader.PINGRESP:
             self._pinged = False
         elif found == mqtt_reader.SKIPPED:
-            if reader.topic not in self._told and len(self._told) < _SKIPS_TOLD:
+            # (A streamed one answers a question that is settled by now.)
+            new = not reader.streamed and reader.topic not in self._told
+            if new and len(self._told) < _SKIPS_TOLD:
                 self._told.add(reader.topic)
                 log.info("message skipped, too large for max_message; topic", reader.topic)
             if reader.pid:
@@ -230,6 +233,18 @@ class Session(MQTTClient):
         return found
 
     wait_msg = check_msg
+
+    def stream_into(self, buf, n):
+        """As PacketReader.stream_into(); acknowledges the message with its last byte."""
+        reader = self.reader
+        count = reader.stream_into(buf, n)
+        if count and reader.pid and not reader.busy:
+            self.puback(reader.pid)
+        return count
+
+    def send_prepared(self, packet):
+        """Send a whole packet (bytes-like) as it is; allocates nothing. Raises OSError."""
+        self._send(packet)
 
     def check_deadlines(self, now):
         """Raise AlinkError(TIMEOUT) when an answer or the rest of a packet is overdue.
@@ -254,6 +269,14 @@ class Session(MQTTClient):
         for pid in self._in_flight:
             if time.ticks_diff(now, self._in_flight[pid]) > self._ack_ms:
                 raise AlinkError(errors.TIMEOUT, "no PUBACK")
+
+
+def prepared(topic, payload):
+    """A PUBLISH of QoS 0 (topic, payload: bytes), to be sent more than once -> bytearray."""
+    packet, i = _packet(0x30, 2 + len(topic) + len(payload))
+    i = _put_text(packet, i, topic)
+    packet[i:] = payload
+    return packet
 
 
 def _packet(op, size):

@@ -16,10 +16,11 @@ from micropython import const
 from . import errors, hooks, loader, log, trial
 from .deferral import Deferral
 from .errors import AlinkError
-from .fetch import Fetch
+from .fetch import CHUNK, Fetch, check_block_size
 from .job import DEFAULT_MODULE, BadJob, parse, valid_version
 from .journal import JOURNAL, SETTINGS, Attempts, Checkpoint, Store, hint
 from .modules import Module, Modules
+from .reader import Reader
 from .reports import Acknowledged, Reports
 from .standing import Standing
 
@@ -43,7 +44,8 @@ class Updater:
     """Keeps the board's software what the platform says it should be.
 
     device: Device, not necessarily connected. version: str, of the running software, as the
-    platform knows it. ca, allow_http: for the download (see HttpSource). max_attempts: failures of
+    platform knows it. ca, allow_http: for the download (see HttpSource). block_size: bytes asked
+    for at once in a download over MQTT, 4096 to 131072 (see MqttSource). max_attempts: failures of
     one job after which it is refused. retry_trial_ms: how long after the sign-in a trial that
     never got a link is tried again. fetch: keyword arguments for Fetch (tries, ...). sign_key:
     your public RSA key (see signature.load_key), with which each file of a job has to be signed,
@@ -68,6 +70,7 @@ class Updater:
         target=None,
         ca=None,
         allow_http=False,
+        block_size=CHUNK,
         on_job=None,
         on_progress=None,
         on_state=None,
@@ -81,10 +84,7 @@ class Updater:
     ):
         if not valid_version(version):
             raise ValueError("version: 1 to 64 of letters, digits, '.', '-', '_'")
-        if source is None:
-            from .http_source import HttpSource
-
-            source = HttpSource(ca=ca, allow_http=allow_http)
+        check_block_size(block_size)
         if target is None:
             from .slot import Slot
 
@@ -105,7 +105,10 @@ class Updater:
         self._check_signed = _signature_check(sign_key)
         self._reports = Reports(device, self._remember)
         store = Store(JOURNAL)
-        self._source = source
+        self._source = source  # for every download; None: chosen by the file
+        self._http = self._mqtt = None
+        self._download = (ca, allow_http, block_size)
+        self._reader = Reader(CHUNK)  # both sources', of which one works at a time
         self._fetch = Fetch(Checkpoint(store), **(fetch or {}))
         self._attempts = Attempts(store)
         self._trial = trial.Journal(store)
@@ -124,7 +127,7 @@ class Updater:
         self._part = self._slot  # the Module that the job is for
         self._index = 0  # of the job's file that is being fetched
         self._before = 0  # bytes of the files before it
-        device.on_feed = source.on_feed = self._feed
+        device.on_feed = self._feed
         self._feed_failed = self._polling = False
         self._loader_ok = loader.check()
         state = self._trial.state
@@ -386,15 +389,39 @@ class Updater:
     def _start_file(self, index):
         job = self.job
         file = job.files[index]
-        if file.stream is not None:
-            raise AlinkError(errors.JOB_PROTOCOL, "mqtt")
         self._part.take(job, index)
-        self._fetch.start(file, job.key, self._source, self._part.target)
+        self._fetch.start(file, job.key, self._source_of(file), self._part.target)
         self._index = index
         self._link_at = None
         self._link_asks = 0
         self._now = _FETCHING
         self._set_state("downloading")
+
+    def _source_of(self, file):
+        # Each is made when the first job needs it: a board meets one of them, as a rule.
+        if self._source is not None:
+            return self._source
+        try:
+            return self._http_source() if file.stream is None else self._mqtt_source()
+        except MemoryError:
+            raise AlinkError(errors.DOWNLOAD, "no memory to begin it")
+
+    def _http_source(self):
+        if self._http is None:
+            from .http_source import HttpSource
+
+            ca, allow_http, _ = self._download
+            self._http = HttpSource(
+                ca=ca, allow_http=allow_http, reader=self._reader, on_feed=self._feed
+            )
+        return self._http
+
+    def _mqtt_source(self):
+        if self._mqtt is None:
+            from .mqtt_source import MqttSource
+
+            self._mqtt = MqttSource(self._device, self._reader, block_size=self._download[2])
+        return self._mqtt
 
     # The job's own steps.
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import fleet, latency, memory, modules, report, throughput, traffic
+from tools.bench import fleet, latency, memory, modules, mqtt, report, throughput, traffic
 from tools.bench.desk import Say
 from tools.bench.report import PAGE, Figure, Section
 
@@ -22,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[[Say], Section]] = {
     "throughput": throughput.measure,
     "allocated": memory.allocated,
     "heap": memory.smallest,
+    "mqtt": mqtt.measure,
     "modules": modules.measure,
     "boot": latency.first_line,
     "poll": latency.polls,

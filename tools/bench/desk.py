@@ -90,7 +90,7 @@ class Desk:
     def push(self, name: str, version: str, *, secure: bool = True, **options: Any) -> None:
         """Push a version that was released to one board."""
         scheme = "https" if secure else "http"
-        self.server.call("push", PK, name, version, scheme=scheme, **options)
+        self.server.call("push", PK, name, version, **{"scheme": scheme, **options})
 
     def reports(self, name: str, version: str, board: Board, timeout_s: float = 30) -> None:
         """Wait until this board has reported this version."""

@@ -33,19 +33,30 @@ def allocated(
     return Section("allocated", "allocated", figures, about)
 
 
-def _allocated(desk: Desk, secure: bool) -> list[Figure]:
-    kind = "TLS" if secure else "plain"
-    name = f"allocated_{kind.lower()}"
-    version = "1.1.0" if secure else "1.1.1"
+def counted(
+    desk: Desk, name: str, version: str, *, secure: bool, settings: dict[str, int], scheme: str
+) -> dict[str, Any]:
+    """What apps/allocated.py has to tell of one update; `settings` are put into NVS for it."""
     board = desk.board(name, secure=secure, heap_kib=4096 if desk.small else 16384)
+    for key, value in settings.items():
+        board.nvs_set("alink", key, value)
     board.write_slot(0, desk.image("1.0.0", "allocated", small=True))
     desk.release(version, desk.image(version))
     board.power_on()
     wait_said(board, "ready")
-    desk.push(name, version, secure=secure)
+    desk.push(name, version, secure=secure, scheme=scheme)
     desk.server.call("wait_task", PK, name, version, "SUCCEEDED", 60)
     found: dict[str, Any] = wait_said(board, "allocated")
     board.power_cut()
+    return found
+
+
+def _allocated(desk: Desk, secure: bool) -> list[Figure]:
+    kind = "TLS" if secure else "plain"
+    version = "1.1.0" if secure else "1.1.1"
+    scheme = "https" if secure else "http"
+    name = f"allocated_{kind.lower()}"
+    found = counted(desk, name, version, secure=secure, settings={}, scheme=scheme)
     marks = [bytes_ - sim for bytes_, sim in found["marks"]]
     ready, downloading, verifying, restarting, end = marks
     total = end - ready

@@ -4,12 +4,13 @@ from .batches import Terms
 from .broker import Broker
 from .faults import Dialect, Faults
 from .local import Device, LocalCloud
-from .records import Download, Message, Note, SignedIn, Violation
+from .records import Block, Download, Message, Note, SignedIn, Violation
 from .store import Batch, Event, Release, Task
 from .tasks import CloudError
 
 __all__ = [
     "Batch",
+    "Block",
     "Broker",
     "CloudError",
     "Device",

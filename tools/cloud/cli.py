@@ -194,6 +194,12 @@ def _parser() -> argparse.ArgumentParser:
     push.add_argument(
         "--override", action="store_true", help="cancel a task that is not finished yet"
     )
+    push.add_argument(
+        "--over",
+        choices=("https", "http", "mqtt"),
+        default="https",
+        help="how the device gets the file (default: https)",
+    )
 
     batch_cli.add_parsers(commands, keep)
     commands.add_parser(
@@ -339,6 +345,7 @@ def _push(args: argparse.Namespace, out: Console) -> int:
         module=args.module,
         timeout_min=args.timeout_min,
         override=args.override,
+        options={"scheme": args.over},
     )
     if not task.unfinished:
         raise CloudError(f"{task.version} {task.state}: {task.desc}; wait, or use --override")

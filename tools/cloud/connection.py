@@ -26,6 +26,7 @@ PACKET_BYTES = 256 * 1024
 IN_FLIGHT = 100
 # A device that does not read for so long that this much waits for it is dropped.
 UNSENT_BYTES = 4 * 1024 * 1024
+CUT_S = 0.05  # for the last bytes to leave
 
 
 class Connection(asyncio.Protocol):
@@ -117,6 +118,12 @@ class Connection(asyncio.Protocol):
             self._transport.get_write_buffer_size() > UNSENT_BYTES
         ):
             self.close("does not read what it is sent")
+
+    def cut(self, data: bytes) -> None:
+        """Send these bytes as the last ones, without a good-bye (TLS would wait 30 s for one)."""
+        self.write(data)
+        self._stalled = True
+        self.gateway.clock.call_later(CUT_S, lambda: self.close("cut in the middle of a message"))
 
     def _check_silence(self) -> None:
         clock = self.gateway.clock

@@ -59,6 +59,22 @@ class Faults:
     register_answer: bytes | None = None  # answer it with this instead of a secret
     garbage: int = 0  # the next n pushes: send a packet of a type that does not exist before
 
+    # --- Blocks over MQTT: what happens to the next n requests ---
+    block_from: int = 0  # requests below this byte of the file are spared
+    block_interval_s: float | None = None  # a request sooner after the last one gets no reply
+    block_bad_crc: int = 0  # a CRC that is not the data's
+    block_bad_data: int = 0  # one bit of the data's last byte turned; the CRC is that of the file
+    block_truncated: int = 0  # half of the data, and no CRC
+    block_wrong_offset: int = 0  # the block before, or the next one
+    block_wrong_length: int = 0  # a `fileLength` that is not the file's
+    block_duplicate: int = 0  # the reply twice
+    block_lost: int = 0  # no reply
+    block_late: int = 0  # a reply, but ...
+    block_late_s: float = 0.5  # ... only after this time
+    block_code_next: int = 0  # `block_code` instead of data
+    block_code: int = 500  # which code `block_code_next` and refusals use
+    block_cut: int = 0  # half of the packet, then the connection is closed
+
     def http_active(self) -> bool:
         """True when a fault shapes the bytes of an answer, not only which answer it is."""
         return bool(
@@ -86,3 +102,6 @@ class Dialect:
     single_as_files: str = ""
     wrong_secret_code: int = 4  # CONNACK for a wrong secret: 4 or 5, never documented
     link_lifetime_s: float = 86400.0  # links are good for 24 hours
+    block_message: str = "message"  # that key of a block's header: "message", or "msg"
+    block_error: str = "framed"  # a refusal: "framed" (no data, CRC 0), "no-crc" or "bare" (JSON)
+    block_qos: int = 0  # QoS of a block

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from . import mqtt
 from .clock import Clock
 from .connection import Connection
 from .faults import Dialect, Faults
@@ -112,6 +113,13 @@ class Gateway:
         if session is None or self.dead or not session.receives(topic):
             return False
         return session.deliver(topic, payload, qos, push=push)
+
+    def cut(self, identity: Identity, topic: str, payload: bytes) -> None:
+        """Send half of a message to a device, and drop its connection."""
+        session = self.sessions.get(identity)
+        if session is not None and session.receives(topic):
+            data = mqtt.publish(topic, payload, 0, 0)
+            session.cut(data[: len(data) // 2])
 
     def record(
         self, direction: str, identity: Identity, topic: str, qos: int, payload: bytes, pid: int

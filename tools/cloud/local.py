@@ -15,7 +15,7 @@ from .batches import Terms
 from .faults import Dialect, Faults
 from .identity import Identity
 from .program import Program, Settings
-from .records import Download, Message, Note, SignedIn, Violation
+from .records import Block, Download, Message, Note, SignedIn, Violation
 from .store import Batch, Release, Task
 from .tasks import DEFAULT_MODULE, CloudError, Source
 
@@ -196,9 +196,10 @@ class LocalCloud:
         """Make the task of upgrading a device and push it, at once or when it reports.
 
         `overrides` (or `data`, for keys that are parameters here) replace keys of the upgrade
-        message's `data`; None takes a key away. `scheme` "http" makes plain links. `override`
-        cancels an unfinished task; without it the new one fails. `force` offers the task although
-        the device reported no version, or this one. Raises CloudError.
+        message's `data`; None takes a key away. `scheme` "http" makes plain links, with "mqtt" the
+        device asks for blocks over its MQTT connection. `override` cancels an unfinished task;
+        without it the new one fails. `force` offers the task although the device reported no
+        version, or this one. Raises CloudError.
         """
         options: dict[str, Any] = {"data": {**overrides, **(data or {})}, "scheme": scheme}
         if force:
@@ -385,6 +386,11 @@ class LocalCloud:
     def downloads(self) -> list[Download]:
         """Every HTTP request so far; the records of running ones still grow."""
         return list(self._records.downloads)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """Every request for a block over MQTT so far."""
+        return list(self._records.blocks)
 
     @property
     def notes(self) -> list[Note]:

@@ -12,6 +12,7 @@ import re
 from typing import Any, Protocol
 
 from . import topics
+from .blocks import Blocks
 from .clock import Clock, Timer
 from .faults import Dialect, Faults
 from .gateway import Sender
@@ -45,8 +46,10 @@ class OtaService:
         links: LinkMaker,
         faults: Faults,
         dialect: Dialect,
+        blocks: Blocks,
     ) -> None:
         self.store = store
+        self.blocks = blocks
         self.book = TaskBook(store, clock, records)
         self.gateway = gateway
         self.records = records
@@ -72,7 +75,12 @@ class OtaService:
             self.offer_all(identity)
 
     def message(self, identity: Identity, topic: str, payload: bytes) -> None:
-        """Take a version report, a progress report or a query; other topics are not ours."""
+        """Take a version report, a progress report, a query or the request for a block; other
+        topics are not ours.
+        """
+        if topic == topics.name(topics.BLOCK, identity):
+            self.blocks.request(identity, payload)
+            return
         handlers = {
             topics.name(topics.INFORM, identity): (self._on_inform, self.faults.drop_inform),
             topics.name(topics.PROGRESS, identity): (self._on_progress, self.faults.drop_progress),
@@ -232,13 +240,17 @@ class OtaService:
         data: dict[str, Any] = {
             "size": release.size,
             "version": release.version,
-            "url": self.links.url(release, task.identity, task.options.get("scheme", "https")),
             "signMethod": self.dialect.sign_methods[0 if is_md5 else 1],
             "sign": digest,
         }
         if is_md5:
             data["md5"] = digest
-        if len(release.files) > 1 or self.dialect.single_as_files:
+        scheme = task.options.get("scheme", "https")
+        if scheme == "mqtt":
+            data.update(self.blocks.address(task))
+        else:
+            data["url"] = self.links.url(release, task.identity, scheme)
+        if scheme != "mqtt" and (len(release.files) > 1 or self.dialect.single_as_files):
             for key in ("size", "url", "sign", "md5"):
                 data.pop(key, None)
             data["files"] = self._elements(release, task, is_md5)

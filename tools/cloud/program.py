@@ -10,6 +10,7 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from .blocks import Blocks
 from .broker import Broker, BrokerLink
 from .certs import Certificates
 from .clock import Clock
@@ -101,6 +102,16 @@ class Program:
                 self.downloads,
                 self.faults,
                 self.dialect,
+                Blocks(
+                    self.store,
+                    self.files,
+                    self.broker or self.gateway,
+                    self.gateway.cut,
+                    self.records,
+                    self.clock,
+                    self.faults,
+                    self.dialect,
+                ),
             )
             self.gateway.service = self.ota
             self.web = Web(self.downloads)

@@ -83,6 +83,21 @@ class Download:
 
 
 @dataclass(frozen=True)
+class Block:
+    """One request for a block over MQTT, and what became of it.
+
+    `code` is the reply's (200: served), 0 when there was none. `fault`: its name in Faults.
+    """
+
+    time: float
+    device: str
+    offset: int
+    size: int
+    code: int
+    fault: str = ""
+
+
+@dataclass(frozen=True)
 class Note:
     """Something worth a line on the console: a sign-in, a refusal with its reason, a task."""
 
@@ -116,6 +131,7 @@ class Records:
         self.messages: list[Message] = []
         self.sign_ins: list[SignedIn] = []
         self.downloads: list[Download] = []
+        self.blocks: list[Block] = []
         self.notes: list[Note] = []
         self.violations: list[Violation] = []
         self.on_note: Callable[[Note], None] | None = None

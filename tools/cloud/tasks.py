@@ -18,6 +18,7 @@ from .records import Records
 from .store import PackageFile, Product, Release, Store, Task
 
 DEFAULT_MODULE = "default"
+STREAM_BYTES = 16 * 1024 * 1024  # of a file over MQTT
 TIMEOUT_MIN_MIN, TIMEOUT_MIN_MAX = 1, 1440
 FILES_MAX = 20  # of a package
 # A file for a package: where it is, or its content, perhaps with a name.
@@ -57,6 +58,17 @@ def _digestsigns(
     digests = [one.md5 if sign_method.lower() == "md5" else one.sha256 for one in package]
     signs = [signing.digestsign(key, bytes.fromhex(digest)) for digest in digests]
     return signs if len(signs) > 1 else signs[0]
+
+
+def check_stream(release: Release) -> None:
+    """Raise CloudError for a package that the platform sends over HTTPS only."""
+    if release.further:
+        raise CloudError(f"{release.version} has several files; those go over HTTPS only")
+    if release.size > STREAM_BYTES:
+        raise CloudError(
+            f"{release.version} has {release.size} bytes; over MQTT the platform takes "
+            f"{STREAM_BYTES}"
+        )
 
 
 class TaskBook:
@@ -190,6 +202,8 @@ class TaskBook:
             )
         release = self.release(product_key, module, version)
         check_timeout(timeout_min)
+        if (options or {}).get("scheme") == "mqtt":
+            check_stream(release)
         task = Task(
             id=0,
             product_key=product_key,

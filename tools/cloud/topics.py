@@ -9,7 +9,6 @@ UPGRADE = "/ota/device/upgrade/{pk}/{dn}"
 PROGRESS = "/ota/device/progress/{pk}/{dn}"
 QUERY = "/sys/{pk}/{dn}/thing/ota/firmware/get"
 QUERY_REPLY = "/sys/{pk}/{dn}/thing/ota/firmware/get_reply"
-
 BLOCK = "/sys/{pk}/{dn}/thing/file/download"
 BLOCK_REPLY = "/sys/{pk}/{dn}/thing/file/download_reply"
 _USER = "/{pk}/{dn}/user/#"

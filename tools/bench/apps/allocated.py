@@ -1,5 +1,7 @@
 # bench: heap bytes that one update allocates, with the collector off, part by part. MIT licence.
 #
+# With `block_size` in NVS over MQTT, else over HTTP. With `weigh` it collects behind each chunk,
+# and tells the most that was alive.
 # What the sim's own Python allocates (NVS and set_boot() are C on the chip) is counted apart.
 
 import gc
@@ -15,7 +17,10 @@ from version import VERSION
 settings = Store(SETTINGS)
 ca = settings.get_bytes("ca")
 secure = bool(settings.get_int("secure"))
+block_size = settings.get_int("block_size")
+weigh = settings.get_int("weigh")
 alloc = gc.mem_alloc
+collect = gc.collect
 
 
 class NoCollector:
@@ -30,6 +35,9 @@ inside = False
 chunks = 0
 count = 0
 opening = 0
+peak = freed = 0
+began = None
+spent = paused = 0
 marks = {}
 
 
@@ -95,7 +103,13 @@ esp32.Partition.set_boot = counted1(esp32.Partition.set_boot)
 esp32.Partition.get_next_update = counted1(esp32.Partition.get_next_update)
 
 
-class Source(http_source.HttpSource):
+if block_size:
+    from alink.mqtt_source import MqttSource as Kind
+else:
+    Kind = http_source.HttpSource
+
+
+class Source(Kind):
     def open(self, url, offset, size):
         global opening
         before = alloc()
@@ -105,7 +119,7 @@ class Source(http_source.HttpSource):
 
 
 def mark(state):
-    marks[state] = (alloc(), sim)
+    marks[state] = (alloc() + freed, sim)
 
 
 def tell():
@@ -114,6 +128,8 @@ def tell():
     figures = {"chunks": chunks, "count": count, "opening": opening, "size": updater.job.size}
     figures["marks"] = [marks[name] for name in names]
     figures["idle"] = idle
+    figures["peak"] = peak
+    figures["spent_us"] = spent - paused
     print("bench allocated", json.dumps(figures))
 
 
@@ -130,10 +146,14 @@ device = Device(
     secure=secure,
     ca=ca,
 )
+if block_size:
+    source = Source(device, block_size=block_size, gap_ms=0)
+else:
+    source = Source(ca=ca, allow_http=not secure)
 updater = Updater(
     device,
     VERSION,
-    source=Source(ca=ca, allow_http=not secure),
+    source=source,
     on_state=mark,
     before_reset=tell,
 )
@@ -144,19 +164,37 @@ plain_move = updater._fetch.move
 
 
 def move():
-    global chunks, count
+    global chunks, count, began, spent
     before = alloc()
     n = plain_move()
     chunks += alloc() - before
     if n:
         count += 1
+        if began is None:
+            began = time.ticks_us()
+        spent = time.ticks_diff(time.ticks_us(), began)
+        if weigh:
+            weighed()
     return n
+
+
+def weighed():
+    global peak, freed, paused
+    start = time.ticks_us()
+    before = alloc()
+    collect()
+    alive = alloc()
+    freed += before - alive
+    if alive > peak:
+        peak = alive
+    paused += time.ticks_diff(time.ticks_us(), start)
 
 
 updater._fetch.move = move
 while not device.connected or updater.busy:
     updater.poll()
-until = time.ticks_add(time.ticks_ms(), 4000)  # the query after the version report is behind it
+idle_ms = settings.get_int("idle_ms", 4000)
+until = time.ticks_add(time.ticks_ms(), idle_ms)  # the query after the version report is behind it
 while time.ticks_diff(until, time.ticks_ms()) > 0:
     updater.poll()
     time.sleep_ms(2)

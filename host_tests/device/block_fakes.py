@@ -1,0 +1,97 @@
+# A file served in blocks by a fake gateway, and a signed-in Device in front of it. MIT licence.
+
+import json
+
+from alink import crc16, mqtt_source
+from mqtt_fakes import publish_packet, up, world
+
+NAME = "/sys/a1B2c3D4e5F/greenhouse_07/thing/file/download"
+STREAM = (90417, 1)
+
+
+def body(size):
+    """Bytes that repeat nowhere near."""
+    data = bytearray(size)
+    for i in range(size):
+        data[i] = (i * 31 + (i >> 8) * 7) & 255
+    return bytes(data)
+
+
+def frame(header, data=b"", crc=None):
+    """A reply's payload; header: str. crc: int, None: the right one, -1: without."""
+    header = header.encode()
+    if crc is None:
+        crc = crc16.update(0, data, len(data))
+    end = b"" if crc < 0 else bytes([crc & 255, crc >> 8])
+    return bytes([len(header) >> 8, len(header) & 255]) + header + data + end
+
+
+class Files:
+    """Answers each request on NAME; `script` holds, request by request, how.
+
+    An entry: None (as it should be), a list of payloads (bytes) instead, or a callable that gets
+    (offset, size, good payload) and returns such a list. qos: of the replies.
+    """
+
+    def __init__(self, clock, net, dev, data, *script):
+        self.net = net
+        self.data = data
+        self.script = list(script)
+        self.requests = []
+        self.qos = 0
+        plain = net.gateway.written
+
+        def written(sock):
+            seen = len(net.gateway.packets)
+            plain(sock)
+            for op, packet in net.gateway.packets[seen:]:
+                if op & 0xF0 == 0x30 and packet[2 : 2 + len(NAME)] == NAME.encode():
+                    self.answer(sock, packet[2 + len(NAME) :])
+
+        net.gateway.written = written
+
+    def good(self, offset, size):
+        data = self.data[offset : offset + size]
+        header = {"fileLength": len(self.data), "bSize": len(data), "bOffset": offset}
+        return frame(json.dumps({"id": "1", "code": 200, "msg": "success", "data": header}), data)
+
+    def answer(self, sock, payload):
+        request = json.loads(payload)
+        block = request["params"]["fileBlock"]
+        self.requests.append((block["offset"], block["size"], request))
+        plan = self.script.pop(0) if self.script else None
+        replies = self.good(block["offset"], block["size"])
+        if callable(plan):
+            replies = plan(block["offset"], block["size"], replies)
+        elif plan is not None:
+            replies = plan
+        for one in [replies] if isinstance(replies, bytes) else replies:
+            sock.incoming += publish_packet(NAME + "_reply", one, self.qos, 9)
+
+
+def scene(size, *script, device=None, **options):
+    """-> (clock, net, device, files, source), the source opened at byte 0."""
+    clock, net = world()
+    mqtt_source.time = clock
+    dev = up(clock, **(device or {}))
+    files = Files(clock, net, dev, body(size), *script)
+    source = mqtt_source.MqttSource(dev, **options)
+    source.open(STREAM, 0, size)
+    return clock, net, dev, files, source
+
+
+def pull(clock, dev, source, at, size, turns=4000):
+    """The file's bytes from `at` on, as Fetch would ask for them; each turn is 20 ms."""
+    chunk = bytearray(4096)
+    got = b""
+    for _ in range(turns):
+        if at == size:
+            return got
+        dev.poll()
+        n = source.readinto(chunk, min(4096, size - at))
+        if n:
+            got += chunk[:n]
+            at += n
+        else:
+            clock.sleep_ms(20)
+    raise AssertionError("hangs at %d" % at)
