@@ -132,6 +132,8 @@ def test_a_push_from_another_process_reaches_a_device_at_once(
         assert "--override" in told
         run("push", PK, DN, "1.2.0", "--override", "--folder", str(tmp_path))
         assert device.push()["data"]["version"] == "1.2.0"
+        run("push", PK, DN, "1.1.0", "--override", "--over", "mqtt", "--folder", str(tmp_path))
+        assert device.push()["data"]["dProtocol"] == "mqtt"
 
 
 def test_watch_shows_a_running_server_until_interrupted(cloud: LocalCloud, tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def test_large_blocks_bring_the_same_image_with_fewer_requests(rig: Rig) -> None
 
 def test_each_bad_answer_costs_a_request_and_never_the_update(rig: Rig) -> None:
     faults = rig.cloud.faults
-    faults.block_from = 90_000
+    faults.block_from = 130_000
     for name in (
         "bad_crc",
         "bad_data",

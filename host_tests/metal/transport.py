@@ -103,7 +103,10 @@ def files() -> dict[str, bytes]:
     for source in sorted((ROOT / "micropython" / "alink").glob("*.py")):
         found[f"/alink/{source.stem}.mpy"] = _compiled(source)
     for source in sorted((ROOT / "host_tests" / "device").glob("*.py")):
-        if source.name.startswith(("t_", "mqtt_fakes", "tar_maker")) and source.stem not in CANNOT:
+        if (
+            source.name.startswith(("t_", "mqtt_fakes", "block_fakes", "tar_maker"))
+            and source.stem not in CANNOT
+        ):
             found[f"/{source.stem}.mpy"] = _compiled(source)
     return found
 

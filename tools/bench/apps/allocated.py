@@ -1,6 +1,6 @@
 # bench: heap bytes that one update allocates, with the collector off, part by part. MIT licence.
 #
-# With `block_size` in NVS over MQTT, else over HTTP. With `weigh` it collects behind each chunk,
+# With `block_size` in NVS over MQTT, else over HTTP. With `weigh` it collects behind each chunk
 # and tells the most that was alive.
 # What the sim's own Python allocates (NVS and set_boot() are C on the chip) is counted apart.
 
