@@ -9,7 +9,9 @@ import pytest
 
 from host_tests.fault_proxy import FaultProxy, Plan
 from host_tests.rig import DN, PK, Rig, app
+from tools import stock
 from tools.cloud.blocks import SIZE_MAX
+from tools.imagelib import build_image
 
 CHUNK = 4096
 SIZE = 200_000
@@ -204,3 +206,28 @@ def test_a_lossy_network_under_the_connection_does_not_garble_the_image(
         image = pushed(rig, source(block_size=65536, device="ack_timeout_ms=1000, ping_ms=500"))
         arrives(rig, image)
         assert len(proxy.plans) >= 3
+
+
+@pytest.mark.parametrize("block_size", [CHUNK, 65536])
+def test_a_full_size_image_arrives_over_a_lossy_link_and_after_a_power_cut(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch, block_size: int
+) -> None:
+    plans = [Plan(end="half", after=300_000), Plan(end="reset", after=400_000)]
+    monkeypatch.setattr(Plan, "draw", staticmethod(lambda seed, number, most: (plans * 9)[number]))
+    folder = rig.folder / "stock"
+    folder.mkdir()
+    (folder / "main.py").write_text(app())
+    text = source(block_size=block_size, device="ack_timeout_ms=1000, ping_ms=500")
+    with FaultProxy(rig.cloud.mqtts_port, "mqtt", len(plans), SIZE) as proxy:
+        rig.board.nvs_set("alink", "port", proxy.port)
+        rig.start("1.0.0", text)
+        image = build_image(stock.app_image().data, folder, "1.1.0")
+        rig.update("1.1.0", image, scheme="mqtt")
+        rig.wait(lambda: sum(b.size for b in rig.cloud.blocks) > 900_000, "900,000 bytes", 60)
+        rig.board.power_cut()
+        before = len(rig.cloud.blocks)
+        rig.board.power_on()
+        arrives(rig, image)
+        assert len(proxy.plans) >= 3
+    again = rig.cloud.blocks[before:]
+    assert 900_000 - 65536 - 2 * block_size < again[0].offset < len(image)
