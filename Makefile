@@ -20,7 +20,7 @@ demo: $(STAMP)  ## watch one update succeed and one fall back
 
 test: $(STAMP)  ## lint, then every test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(STAMP)  ## ruff on everything, mypy on host code and on device code
 	@$(BIN)/ruff check .

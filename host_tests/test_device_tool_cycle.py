@@ -15,6 +15,9 @@ from tools.flashlib.device_selftest import Check, verdict
 from tools.flashlib.device_status import look
 from tools.flashlib.errors import FlashError
 
+# One after the other: a name like /dev/pts/3 is soon another test's board.
+pytestmark = pytest.mark.xdist_group("serial")
+
 SAYS = 'from version import VERSION\nimport helper\nprint("deployed", VERSION, helper.WORD)\n'
 
 

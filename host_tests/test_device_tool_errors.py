@@ -16,6 +16,9 @@ from tools.flashlib import device_link
 from tools.flashlib.device_link import Link, explain_open, resolve
 from tools.flashlib.errors import FlashError
 
+# One after the other: a name like /dev/pts/3 is soon another test's board.
+pytestmark = pytest.mark.xdist_group("serial")
+
 VERBS = ("provision", "deploy", "status", "selftest", "monitor")
 READ = ("status", "selftest")
 

@@ -24,6 +24,9 @@ from tools.flashlib.device_settings import (
     read_settings,
 )
 
+# One after the other: a name like /dev/pts/3 is soon another test's board.
+pytestmark = pytest.mark.xdist_group("serial")
+
 SECRET = "0123456789abcdef0123456789abcdef"
 
 

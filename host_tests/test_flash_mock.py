@@ -21,6 +21,9 @@ from tools.flash import main
 from tools.flashlib import serial_board
 from tools.imagelib import build_image, find_volume
 
+# One after the other: a name like /dev/pts/3 is soon another test's board.
+pytestmark = pytest.mark.xdist_group("serial")
+
 ERASED = b"\xff" * (4 << 20)
 SETTINGS = slice(0x9000, 0xD000)
 

@@ -24,10 +24,20 @@ SIZE = 65536
 SHORT = ("first", "second", "files")
 
 
+class Recordings(dict[str, Recording]):
+    """By name, each made when it is asked for: tests that run apart need not make all."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __missing__(self, name: str) -> Recording:
+        self[name] = make_recording(self.folder / name, name, SIZE)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
 def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]:
-    folder = tmp_path_factory.mktemp("recordings")
-    return {name: make_recording(folder / name, name, SIZE) for name in SHORT}
+    return Recordings(tmp_path_factory.mktemp("recordings"))
 
 
 @pytest.mark.parametrize("name", SHORT)
