@@ -11,11 +11,16 @@ import sys
 import tarfile
 from pathlib import Path
 
+import pytest
+
 from host_tests.rig import ROOT, app, firmware
 from host_tests.serial_rig import SerialRig
 from tools import package
 
 MICROPYTHON = ROOT / "micropython"
+
+# One after the other: a name like /dev/pts/3 is soon another test's board.
+pytestmark = pytest.mark.xdist_group("serial")
 
 
 def test_every_file_states_the_same_version() -> None:

@@ -10,8 +10,8 @@ from host_tests.soak import Sample, grown, soak
 
 def test_update_after_update_nothing_piles_up_on_the_board_or_in_the_cloud(tmp_path: Path) -> None:
     seen: list[Sample] = []
-    runs = soak(tmp_path, 5, 4, seen.append)
-    assert len(seen) == 9
+    runs = soak(tmp_path, 8, 6, seen.append)
+    assert len(seen) == 14
     assert [grown(samples, len(samples) // 2 - 1) for samples in runs] == [[], []]
 
 
