@@ -157,7 +157,10 @@ class Checkpoint:
         """The first `at` bytes (int) are in flash."""
         if at != self._at:
             self._at = at
-            hint(self._store.set_int, "at", at)
+            try:  # not by hint(): this is done all along a download, and would make objects
+                self._store.set_int("at", at)
+            except AlinkError as e:
+                log.info("not remembered:", e)
 
     def clear(self):
         """Forget the file: it is installed, or no good."""

@@ -380,6 +380,7 @@ class Updater:
             return
         if slot:
             hint(Store(SETTINGS).erase, "dev")  # what is installed is to run, not /dev_app
+        self._size = job.size
         self._mark = 0
         self._reported = 0
         self._reported_at = time.ticks_ms()
@@ -470,7 +471,7 @@ class Updater:
         self._ask(self.job.module)
 
     def _progress(self):
-        size = self.job.size
+        size = self._size
         percent = (self._before + self._fetch.offset) // (size // 100 or 1)
         if percent > 99:
             percent = 99  # 100 is said when it is bootable
