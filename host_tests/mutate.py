@@ -51,8 +51,8 @@ MUTANTS = (
     Mutant(
         "3 query",
         "alink/updater.py",
-        "        if self._now == _IDLE:\n            self._ask_in(_QUERY_MS)\n",
-        "",
+        "        if self._now == _IDLE:\n            self._ask_soon()\n",
+        "        pass\n",
     ),
     Mutant(
         "4 take up the job",

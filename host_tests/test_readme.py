@@ -71,3 +71,21 @@ def test_the_release_lines_of_the_readme_run_as_written(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
     assert "1.1.0" in done.stdout
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of every line of Markdown tables in a text."""
+    return [
+        [cell.strip() for cell in line.strip().strip("|").split(" | ")]
+        for line in text.splitlines()
+        if line.startswith("| ")
+    ]
+
+
+def test_every_figure_of_the_readme_was_measured_by_make_bench() -> None:
+    measured = rows((ROOT / "docs" / "figures.md").read_text(encoding="utf-8"))
+    values = {row[0]: row[1] for row in measured}
+    section = README.split("\n## Figures\n", 1)[1].split("\n## ", 1)[0]
+    told = [row for row in rows(section) if row[0] != "figure"]
+    assert len(told) >= 6
+    assert {row[0]: row[1] for row in told} == {row[0]: values.get(row[0]) for row in told}
