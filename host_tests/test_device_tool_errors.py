@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import serial
@@ -190,6 +189,36 @@ def test_mpremote_itself_takes_the_bridge_for_a_board(rig: SerialRig) -> None:
     assert [boot.ended for boot in rig.board.boots] == ["soft", "soft", None]
 
 
+@pytest.mark.parametrize("late", [2, 4])
+def test_a_board_that_is_still_starting_is_asked_again_until_it_is_in_step(
+    late: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Ctrl-C and Ctrl-A of earlier, obeyed only now: each breaks off the program of now.
+    healthy = raw_repl(b"('micropython', (1, 27, 0), 'esp32', 'ESP32')\r\n")
+    pasting = False
+    broken = 0
+
+    def answer(typed: bytes) -> bytes:
+        nonlocal pasting, broken
+        if b"\x05A\x01" in typed and broken < late:
+            pasting = True
+            return b"R\x01\x00\x10"
+        if pasting:
+            pasting = b"\x04" not in typed
+            broken += not pasting
+            return b"" if pasting else b"\r\nraw REPL; CTRL-B to exit\r\n>"
+        return healthy(typed)
+
+    with Stranger(answer) as there:
+        monkeypatch.setattr(device_link, "_FIRST_S", 0.05)
+        monkeypatch.setattr(device_link, "_QUIET_S", 0.05)
+        link = Link(there.port)
+        link.interrupt()
+        link._transport.close()
+    assert link.version == (1, 27, 0)
+    assert broken == late
+
+
 def test_a_program_that_arrives_in_part_is_sent_again(
     rig: SerialRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -197,7 +226,7 @@ def test_a_program_that_arrives_in_part_is_sent_again(
         link.clean()
         transport = link._transport
         lost: list[bytes] = []
-        write, read_until = transport.serial.write, transport.read_until
+        write = transport.serial.write
 
         def lossy(data: bytes) -> int:
             if data == b"\x04" and not lost:
@@ -205,11 +234,7 @@ def test_a_program_that_arrives_in_part_is_sent_again(
                 return 1
             return int(write(data))
 
-        def impatient(*arguments: Any, **options: Any) -> bytes:
-            return bytes(read_until(*arguments, **{**options, "timeout": 0.5}))
-
-        monkeypatch.setattr(device_link, "_WINDOW_S", 0.5)
+        monkeypatch.setattr(link, "_window_s", 0.5)
         monkeypatch.setattr(transport.serial, "write", lossy)
-        monkeypatch.setattr(transport, "read_until", impatient)
         assert link.run("print('all ' + 'of it')") == "all of it\n"
         assert lost

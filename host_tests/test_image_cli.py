@@ -44,6 +44,7 @@ def test_build_and_inspect_work_from_the_shell(app: Path, tmp_path: Path) -> Non
     firmware = tmp_path / "stock.bin"
     firmware.write_bytes(stock.merged_image().data)
     out = tmp_path / "new folder" / "release.bin"
+    out.parent.mkdir()
     build = ["build", "--firmware", firmware, "--app", app, "--version", "2.0.0", "-o", out]
     done = run(*build)
     assert done.returncode == 0, done.stderr
@@ -72,7 +73,7 @@ def test_a_refused_build_leaves_no_file_and_says_why(
 ) -> None:
     firmware = tmp_path / "bad.bin"
     firmware.write_bytes(make_image()[:-40])
-    out = tmp_path / "out" / "release.bin"
+    out = tmp_path / "release.bin"
     arguments = ["--firmware", str(firmware), "--app", str(app), "--version", "2.0.0"]
     assert main(["build", *arguments, "-o", str(out)]) == 1
     said = capsys.readouterr().err

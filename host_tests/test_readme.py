@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from host_tests.rig import DN, PK, ROOT, Rig
-from tools import stock
+from tools.sim import Board
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -56,21 +56,42 @@ def test_the_readme_names_only_make_targets_that_exist() -> None:
     assert named <= targets
 
 
-def test_the_release_lines_of_the_readme_run_as_written(tmp_path: Path) -> None:
-    lines = re.findall(r"^tools/image\.py .*$", README, re.MULTILINE)
-    assert [line.split()[1] for line in lines] == ["build", "inspect"]
-    (tmp_path / "tools").symlink_to(ROOT / "tools")
-    (tmp_path / "ESP32_GENERIC.bin").write_bytes(stock.app_image().data)
-    (tmp_path / "my_app").mkdir()
-    (tmp_path / "my_app" / "main.py").write_text(example())
-    # What activating the environment does to a shell.
-    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    for line in lines:
-        done = subprocess.run(
-            line.split(), cwd=tmp_path, env=environment, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stderr
-    assert "1.1.0" in done.stdout
+def block(title: str) -> str:
+    """The commands below a heading."""
+    found = re.search(r"```\n(.*?)```", README[README.index(f"### {title}\n") :], re.DOTALL)
+    assert found
+    return found[1]
+
+
+def test_the_release_and_the_board_by_hand_are_made_as_written(tmp_path: Path) -> None:
+    by_hand = block("Trying it by hand, without the platform")
+    # serve and run go on until Ctrl-C, and the rest needs them: tests of their own.
+    made = re.sub(r"^python -m tools\.cloud serve .*$", ":", by_hand, flags=re.MULTILINE)
+    made = made[: made.index("python -m tools.sim run")]
+    for folder in ("tools", "micropython", "boards"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    (tmp_path / ".cloud").mkdir()
+    (tmp_path / ".cloud" / "ca.pem").write_bytes(b"what serve leaves there")
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "activate").write_text(
+        f'PATH="{Path(sys.executable).parent}:$PATH"\n'
+    )
+    done = subprocess.run(
+        ["bash", "-e", "-c", block("Making a release") + made],
+        cwd=tmp_path,
+        env={key: os.environ[key] for key in os.environ if key != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "version      1.1.0" in done.stdout
+    secret = (tmp_path / "secret.txt").read_text().strip()
+    assert secret not in done.stdout + done.stderr
+    with Board(tmp_path / "desk.bin") as board:
+        assert board.nvs_get("alink", "device_secret") == secret.encode()
+        assert board.slot_bytes(0).startswith((tmp_path / "release-1.0.0.bin").read_bytes())
+    assert (tmp_path / "release-1.1.0.bin").is_file()
 
 
 def rows(text: str) -> list[list[str]]:

@@ -57,7 +57,11 @@ VERBS: tuple[Verb, ...] = (
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help(sys.stderr)
+        return 2
+    options = parser.parse_args(arguments)
     try:
         code: int = options.run(options)
         return code
@@ -75,7 +79,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="flash.py",
         description=(__doc__ or "").split("\n")[0],
-        epilog="flash.py VERB --help tells a verb's options and shows examples.",
+        epilog="examples:\n"
+        + "\n".join(f"  {verb.EXAMPLES.splitlines()[0]}" for verb in VERBS)
+        + "\n\nflash.py VERB --help tells a verb's options and shows more examples.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
     for verb in VERBS:

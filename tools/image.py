@@ -36,12 +36,28 @@ from tools.imagelib import (
     check_version,
     examine,
 )
-from tools.imagelib.application import ALINK, LOADER
+from tools.imagelib.application import ALINK, LOADER, remarks
+from tools.imagelib.places import check_output, read_input
+
+_EXAMPLES = """\
+examples:
+  image.py build --firmware ESP32_GENERIC.bin --app my_app --version 1.1.0 -o release-1.1.0.bin
+  image.py inspect release-1.1.0.bin
+  image.py files --dir web -o assets.tar.gz
+  image.py sign --new-key private.pem
+  image.py sign --key private.pem release-1.1.0.bin
+
+image.py COMMAND --help tells a command's options.
+"""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    if not (sys.argv[1:] if arguments is None else arguments):
+        parser.print_help(sys.stderr)
+        return 2
+    options = parser.parse_args(arguments)
     try:
         commands = {"build": _build, "files": _files, "inspect": _inspect, "sign": _sign}
         return commands[options.command](options)
@@ -53,7 +69,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="image.py", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="image.py",
+        description=(__doc__ or "").split("\n")[0],
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="firmware + application -> one file to download")
     build.add_argument("--firmware", type=Path, required=True, help="stock .bin or .app-bin")
@@ -103,9 +124,10 @@ def _number(text: str) -> int:
 
 def _build(options: argparse.Namespace) -> int:
     check_version(options.version)
+    check_output(options.output, (options.firmware, options.app, options.alink, options.loader))
     with _progress(f"building {options.output}"):
         data = build_image(
-            options.firmware.read_bytes(),
+            read_input(options.firmware),
             options.app,
             options.version,
             chip=options.chip,
@@ -115,6 +137,7 @@ def _build(options: argparse.Namespace) -> int:
             loader=options.loader,
         )
         _write(options.output, data)
+    _remark(options.app)
     warning = age_warning(data)
     if warning:
         print(f"warning: {warning}", file=sys.stderr)
@@ -129,15 +152,21 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _files(options: argparse.Namespace) -> int:
+    check_output(options.output, (options.dir,))
     data = build_archive(options.dir, options.wbits)
     _write(options.output, data)
+    _remark(options.dir)
     print(f"{options.output}: {len(data)} bytes, for FilesTarget(.., wbits={options.wbits})")
     return 0
 
 
+def _remark(folder: Path) -> None:
+    for line in remarks(folder):
+        print(line, file=sys.stderr)
+
+
 def _write(path: Path, data: bytes) -> None:
     """The file appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
     try:
         with os.fdopen(handle, "wb") as out:
@@ -162,7 +191,7 @@ def _progress(text: str) -> Iterator[None]:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    report = examine(options.file.read_bytes())
+    report = examine(read_input(options.file))
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
     else:
@@ -190,7 +219,7 @@ def _sign_with(signing: ModuleType, options: argparse.Namespace) -> int:
     elif options.file is None:
         raise ImageError("no file to sign", "Name the image behind the key.")
     key = signing.load_private(options.key or options.new_key)
-    data = options.file.read_bytes()
+    data = read_input(options.file)
     signed = {}
     for method, name in signing.METHODS.items():
         digest = hashlib.new(name, data).digest()

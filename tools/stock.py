@@ -6,6 +6,7 @@ it cannot be had (no network), a valid image of the same size is synthesised, an
     python -m tools.stock        prints the paths of the merged file and of its app part
 """
 
+import argparse
 import functools
 import hashlib
 import os
@@ -222,11 +223,27 @@ def _image(size: int, head: bytes, address: int) -> bytes:
     return data + hashlib.sha256(data).digest()
 
 
-def main() -> None:
-    """Fetch once and say where both files are."""
-    for image in (merged_image(), app_image()):
+def main() -> int:
+    """Fetch once and say where both files are, or copy the merged one to a new file."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.stock",
+        description="A stock MicroPython firmware for tries on the desk: prints where it is kept.",
+    )
+    parser.add_argument("copy", type=Path, nargs="?", metavar="FILE", help="copy it to a new file")
+    copy = parser.parse_args().copy
+    images = (merged_image(), app_image())
+    for image in images:
         print(image.path, "real" if image.real else "synthesised")
+    if copy is not None:
+        try:
+            with copy.open("xb") as out:
+                out.write(images[0].data)
+        except OSError as exc:
+            print(f"stock: {copy}: {exc.strerror}; name a new file", file=sys.stderr)
+            return 1
+        print(f"{copy}: a copy of the first, {len(images[0].data)} bytes")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

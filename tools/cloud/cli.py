@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.live import Live
@@ -135,6 +137,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     add.add_argument("product_key", metavar="PRODUCT_KEY")
     add.add_argument("device_name", metavar="DEVICE_NAME")
+    add.add_argument(
+        "--secret-file", type=Path, metavar="FILE", help="write it to a new file, for you alone"
+    )
 
     product = commands.add_parser(
         "product", help="products whose devices register themselves"
@@ -285,11 +290,35 @@ def _serve(args: argparse.Namespace, out: Console) -> int:
 
 
 def _add_device(args: argparse.Namespace, out: Console) -> int:
-    secret = _Desk(args.folder).book.add_device(args.product_key, args.device_name, None)
+    add = _Desk(args.folder).book.add_device
+    if args.secret_file is not None:
+        with _secret_file(args.secret_file) as file:
+            file.write(add(args.product_key, args.device_name, None) + "\n")
+        out.print(f"device      {args.product_key}/{args.device_name}")
+        out.print(f"secret      in {args.secret_file}", soft_wrap=True)
+        return 0
+    secret = add(args.product_key, args.device_name, None)
     out.print(f"device      {args.product_key}/{args.device_name}")
     out.print(f"secret      {secret}")
     out.print("Note it now: it is not shown again. `device add` once more makes a new one.")
     return 0
+
+
+@contextlib.contextmanager
+def _secret_file(path: Path) -> Iterator[IO[str]]:
+    """A new file that only its owner may read; no file when what fills it fails."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as exc:
+        raise CloudError(
+            f"cannot make {path}: {exc.strerror}; name a new file in a folder that is there"
+        ) from None
+    try:
+        with os.fdopen(handle, "w") as file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def _mosquitto(args: argparse.Namespace, out: Console) -> int:

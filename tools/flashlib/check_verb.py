@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tools.imagelib import Report, as_text, examine
 from tools.imagelib.firmware import ENTRY_MAGIC, partition_table
+from tools.imagelib.places import read_input
 from tools.imagelib.report import MERGED, OTHER
 from tools.sim.device.simchip import table
 
@@ -35,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: sound, and the board (if named) takes it; 1: it does not."""
-    data = options.file.read_bytes()
+    data = read_input(options.file)
     board = board_named(options.board) if options.board else None
     flash = board.table(options.flash_size) if board else None
     if _is_table(options.file, data):

@@ -10,6 +10,8 @@ import io
 import json
 import re
 import stat
+import struct
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -29,10 +31,12 @@ SCRIPTS = Path(__file__).with_name("on_board")
 
 _ASKS = 8  # times a silent board is asked for its REPL: it may be starting, or in a long call
 _ASK_S = 1.0  # s for each answer
+_SETTLE_S = 30.0  # s for a board that starts to be through with what it was asked meanwhile
 _RESET_S = 5.0  # s for a soft reset to be announced
 _BOOT_S = 40.0  # s for boot.py after a soft reset
 _READ_S = 1.0
 _WINDOW_S = 10.0  # for the board to take the next bytes of a program
+_FIRST_S = 1.0  # the same for the first question; twice as long each time it is asked again
 _QUIET_S = 0.3
 _WRITE_S = 5.0
 _PIECE = 1536  # bytes of a file that travel at once; a multiple of 3
@@ -70,6 +74,19 @@ def resolve(named: str | None) -> str:
     return _SHORTCUTS[short[1]] + short[2] if short else named
 
 
+class _Transport(SerialTransport):  # type: ignore[misc]  # mpremote has no types
+    """mpremote's, with a limit of our own where it waits 10 s for the next byte."""
+
+    patience_s = _WINDOW_S
+
+    def read_until(
+        self, least: int, ending: bytes, timeout: float | None = None, *rest: Any, **options: Any
+    ) -> bytes:
+        """As there; timeout: None is patience_s."""
+        limit = self.patience_s if timeout is None else timeout
+        return bytes(super().read_until(least, ending, limit, *rest, **options))
+
+
 class Link:
     """A board's REPL. Use as a context manager; raises FlashError for whatever goes wrong.
 
@@ -85,8 +102,9 @@ class Link:
         self.platform = ""
         self.machine = ""
         self._stopped = False
+        self._window_s = _WINDOW_S
         try:
-            self._transport = SerialTransport(self.name, baudrate=BAUD, timeout=_READ_S)
+            self._transport = _Transport(self.name, baudrate=BAUD, timeout=_READ_S)
         except (TransportError, ValueError) as exc:
             raise _cannot_open(self.name, exc) from None
         self._transport.serial.write_timeout = _WRITE_S
@@ -123,7 +141,7 @@ class Link:
             heard += answer
         else:
             raise _no_repl(self.name, heard)
-        self._meet()
+        self._meet_settled()
 
     def clean(self) -> None:
         """interrupt(), then a soft reset: boot.py runs, main.py does not."""
@@ -240,9 +258,11 @@ class Link:
 
     def _start(self, program: str) -> None:
         port = self._transport.serial
-        port.timeout = _WINDOW_S
+        port.timeout = self._transport.patience_s = self._window_s
         try:
             self._transport.exec_raw_no_follow(program)
+        except struct.error:  # mpremote expects the whole of a window's size
+            raise TransportError("no answer to raw paste") from None
         finally:
             port.timeout = _READ_S
 
@@ -253,6 +273,31 @@ class Link:
             while port.read(4096):
                 continue
             port.timeout = _READ_S
+
+    def _meet_settled(self) -> None:
+        """_meet(), asked again for a while.
+
+        What was typed at a board that was starting is done late, and in one go: a Ctrl-C of it
+        then breaks into a program that is just being sent, or runs. The question may be asked
+        twice, other programs may not: when it is answered, board and link are in step.
+        """
+        deadline = time.monotonic() + _SETTLE_S
+        self._window_s = _FIRST_S
+        while True:
+            try:
+                self._meet()
+                break
+            except OutOfStep:
+                if time.monotonic() > deadline:
+                    raise
+            except BoardFailed as exc:
+                if "KeyboardInterrupt" not in exc.traceback or time.monotonic() > deadline:
+                    raise
+            self._window_s = min(2 * self._window_s, _WINDOW_S)
+            self._drain()
+            self._transport.use_raw_paste = True  # mpremote gives it up at the first wrong byte
+            self._enter(soft_reset=False, within_s=_ASK_S)
+        self._window_s = _WINDOW_S
 
     def _meet(self) -> None:
         said = self.run(_FACTS)
@@ -279,7 +324,7 @@ class Link:
         except TransportExecError as exc:
             raise BoardFailed(str(exc), "") from None
         except TransportError as exc:
-            raise Unreachable(
+            raise OutOfStep(
                 f"the board on {self.name} stopped answering ({exc})",
                 "Press its reset button and try again; look at its console: flash.py monitor.",
             ) from None
@@ -294,6 +339,10 @@ class Link:
 
 class Unreachable(FlashError):
     """The board no longer takes part."""
+
+
+class OutOfStep(Unreachable):
+    """It says something else than what was asked for, or nothing; the port itself works."""
 
 
 class BoardFailed(FlashError):

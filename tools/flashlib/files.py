@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tools.imagelib import Report, build_image, examine
 from tools.imagelib.firmware import extract_app
+from tools.imagelib.places import read_input
 from tools.imagelib.report import APP, APP_WITH_APPLICATION, BOOTLOADER, MERGED
 
 from .boards import BoardType, boards_with
@@ -73,7 +74,7 @@ def read_image(path: Path, board: BoardType) -> bytes:
 
 def _sound(path: Path, board: BoardType) -> tuple[bytes, Report]:
     """A file that is one of the three kinds, undamaged and for the board's chip."""
-    data = path.read_bytes()
+    data = read_input(path)
     report = examine(data)
     if not report.image.segments or report.kind == BOOTLOADER:
         what = "a bootloader alone" if report.kind == BOOTLOADER else other_kind(data)

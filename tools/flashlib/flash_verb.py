@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.imagelib import examine
+from tools.imagelib.application import remarks
 from tools.imagelib.header import MAGIC
+from tools.imagelib.places import check_output
 from tools.imagelib.report import APP
+from tools.sim.flash import InUse, write_private
 
 from . import bootloader as loader
 from .boards import BoardType, board_named, boards, flash_bytes
@@ -62,6 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the complete flash contents to a file, for an emulator or a factory",
     )
+    parser.add_argument("--force", action="store_true", help="replace a file that --output names")
     parser.add_argument(
         "--keep-bootloader",
         action="store_true",
@@ -120,6 +124,19 @@ def _check_options(options: argparse.Namespace) -> None:
             "--keep-bootloader needs a board, and --output has none",
             "Leave --keep-bootloader out, and give the merged file with --firmware.",
         )
+    if options.force and not options.output:
+        raise FlashError("--force is for --output", "Leave it out, or add --output FILE.")
+    if options.output:
+        check_output(
+            options.output, (options.firmware, options.app, options.image, options.partitions)
+        )
+        if options.output.exists() and not options.force:
+            raise FlashError(f"{options.output} exists", "Name another, or replace it: --force.")
+    if options.image and options.version:
+        raise FlashError(
+            "--version is for --app, and the file of --image has a version of its own",
+            "Leave --version out; tools/image.py inspect shows the image's.",
+        )
     if options.app and not options.version:
         raise FlashError("--app needs a version", "Add --version 1.0.0: the cloud knows it by it.")
     if options.app and not options.firmware:
@@ -158,14 +175,19 @@ def _warnings(options: argparse.Namespace, image: bytes) -> Iterator[str]:
             f"{options.image} carries no application: without one frozen into it the board will "
             "only show MicroPython's prompt."
         )
+    if options.app:
+        for text in remarks(options.app):
+            yield text.removeprefix("warning: ")
     old = age_warning(image)
     if old:
         yield old
 
 
 def _to_file(path: Path, found: list[Region], board: BoardType, size: int, screen: Screen) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(as_flash(found, size))
+    try:
+        write_private(path, as_flash(found, size))  # a board will keep its device secret in it
+    except InUse as exc:
+        raise FlashError(str(exc), "Then try again.") from None
     for region in found:
         screen.say(_line(region))
     screen.say(f"{path}: the complete {size >> 20} MB of {board.name}")

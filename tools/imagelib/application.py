@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from .compile import compile_mpy
@@ -29,6 +30,10 @@ _RESERVED = {
     "/boot.py": "the image carries alink's loader under that name; put start-up code in main.py",
     "/boot.mpy": "the image carries alink's loader under that name; put start-up code in main.py",
 }
+# What stays out of an image: hidden files, and what editors leave (.#* is hidden too).
+_LEFT_OUT = (".*", "*~", "*.swp", "#*#")
+# What is packed with a warning: an image is not secret, whoever downloads it reads it.
+_SECRET = ("*.pem", "*.key", "*.env", "secrets*")
 _ALINK_FOLDERS = ("/alink", "/lib/alink")
 
 
@@ -75,8 +80,9 @@ def collect(
     """Every file of the volume: absolute path on it -> content.
 
     `app` is the user's folder, `alink` the package to embed, `loader` the boot.py to carry along.
-    Python files become .mpy; others are taken as they are. Names that begin with a dot,
-    `__pycache__` and .pyc are left out. Raises ImageError, with advice, for what cannot work.
+    Python files become .mpy; others are taken as they are. Hidden files,
+    editors' leftovers, `__pycache__` and .pyc are left out (see `remarks`). Raises ImageError,
+    with advice, for what cannot work.
     """
     check_version(version)
     if not (app / "main.py").is_file():
@@ -114,19 +120,43 @@ def collect(
 
 def walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
     """(path on the volume, file) for every file below `folder`, in a fixed order."""
+    for path, entry, taken in _entries(folder, prefix):
+        if taken:
+            yield path, entry
+
+
+def remarks(folder: Path) -> list[str]:
+    """What a person should know who packs `folder`: one line each, without a full stop."""
+    found = list(_entries(folder, ""))
+    left = [path[1:] for path, _, taken in found if not taken]
+    said = [f"left out: {', '.join(left)}"] if left else []
+    for path, entry, taken in found:
+        if taken and any(fnmatchcase(entry.name.lower(), shape) for shape in _SECRET):
+            said.append(
+                f"warning: {path[1:]} looks like a secret, and IS PACKED: everybody who gets the "
+                "file can read it. Move it out of the folder; settings go to NVS (flash.py "
+                "provision)"
+            )
+    return said
+
+
+def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Path, bool]]:
+    """(path on the volume, file, whether it is packed), but nothing of what Python leaves."""
     for entry in sorted(folder.iterdir(), key=lambda e: e.name):
         name = entry.name
-        if name.startswith(".") or name == "__pycache__" or name.endswith(".pyc"):
+        if name == "__pycache__" or name.endswith(".pyc"):
             continue
         path = f"{prefix}/{name}"
-        if entry.is_dir():
+        if any(fnmatchcase(name, shape) for shape in _LEFT_OUT):
+            yield path, entry, False
+        elif entry.is_dir():
             if entry.is_symlink():
                 raise ImageError(
                     f"{entry} is a link to a folder", "Copy the folder's files to that place."
                 )
-            yield from walk(entry, path)
+            yield from _entries(entry, path)
         else:
-            yield path, entry
+            yield path, entry, True
 
 
 def _check_name(path: str, source: Path) -> None:

@@ -19,7 +19,8 @@ _DEPTH_MAX = 8
 def build_archive(folder: Path, wbits: int = WBITS) -> bytes:
     """The files below `folder` as a gzip ustar archive with a window of 2 ** wbits bytes (9..15).
 
-    Names that begin with a dot, `__pycache__` and .pyc are left out, and so are empty folders.
+    Hidden files, editors' leftovers, `__pycache__` and .pyc are left out (see `remarks`), and so
+    are empty folders.
     Raises ImageError for what a board would refuse.
     """
     out = io.BytesIO()

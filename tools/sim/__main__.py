@@ -7,17 +7,18 @@ import sys
 import time
 from pathlib import Path
 
+from tools.sim import partitions
 from tools.sim.board import DEFAULT_TABLE, Board
 from tools.sim.bootrom import load_table, read_otadata
 from tools.sim.device.simchip import image, otadata, table
-from tools.sim.flash import Flash
+from tools.sim.flash import Flash, InUse
 from tools.sim.interpreter import NoInterpreter
 
 _NUMBERS = ("port", "secure", "allow_http")  # settings that NVS holds as numbers
 _EPILOG = """\
 typical use:
   python -m tools.sim create desk.bin --image app.img --file micropython/boot.py \\
-      --set product_key=PK --set device_name=DN --set device_secret=SECRET \\
+      --set product_key=PK --set device_name=DN --set device_secret=@secret.txt \\
       --set host=127.0.0.1 --set port=8883 --set ca=@cloud/ca.der
   python -m tools.sim run desk.bin
   python -m tools.sim status desk.bin
@@ -49,7 +50,8 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a setting in NVS (namespace alink); port=8883 becomes a number, ca=@FILE the file",
+        help="a setting in NVS (namespace alink); port=8883 becomes a number, ca=@FILE the file "
+        "(one line of text without its end)",
     )
     create.add_argument("--force", action="store_true", help="replace an existing file")
     run = commands.add_parser("run", help="switch a board on, console to stdout")
@@ -64,18 +66,35 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def create(options: argparse.Namespace) -> None:
-    """Make a flash file."""
+    """Make a flash file; whatever can be refused is refused before there is one."""
     if options.flash.exists() and not options.force:
         raise SystemExit(f"{options.flash} exists; --force replaces it")
     settings = dict(_setting(text) for text in options.set)
+    app = _bootable(options.image, options.table) if options.image else None
+    files = {f"/{file.name}": file.read_bytes() for file in options.file}
     with Board.create(options.flash, options.table) as board:
-        if options.image:
-            board.write_slot(0, options.image.read_bytes())
-        for file in options.file:
-            board.install_file(f"/{file.name}", file.read_bytes())
+        if app is not None:
+            board.write_slot(0, app)
+        for path, content in files.items():
+            board.install_file(path, content)
         for key, value in settings.items():
             board.nvs_set("alink", key, value)
     print(f"{options.flash}: made; run it with: python -m tools.sim run {options.flash}")
+
+
+def _bootable(path: Path, csv: Path) -> bytes:
+    """The content of an image that slot 0 of the table can start."""
+    slot = table.find(partitions.load(csv), table.TYPE_APP, table.SUBTYPE_OTA_0)[0]
+    data = path.read_bytes()
+    if len(data) > slot.size:
+        raise SystemExit(f"{path} has {len(data)} bytes, slot 0 has {slot.size}")
+    flash = data.ljust(slot.size, b"\xff")
+    fault = image.verify(lambda at, size: flash[at : at + size], 0, slot.size, boot=True)
+    if fault is not None:
+        raise SystemExit(
+            f"{path} would not boot: {fault}; make an image with tools/image.py build"
+        )
+    return data
 
 
 def _setting(text: str) -> tuple[str, int | str | bytes]:
@@ -84,8 +103,19 @@ def _setting(text: str) -> tuple[str, int | str | bytes]:
     if not found or not 0 < len(key) <= 15:
         raise SystemExit(f"--set {key}: KEY=VALUE is wanted, the key with at most 15 letters")
     if value.startswith("@"):
-        return key, Path(value[1:]).read_bytes()
-    return key, int(value) if value.isdecimal() and key in _NUMBERS else value
+        return key, _one_line(Path(value[1:]).read_bytes())
+    if key not in _NUMBERS:
+        return key, value
+    most = 65535 if key == "port" else 0x7FFFFFFF
+    if not value.isdecimal() or int(value) > most:
+        raise SystemExit(f"--set {key}: a number is wanted, 0 to {most}")
+    return key, int(value)
+
+
+def _one_line(data: bytes) -> bytes:
+    """A secret of one line without the line's end that editors add; anything else as it is."""
+    line = data.removesuffix(b"\n").removesuffix(b"\r")
+    return line if line.isascii() and line.decode().isprintable() else data
 
 
 def run(options: argparse.Namespace) -> int:
@@ -135,7 +165,7 @@ def main() -> int:
         if options.command == "run":
             return run(options)
         (create if options.command == "create" else status)(options)
-    except (OSError, ValueError, NoInterpreter) as exc:
+    except (OSError, ValueError, InUse, NoInterpreter) as exc:
         print(f"sim: {exc}", file=sys.stderr)
         return 1
     return 0

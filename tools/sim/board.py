@@ -138,7 +138,10 @@ class Board(Desk):
         return self._runner is not None and self._runner.is_alive()
 
     def power_on(self) -> None:
-        """Switch on; returns as soon as boots[-1] is this boot. BoardError when it is on."""
+        """Switch on; returns as soon as boots[-1] is this boot.
+
+        BoardError when it is on; InUse when another Board, of any process, runs on the file.
+        """
         if self.is_on:
             raise BoardError("the board is on already")
         self.power_cut()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from tools.sim import interpreter
 from tools.sim.bootrom import BootRom, Choice, load_table, read_otadata
 from tools.sim.device.simchip import otadata, table
-from tools.sim.flash import Flash, PowerCut
+from tools.sim.flash import Flash, InUse, PowerCut
 
 if TYPE_CHECKING:
     from tools.sim.board import Board
@@ -62,6 +62,11 @@ class Runner(threading.Thread):
         super().__init__(name=f"board {board.path.name}", daemon=True)
         self._board = board
         self._flash = Flash(board.path, board.log)
+        try:
+            self._flash.lock()
+        except InUse:
+            self._flash.close()
+            raise
         self._wake_r, self._wake_w = os.pipe()
         self._lock = threading.Lock()
         self._proc: subprocess.Popen[bytes] | None = None
