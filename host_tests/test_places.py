@@ -145,6 +145,13 @@ def test_a_pipe_is_refused_and_not_waited_for(
     assert "is a pipe or a device, not a file" in capsys.readouterr().err
 
 
+def test_a_pipe_is_no_release(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    add = ["release", "add", "a1B2c3D4e5F", "1.0.0", str(tmp_path / "pipe")]
+    assert cli.main([*add, "--folder", str(tmp_path / "cloud")]) == 1
+    assert "pipe is not a file; name the file itself" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("tool", [image, flash])
 def test_a_tool_without_a_verb_shows_examples(
     tool: object, capsys: pytest.CaptureFixture[str]

@@ -251,6 +251,8 @@ def _read(source: Source, default: str) -> tuple[str, bytes]:
         name, content = default, source
     else:
         name = source.name
+        if source.exists() and not source.is_file():  # a pipe would be waited for
+            raise CloudError(f"{source} is not a file; name the file itself")
         try:
             content = source.read_bytes()
         except OSError as exc:
