@@ -22,6 +22,10 @@ SECOND = bytes.fromhex(
     "2264617461223a7b2266696c654c656e677468223a3237322c226253697a65223a31362c22624f6666736574"
     "223a3235367d7d000102030405060708090a0b0c0d0e0f0a17"
 )
+HUGE = (
+    '{"id":"1","params":{"fileInfo":{"streamId":%d,"fileId":1},' % 10**30
+    + '"fileBlock":{"size":256,"offset":0}}}'
+)
 
 
 @pytest.fixture
@@ -100,11 +104,26 @@ def test_illegal_sizes_and_places_are_refused(device: RawDevice, offset: int, si
     assert reply(device)[0]["code"] == 500
 
 
-@pytest.mark.parametrize("text", ["[]", "{", '{"id":"1"}', '{"id":"1","params":{"fileInfo":7}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        "{",
+        '{"id":"1"}',
+        '{"id":"1","params":{"fileInfo":7}}',
+        '{"id":1e999,"params":{"fileInfo":{"streamId":1,"fileId":1},'
+        '"fileBlock":{"size":256,"offset":0}}}',
+    ],
+)
 def test_what_is_no_request_is_recorded(cloud: LocalCloud, device: RawDevice, text: str) -> None:
     device.publish(ASK, text)
     device.ping()
     assert [v.rule for v in cloud.violations] == ["bad block request"]
+
+
+def test_a_number_beyond_all_bounds_is_a_stream_that_does_not_exist(device: RawDevice) -> None:
+    device.publish(ASK, HUGE)
+    assert reply(device)[0]["code"] == 500
 
 
 def test_the_stream_of_another_device_is_refused(cloud: LocalCloud, device: RawDevice) -> None:

@@ -53,10 +53,11 @@ class Files:
 
         net.gateway.written = written
 
-    def good(self, offset, size):
-        data = self.data[offset : offset + size]
+    def good(self, offset, size, name="1", of=None):
+        """A right answer; `name` is the id it carries, `of` another file's data."""
+        data = (of or self.data)[offset : offset + size]
         header = {"fileLength": len(self.data), "bSize": len(data), "bOffset": offset}
-        return frame(json.dumps({"id": "1", "code": 200, "msg": "success", "data": header}), data)
+        return frame(json.dumps({"id": name, "code": 200, "msg": "success", "data": header}), data)
 
     def answer(self, sock, payload):
         request = json.loads(payload)

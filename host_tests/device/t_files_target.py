@@ -281,6 +281,13 @@ def test_names_beyond_the_limits_are_refused():
 def test_more_than_the_limits_is_refused():
     many = archive(*[member("f%d" % i) for i in range(9)])
     refuses(many, errors.TOO_MANY, "members", max_members=8)
+    # What brings nothing, and what a path makes on its way, is work all the same.
+    empty = archive(*[member("./", kind=b"5") for _ in range(9)])
+    refuses(empty, errors.TOO_MANY, "members", max_members=8)
+    notes = archive(*[member("pax_global_header", b"x", kind=b"g") for _ in range(9)])
+    refuses(notes, errors.TOO_MANY, "members", max_members=8)
+    deep = archive(member("a/b/c/d/e/f/g/h", b"x"), member("b/b/c/d/e/f/g/h", b"x"))
+    refuses(deep, errors.TOO_MANY, "members", max_members=12)
     big = archive(member("a", bytes(3000)), member("b", bytes(3000)))
     refuses(big, errors.TOO_MANY, "bytes", max_size=5000)
     refuses(bytes(6000), errors.TOO_MANY, "bytes", max_size=5000, name="raw.bin")

@@ -212,6 +212,23 @@ def test_a_reply_for_another_place_is_not_taken_for_the_one_asked_for():
     assert len(files.requests) == 3
 
 
+def test_a_late_block_of_another_file_is_not_taken_for_this_ones():
+    size = 8192
+    clock, _net, dev, files, source = scene(size)
+    other = bytes(size)
+
+    def late(at, n, good):
+        return [
+            files.good(at, n, "2999999999", other),
+            files.good(at, n, "2000000000", other),
+            good,
+        ]
+
+    files.script = [late, late]
+    assert pull(clock, dev, source, 0, size) == body(size)
+    assert len(files.requests) == 2
+
+
 def test_a_reply_that_comes_twice_or_after_the_end_does_no_harm():
     size = 12288
     twice = lambda at, n, good: [good, good]  # noqa: E731

@@ -49,6 +49,7 @@ TABLE = """
 81 flash -4 writing to flash failed: power supply or worn-out chip
 82 nvs -4 the settings memory (NVS) is full or damaged: erase it and provision the board anew
 83 no-space -4 the file system is too full: send less, or free some
+84 no-memory -1 too little free memory on the board: smaller windows, fewer objects
 90 trial-crashed -1 release a fixed version
 91 trial-timeout -1 release one that confirms in time
 92 trial-watchdog -1 release one that does not hang
@@ -57,6 +58,7 @@ TABLE = """
 95 trial-power -1 power failed in five trials: check the supply
 96 trial-no-link -1 no link in five trials: check its network code
 97 module-test -1 release one that passes its self-test
+98 module -1 the module's target failed: see the board's console
 """
 
 

@@ -16,13 +16,14 @@ class Head:
     """The fields of a block's header, -1 where it has none that is a whole number.
 
     buf: bytearray of HEAD_MAX and the two bytes of length before them. code, offset, size: int;
-    length: int, of the whole file.
+    length: int, of the whole file. id_at: where the value of `id` begins in buf, with its quote.
     """
 
     def __init__(self):
         self.buf = bytearray(2 + HEAD_MAX)
         self._at = self._end = 0
         self.code = self.offset = self.size = self.length = -1
+        self.id_at = -1
 
     def scan(self, start, end):
         """Find the fields in buf[start:end], which may be cut off anywhere. Allocates nothing.
@@ -33,6 +34,7 @@ class Head:
         self._at = start
         self._end = end
         self.code = self.offset = self.size = self.length = -1
+        self.id_at = -1
         while self._at < end:
             if buf[self._at] != _QUOTE:
                 self._at += 1
@@ -43,7 +45,11 @@ class Head:
             if self._at >= end or buf[self._at] != _COLON:
                 continue  # a value
             self._at += 1
-            if size == 4:
+            if size == 2:
+                if self._is(name, b"id"):
+                    self._blanks()
+                    self.id_at = self._at
+            elif size == 4:
                 if self._is(name, b"code"):
                     self.code = self._number()
             elif size == 5:

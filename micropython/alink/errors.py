@@ -62,6 +62,7 @@ NO_SLOT = 80
 FLASH = 81
 NVS = 82
 NO_SPACE = 83
+NO_MEMORY = 84
 
 # After the reset.
 TRIAL_CRASHED = 90
@@ -74,6 +75,7 @@ TRIAL_NO_LINK = 96
 
 # A module other than the slot's.
 MODULE_TEST = 97
+MODULE = 98
 
 _DESC_MAX = 128  # characters the platform keeps of `desc` ("OTA updates", 89307)
 

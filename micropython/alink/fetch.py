@@ -133,6 +133,9 @@ class Fetch:
     def _rewind(self, count):
         # The last `count` bytes are damaged, and no digest can be turned back: what lies before
         # them is hashed again, out of the slot.
+        if not hasattr(self._target, "recall"):
+            self._restart()  # it cannot be read back: all of it again
+            return
         self._recall_to = self.offset - count
         if self._checkpoint is not None:
             self._checkpoint.set(self._recall_to)

@@ -105,11 +105,8 @@ class FilesTarget:
         size: int, bytes. The digest is checked by who downloads. Raises AlinkError(TOO_MANY).
         """
         self.drop()
-        if self._ring is None:
-            self._ring = micropython.RingIO(_RING)
-            self._buf = bytearray(_PIECE)
-        while self._ring.any():
-            self._ring.readinto(self._buf)
+        self._ring = micropython.RingIO(_RING)
+        self._buf = bytearray(_PIECE)
         if self._stored() and size > self._max_size:
             raise AlinkError(errors.TOO_MANY, "over %d bytes" % self._max_size)
         self._size = size
@@ -188,7 +185,7 @@ class FilesTarget:
             n = self._inflate.readinto(self._buf, self._untar.want)
         except EOFError:
             raise AlinkError(errors.ARCHIVE, "truncated gzip") from None
-        except (OSError, MemoryError):
+        except OSError:
             detail = "gzip damaged, or its window is over 2 ** %d" % self._wbits
             raise AlinkError(errors.ARCHIVE, detail) from None
         if n:
@@ -238,5 +235,6 @@ class FilesTarget:
         """Let go of what an update needs memory for."""
         self._inflate = None
         self._untar = None
+        self._ring = self._buf = None
         if self._tree is not None:
             self._tree.drop()

@@ -54,7 +54,7 @@ class Module:
                 raise AlinkError(errors.MODULE_TEST, text)
             if hasattr(target, "confirm"):
                 target.confirm()
-        except AlinkError:
+        except BaseException:
             if hasattr(target, "revert"):
                 target.revert()
             raise

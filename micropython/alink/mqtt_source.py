@@ -24,6 +24,7 @@ _DATA = const(5)
 _CRC = const(6)
 
 _BRACE = const(0x7B)
+_QUOTE = const(0x22)
 _GAP_MAX_MS = const(1000)
 _GAP_STEP_MS = const(100)
 
@@ -34,6 +35,7 @@ _REQUEST = (
     '"fileBlock":{"size":131072,"offset":16777216}}}'
 )
 _ID_MAX = const(999999999)
+_ID_DIGITS = const(10)
 
 
 class MqttSource:
@@ -212,21 +214,48 @@ class MqttSource:
     def _header(self):
         head = self._head
         head.scan(0 if self._bare else 2, 2 + self._want)
+        if not self._is_answer():
+            self._pass_over()  # of an earlier request, perhaps for another file
+            return
         if head.code not in (200, -1):
             self._fail(errors.BLOCK_REFUSED, "code %d for byte %d" % (head.code, self._offset))
         if self._bare or head.code < 0 or head.offset < 0 or self._json_size > self._want:
             self._fail(errors.BLOCK, "header")
         if head.offset != self._offset:
-            # Late or twice: the one that was asked for may still come.
-            self._device.release()
-            self._device.claim()
-            self._state = _REPLY
+            self._pass_over()
             return
         if head.length != self._size and head.length >= 0:
             self._fail(errors.HTTP_LENGTH, "%d, not %d" % (head.length, self._size))
         if head.size != self._left or self._total != 2 + self._json_size + self._left + 2:
             self._fail(errors.BLOCK, "%d of %d bytes" % (head.size, self._left))
         self._state = _DATA
+
+    def _is_answer(self):
+        # False for the id of another request of ours, perhaps for another file. Where there is
+        # none, or none of the form that was sent, offset and length have to do.
+        at = self._head.id_at
+        buf = self._head.buf
+        if at < 0 or at + 2 + _ID_DIGITS > len(buf):
+            return True
+        if buf[at] == _QUOTE:
+            at += 1
+        packet = self._packet
+        first = self._id_at - 1
+        same = buf[at] == packet[first]
+        if not same:
+            return True
+        for i in range(1, _ID_DIGITS):
+            if not 48 <= buf[at + i] <= 57:
+                return True
+            if buf[at + i] != packet[first + i]:
+                same = False
+        return same
+
+    def _pass_over(self):
+        # Late or twice: the one that was asked for may still come.
+        self._device.release()
+        self._device.claim()
+        self._state = _REPLY
 
     def _vouch(self):
         if self._two[0] | self._two[1] << 8 != self._crc:

@@ -19,8 +19,9 @@ _ENOENT = const(2)
 class Tree:
     """The directory `root` (str, absolute) while it is being filled.
 
-    max_size: bytes of all files together. max_members: files and directories. name_max: bytes of
-    a path within it. Attributes size, members (int): what is in it.
+    max_size: bytes of all files together. max_members: files and directories, those that only a
+    path names included, and headers. name_max: bytes of a path within it. Attributes size, members
+    (int): what is in it.
     """
 
     def __init__(self, root, max_size, max_members, name_max):
@@ -38,10 +39,8 @@ class Tree:
 
     def folder(self, name):
         """Make the directory `name` (str) and those above it. Raises AlinkError, see create()."""
-        parts = self._parts(name.rstrip("/") if name != "/" else name)
-        if parts:
-            self._member(name)
-            self._folders(parts, name)
+        self.count()
+        self._folders(self._parts(name.rstrip("/") if name != "/" else name), name, True)
 
     def create(self, name, size):
         """Begin the file `name` (str) of `size` bytes, making the directories above it.
@@ -52,7 +51,7 @@ class Tree:
         parts = self._parts(name)
         if not parts:
             raise AlinkError(errors.MEMBER, "no name")
-        self._member(name)
+        self.count()
         self.size += size
         if self.size > self._max_size:
             raise AlinkError(errors.TOO_MANY, "over %d bytes" % self._max_size)
@@ -120,7 +119,8 @@ class Tree:
                 self._left = 0  # it goes with the rest of the directory
             self._out = None
 
-    def _member(self, name):
+    def count(self):
+        """One more of what there may be max_members of. Raises AlinkError(TOO_MANY)."""
         self.members += 1
         if self.members > self._max_members:
             raise AlinkError(errors.TOO_MANY, "over %d members" % self._max_members)
@@ -141,12 +141,15 @@ class Tree:
             raise AlinkError(errors.MEMBER, "more than %d levels" % _DEPTH_MAX)
         return parts
 
-    def _folders(self, parts, name):
+    def _folders(self, parts, name, counted=False):
+        # counted: the last of them has been
         path = self.root
-        for part in parts:
-            path += "/" + part
+        for i in range(len(parts)):
+            path += "/" + parts[i]
             kind = _kind(path)
             if kind is None:
+                if not counted or i + 1 < len(parts):
+                    self.count()
                 make_folder(path)
             elif kind != _FOLDER:
                 raise AlinkError(errors.MEMBER, "file and directory: " + name[-40:])

@@ -35,8 +35,9 @@ _TYPES = {
 class Untar:
     """Parses one archive: give it `want` bytes at a time.
 
-    sink: what gets the members: folder(name), create(name, size), write(buf, n), close(). It
-    decides what a name may be. Attribute want: int, how many bytes feed() takes next, 1..2048.
+    sink: what gets the members: folder(name), create(name, size), write(buf, n), close(), and
+    count() for a header that brings nothing. It decides what a name may be. Attribute want: int,
+    how many bytes feed() takes next, 1..2048.
     """
 
     def __init__(self, sink):
@@ -112,6 +113,7 @@ class Untar:
             self._sink.folder(name)
             return
         if kind == "g" and size <= _SKIPPED_MAX:
+            self._sink.count()
             state = _SKIP
         elif kind in ("0", "7"):
             state = _DATA

@@ -33,6 +33,7 @@ _FAILING = const(5)  # the negative step is on its way
 _INSTALLING = const(6)  # a module other than the slot is tried
 
 _INBOX_MAX = const(3)
+_REFUSALS_MAX = const(8)
 _QUERY_MS = const(3000)  # after the version report: a push may have been missed
 _REPLY_MS = const(30000)  # for the answer to a query, and for "100" to be taken
 _LINK_ASKS = const(3)  # queries for a fresh link before the download is given up
@@ -120,7 +121,7 @@ class Updater:
         self._trial_at = None  # when a trial without a link is tried again
         self._bad = None  # hash of the last offer refused for its form
         self._missed = False  # another job was offered meanwhile
-        self._refusal = None  # the BadJob offered meanwhile, to be answered
+        self._refusals = {}  # module: the BadJob offered meanwhile, to be answered
         self._now = _IDLE
         self._slot = Module(DEFAULT_MODULE, target, version)
         self._modules = Modules(device, self._reports, self._slot)
@@ -294,7 +295,8 @@ class Updater:
                 raise BadJob(errors.JOB_MODULE, job.module[:32], job.module, job.version)
         except BadJob as e:
             if self._now != _IDLE:
-                self._refusal = e
+                if len(self._refusals) < _REFUSALS_MAX:
+                    self._refusals[e.module] = e
             elif self._bad != hash(payload):
                 self._bad = hash(payload)
                 self._fail(e, e.module)
@@ -315,9 +317,20 @@ class Updater:
         elif self._now == _FETCHING and job.key == self.job.key:
             self._link_at = None
             self._link_asks = 0
-            self._fetch.fresh(job.files[self._index])
+            self._renew(job)
         else:
             self._missed = True  # one job at a time: asked for again when this one is settled
+
+    def _renew(self, job):
+        # The job under way, offered once more: its link may be fresh, or of another kind.
+        mine = self.job.files[self._index]
+        if (mine.stream is None) == (job.files[self._index].stream is None):
+            self._fetch.fresh(job.files[self._index])
+            return
+        self._fetch.close()
+        self._part.drop()
+        self.job = job
+        self._start(job)
 
     def _consider(self, job):
         journal = self._trial
@@ -375,8 +388,8 @@ class Updater:
         self._before = 0
         try:
             self._start_file(0)
-        except AlinkError as e:
-            self._fail(e, job.module)
+        except Exception as e:
+            self._fail(_named(e), job.module)
             return
         if slot:
             hint(Store(SETTINGS).erase, "dev")  # what is installed is to run, not /dev_app
@@ -435,10 +448,9 @@ class Updater:
         elif connected and (self._deferral.due() or _due(self._query_at, _QUERY_MS)):
             self._query_at = None
             self.check()
-        elif self._refusal is not None:
-            error = self._refusal
-            self._refusal = None
-            self._fail(error, error.module)
+        elif self._refusals:
+            module, error = self._refusals.popitem()
+            self._fail(error, module)
         elif self._missed:
             self._missed = False
             self._ask_soon()
@@ -449,8 +461,8 @@ class Updater:
             if fetch.step():
                 self._now = _VERIFYING
                 self._set_state("verifying")
-        except AlinkError as e:
-            self._fail(e, self.job.module)
+        except Exception as e:
+            self._fail(_named(e), self.job.module)
             return
         if self._before + fetch.offset >= self._mark:
             self._progress()
@@ -496,8 +508,8 @@ class Updater:
                 self._before += job.files[self._index].size
                 self._start_file(self._index + 1)
                 return
-        except AlinkError as e:
-            self._fail(e, job.module)
+        except Exception as e:
+            self._fail(_named(e), job.module)
             return
         if self._part is self._slot:
             self._store()
@@ -513,8 +525,8 @@ class Updater:
         self._set_state("installing")
         try:
             self._part.install(job.version)
-        except AlinkError as e:
-            self._fail(e, job.module)
+        except Exception as e:
+            self._fail(_named(e), job.module)
             return
         self._attempts.set(job.key, 0)
         self._fetch.forget()
@@ -545,6 +557,10 @@ class Updater:
         self._set_state("restarting")
 
     def _closing_step(self):
+        if self._closing is None:
+            # Somebody stopped the installation, with Ctrl-C for instance.
+            self._fail(AlinkError(errors.MODULE, "interrupted"), self.job.module)
+            return
         done = self._closing.done()
         if self._now == _STORED:
             # "100" decides nothing at the platform: it is not worth waiting for long.
@@ -624,6 +640,15 @@ def _signature_check(sign_key):
 
     n = signature.load_key(sign_key)
     return lambda files: signature.check(n, files)
+
+
+def _named(exc):
+    # What a target raises that is not alink's (it may be the user's) must not end the main loop.
+    if isinstance(exc, AlinkError):
+        return exc
+    if isinstance(exc, MemoryError):
+        return AlinkError(errors.NO_MEMORY)
+    return AlinkError(errors.MODULE, "%s: %s" % (type(exc).__name__, exc))
 
 
 def _due(at, ms):

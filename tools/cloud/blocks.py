@@ -109,7 +109,15 @@ class Blocks:
             if not 0 <= int(number) <= 4294967295:
                 raise ValueError("id is not within 0 and 4294967295")
         # AttributeError: JSON, but no object where one has to be. RecursionError: nested deeply.
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+        # OverflowError: 1e999 is infinite.
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            AttributeError,
+            RecursionError,
+            OverflowError,
+        ) as exc:
             self.records.violation(identity, "bad block request", repr(exc))
             return
         if self._too_fast(identity):
@@ -157,7 +165,7 @@ class Blocks:
         # -> the block and the file's length
         try:
             task = self.store.task_by_id(stream - _STREAMS)
-        except KeyError:
+        except (KeyError, OverflowError):  # none, or a number beyond the database's
             raise _Refused(f"there is no stream {stream}") from None
         if task.identity != identity or file != _FILE or task.options.get("scheme") != "mqtt":
             self.records.violation(identity, "foreign stream", f"{stream}/{file}")

@@ -290,5 +290,10 @@ class BrokerLink:
         self._record(
             "up", identity, publish.topic, publish.qos, publish.payload, publish.packet_id
         )
-        if self.service is not None:
+        if self.service is None:
+            return
+        try:
             self.service.message(identity, publish.topic, publish.payload)
+        except Exception as exc:
+            # One device's message must not end the service for all of them.
+            self._records.violation(identity, "bad message", f"{publish.topic}: {exc!r}")

@@ -1,0 +1,90 @@
+"""What meets only now and then: modules over MQTT, a job that changes its way, bad targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host_tests.archives import tar
+from host_tests.rig import DN, PK, Rig, app
+
+FILES = """
+from alink import FilesTarget
+files = FilesTarget("/assets", 200000, wbits=12)
+"""
+MODULE = 'updater.module("assets", files, files.version or "0")'
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with Rig(tmp_path) as rig:
+        rig.cloud.faults.connects_per_minute = None
+        rig.cloud.faults.uplink_qos0_per_s = None
+        yield rig
+
+
+def offer(rig: Rig, size: int = 90_000, **options: str) -> None:
+    """Push version 5 of the files."""
+    rig.cloud.add_release(PK, "5", tar({"x.bin": b"q" * size}), "assets")
+    rig.push("5", module="assets", **options)
+
+
+def test_a_damaged_block_of_a_module_costs_time_and_not_the_main_loop(rig: Rig) -> None:
+    rig.start("1.0.0", app(prologue=FILES, setup=MODULE, options="block_size=65536"))
+    rig.cloud.faults.block_from = 4097
+    rig.cloud.faults.block_bad_crc = 1
+    offer(rig, scheme="mqtt")
+    rig.ends("5", "SUCCEEDED")
+
+
+@pytest.mark.parametrize(("first", "second"), [("https", "mqtt"), ("mqtt", "https")])
+def test_a_job_that_is_offered_the_other_way_goes_on_that_way(
+    rig: Rig, first: str, second: str
+) -> None:
+    rig.start("1.0.0")
+    image = rig.release("1.1.0", rig.image("1.1.0", size=150_000))
+    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 4096, 0.2
+    rig.push("1.1.0", scheme=first)
+    rig.wait(lambda: rig.fetched() or rig.cloud.blocks, "the download")
+    rig.push("1.1.0", scheme=second, override=True)
+    rig.wait(lambda: rig.fetched() and rig.cloud.blocks, "the other one")
+    rig.cloud.faults.drip_bytes = 0
+    rig.ends("1.1.0", "SUCCEEDED")
+    rig.confirmed(1)
+    assert rig.holds(1, image)
+
+
+@pytest.mark.parametrize("where", ["begin", "activate", "confirm"])
+def test_a_target_that_fails_in_its_own_way_does_not_end_the_main_loop(
+    rig: Rig, where: str
+) -> None:
+    broken = f"""
+class Broken(FilesTarget):
+    def {where}(self, *args):
+        raise {"MemoryError()" if where == "begin" else "OSError(5)"}
+files = Broken("/assets", 200000, wbits=12)
+"""
+    rig.start("1.0.0", app(prologue=FILES + broken, setup=MODULE, loop="print(files.path)"))
+    offer(rig, 1000)
+    said = rig.ends("5", "FAILED")
+    assert ("E84 no-memory" if where == "begin" else "E98 module: OSError") in said
+    assert rig.board.console_text().strip().endswith("None"), "the set stayed current"
+    rig.update("1.1.0", rig.image("1.1.0"))
+    rig.ends("1.1.0", "SUCCEEDED")
+
+
+def test_every_job_that_cannot_be_done_is_answered_though_one_is_under_way(rig: Rig) -> None:
+    rig.start("1.0.0", app(prologue=FILES, setup=MODULE))
+    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 4096, 0.05
+    offer(rig)
+    rig.says("update 0 -> 5")
+    for module in ("m1", "m2"):
+        rig.cloud.add_release(PK, "2", b"abc", module)
+        rig.cloud.push(PK, DN, "2", module=module, force=True)
+    rig.wait(
+        lambda: {p.get("module") for p in rig.progress() if p["step"] == "-1"} == {"m1", "m2"},
+        "both refusals",
+    )
+    rig.ends("5", "SUCCEEDED")
