@@ -23,8 +23,8 @@ SECOND = bytes.fromhex(
     "223a3235367d7d000102030405060708090a0b0c0d0e0f0a17"
 )
 HUGE = (
-    '{"id":"1","params":{"fileInfo":{"streamId":%d,"fileId":1},' % 10**30
-    + '"fileBlock":{"size":256,"offset":0}}}'
+    '{"id":"1","params":{"fileInfo":{"streamId":' + "9" * 30 + ',"fileId":1},'
+    '"fileBlock":{"size":256,"offset":0}}}'
 )
 
 
