@@ -1,15 +1,18 @@
 # alink: over-the-air updates through the Alibaba Cloud IoT Platform. MIT licence.
 #
-# The parts are loaded when they are first asked for: a board that only signs in does not pay for
-# the flash half, and the parts can be tried one by one on a host.
+# A folder is a lifetime: the files beside this one are what an idle board needs, the folders hold
+# what is loaded for a sign-in, a trial or a job and let go again (parts.py). Nothing is loaded
+# before it is asked for: a board without an Updater does not pay for one.
 
 __version__ = "1.0.0"
 
 _HOMES = {
     "AlinkError": "errors",
     "Device": "device",
-    "FilesTarget": "files_target",
+    "FilesTarget": "files.files",
+    "Target": "target",
     "Updater": "updater",
+    "registration": "signin.registration",
 }
 
 
@@ -23,4 +26,4 @@ def __getattr__(name):
         if home is not None:
             raise
         raise AttributeError(name)
-    return module if home is None else getattr(module, name)
+    return module if home is None else getattr(module, name, module)

@@ -1,7 +1,8 @@
-# What each code in errors.py means: number, name, the platform's step, advice. MIT licence.
+# What each code means: number, name, the platform's step, advice. MIT licence.
 #
-# One text, read line by line when an error is made: as a dictionary it would take three times the
-# memory, for something a healthy board never needs.
+# One text, read line by line when it is asked: as a dictionary it would take three times the
+# memory. Loaded by errors.py for a question, and let go. Advice is short: with its code and name
+# it fits into the 128 characters that the platform keeps of a report's `desc`.
 
 TABLE = """
 1 config -1 check the setting named here
@@ -62,6 +63,15 @@ TABLE = """
 """
 
 
+# Where the constant is not the name in capitals.
+_CONSTANTS = {
+    "CLOCK": "clock-not-set",
+    "SUBSCRIBE": "subscribe-refused",
+    "INSECURE": "insecure-link",
+    "EXPIRED": "link-expired",
+}
+
+
 def row(code):
     """(name, step, advice) of an error code (int); KeyError for one that is not in the table."""
     start = TABLE.find("\n%d " % code)
@@ -70,3 +80,37 @@ def row(code):
     line = TABLE[start + 1 : TABLE.index("\n", start + 1)]
     _, name, step, advice = line.split(" ", 3)
     return name, int(step), advice
+
+
+def name(code):
+    """The name of a code (str)."""
+    return row(code)[0]
+
+
+def step(code):
+    """The platform's step for a code (int, -1..-4)."""
+    return row(code)[1]
+
+
+def advice(code):
+    """What a person can do about it (str)."""
+    return row(code)[2]
+
+
+def code(constant):
+    """The code (int) of a constant's name ("LINK"); KeyError for one that there is not."""
+    shown = _CONSTANTS.get(constant) or constant.lower().replace("_", "-")
+    end = TABLE.find(" %s -" % shown)
+    if end < 0 or constant != constant.upper():
+        raise KeyError(constant)
+    return int(TABLE[TABLE.rindex("\n", 0, end) + 1 : end])
+
+
+def line(code, detail, size):
+    """One line of all of it (str); cut in the detail to `size` characters, unless that is 0."""
+    name, _, advice = row(code)
+    head = "E%d %s: " % (code, name)
+    if size:
+        spare = size - len(head) - len(advice) - 2
+        detail = detail[:spare] if spare > 0 else ""
+    return head + (detail + "; " if detail else "") + advice
