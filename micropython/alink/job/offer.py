@@ -7,8 +7,8 @@ import binascii
 import hashlib
 import json
 
-from . import errors
-from .errors import AlinkError
+from .. import errors
+from ..errors import AlinkError
 
 DEFAULT_MODULE = "default"
 
