@@ -17,12 +17,12 @@ from tools.imagelib import ImageError, build_archive
 # Unpacks argv[1] into ./set and prints what is there: path, length, digest.
 UNPACK = """
 import binascii, hashlib, os, sys
-from alink.files_target import FilesTarget
+from alink import FilesTarget
 target = FilesTarget(os.getcwd() + "/set", wbits=int(sys.argv[2]))
 with open(sys.argv[1], "rb") as f:
     body = f.read()
 chunk = bytearray(4096)
-target.take("1", 0, "")
+target.take("1", 0, "", 1)
 target.begin(len(body), "md5", b"", chunk)
 for at in range(0, len(body), 4096):
     while target.work():

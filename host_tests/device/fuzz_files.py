@@ -5,14 +5,13 @@ import hashlib
 import os
 import sys
 
+from alink import FilesTarget, parts
 from alink.errors import AlinkError
-from alink.files_target import FilesTarget
-from alink.tree import erase_step
 from fuzz_common import Run
 
 HERE = os.getcwd()
 _CHUNK = 4096
-_STEPS_MAX = 2000  # of 2 KiB each, for max_size and what surrounds it
+_STEPS_MAX = 4000  # of 1 KiB each, for max_size and what surrounds it
 
 run = Run()
 chunk = bytearray(_CHUNK)
@@ -34,7 +33,7 @@ def below(root, at=""):
 
 def unpack(target, body):
     steps = 0
-    target.take("2", 0, "")
+    target.take("2", 0, "", 1)
     target.begin(len(body), "md5", b"", chunk)
     for at in range(0, len(body), _CHUNK):
         while target.work():
@@ -69,7 +68,7 @@ def one(body):
         run.bad("the old files are not what they were")
 
 
-while erase_step(HERE + "/set"):
+while parts.ask("files.tree", "erase_step", HERE + "/set"):
     pass
 os.mkdir(HERE + "/set")
 os.mkdir(HERE + "/set/a")

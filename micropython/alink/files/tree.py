@@ -7,8 +7,12 @@ import os
 
 from micropython import const
 
-from . import errors
-from .errors import AlinkError
+from ..errors import AlinkError
+
+_E_MEMBER = const(71)
+_E_TOO_MANY = const(72)
+_E_FLASH = const(81)
+_E_NO_SPACE = const(83)
 
 _DEPTH_MAX = const(8)
 _FOLDER = const(0x4000)  # in the type that ilistdir() and stat() give
@@ -50,15 +54,15 @@ class Tree:
         """
         parts = self._parts(name)
         if not parts:
-            raise AlinkError(errors.MEMBER, "no name")
+            raise AlinkError(_E_MEMBER, "no name")
         self.count()
         self.size += size
         if self.size > self._max_size:
-            raise AlinkError(errors.TOO_MANY, "over %d bytes" % self._max_size)
+            raise AlinkError(_E_TOO_MANY, "over %d bytes" % self._max_size)
         self._folders(parts[:-1], name)
         path = self.root + "/" + "/".join(parts)
         if _kind(path) is not None:
-            raise AlinkError(errors.MEMBER, "twice: " + name[-40:])
+            raise AlinkError(_E_MEMBER, "twice: " + name[-40:])
         self._room(size)
         self._name = path
         self._left = size
@@ -73,13 +77,13 @@ class Tree:
         """Add buf[:n] to the file. Raises AlinkError NO_SPACE, FLASH; MEMBER beyond its size."""
         self._left -= n
         if self._left < 0:
-            raise AlinkError(errors.MEMBER, "longer than told: " + self._name[-40:])
+            raise AlinkError(_E_MEMBER, "longer than told: " + self._name[-40:])
         try:
-            count = self._out.write(memoryview(buf)[:n])
+            count = self._out.write(buf, n)
         except OSError as e:
             raise failure(e, self._name) from None
         if count != n:
-            raise AlinkError(errors.NO_SPACE, self._name[-40:])
+            raise AlinkError(_E_NO_SPACE, self._name[-40:])
 
     def close(self):
         """The file is complete, and in flash then."""
@@ -90,7 +94,7 @@ class Tree:
         except OSError as e:
             raise failure(e, self._name) from None
         if self._left:
-            raise AlinkError(errors.MEMBER, "shorter than told: " + self._name[-40:])
+            raise AlinkError(_E_MEMBER, "shorter than told: " + self._name[-40:])
 
     def mark(self):
         """Remember what there is: undo_step() goes back to it."""
@@ -123,7 +127,7 @@ class Tree:
         """One more of what there may be max_members of. Raises AlinkError(TOO_MANY)."""
         self.members += 1
         if self.members > self._max_members:
-            raise AlinkError(errors.TOO_MANY, "over %d members" % self._max_members)
+            raise AlinkError(_E_TOO_MANY, "over %d members" % self._max_members)
 
     def _parts(self, name):
         # -> the path's parts; none of "./" itself
@@ -132,13 +136,13 @@ class Tree:
         if name in ("", "."):
             return []
         if len(name.encode()) > self._name_max:
-            raise AlinkError(errors.MEMBER, "name over %d bytes" % self._name_max)
+            raise AlinkError(_E_MEMBER, "name over %d bytes" % self._name_max)
         parts = name.split("/")
         for part in parts:
             if part in ("", ".", "..") or any(byte < 32 for byte in part.encode()):
-                raise AlinkError(errors.MEMBER, "path %r" % name[:40])
+                raise AlinkError(_E_MEMBER, "path %r" % name[:40])
         if len(parts) > _DEPTH_MAX:
-            raise AlinkError(errors.MEMBER, "more than %d levels" % _DEPTH_MAX)
+            raise AlinkError(_E_MEMBER, "more than %d levels" % _DEPTH_MAX)
         return parts
 
     def _folders(self, parts, name, counted=False):
@@ -152,7 +156,7 @@ class Tree:
                     self.count()
                 make_folder(path)
             elif kind != _FOLDER:
-                raise AlinkError(errors.MEMBER, "file and directory: " + name[-40:])
+                raise AlinkError(_E_MEMBER, "file and directory: " + name[-40:])
 
     def _room(self, size):
         stat = os.statvfs(self.root)
@@ -160,7 +164,7 @@ class Tree:
         free = stat[3] * block
         # A file below a block may find room in its directory: of that the write decides.
         if size >= block and size + block > free:
-            raise AlinkError(errors.NO_SPACE, "%d bytes, %d free" % (size, free))
+            raise AlinkError(_E_NO_SPACE, "%d bytes, %d free" % (size, free))
 
 
 def make_folders(path):
@@ -185,13 +189,8 @@ def make_folder(path):
 def failure(error, name):
     """The AlinkError for an OSError of the file system."""
     if error.errno == _ENOSPC:
-        return AlinkError(errors.NO_SPACE, name[-40:])
-    return AlinkError(errors.FLASH, "%s: %s" % (name[-40:], error))
-
-
-def is_folder(path):
-    """Whether there is a directory of this path."""
-    return _kind(path) == _FOLDER
+        return AlinkError(_E_NO_SPACE, name[-40:])
+    return AlinkError(_E_FLASH, "%s: %s" % (name[-40:], error))
 
 
 def _kind(path):

@@ -5,17 +5,19 @@
 
 from micropython import const
 
-from . import errors
-from .errors import AlinkError
+from ..errors import AlinkError
 
-BLOCK = const(512)
+_E_ARCHIVE = const(70)
+_E_MEMBER = const(71)
+
+_BLOCK = const(512)
 
 _HEAD = const(0)
 _DATA = const(1)
 _SKIP = const(2)  # the data of a header that is passed over
 _END = const(3)  # behind the two empty blocks
 
-_PIECE = const(2048)  # the most that is wanted at once
+_PIECE = const(1024)  # the most that is wanted at once
 _SKIPPED_MAX = const(4096)  # of one pax global header (git archive: a commit id)
 _BEHIND_MAX = const(65536)  # zeros behind the end: tar fills up to a record of 10 KiB
 
@@ -37,7 +39,7 @@ class Untar:
 
     sink: what gets the members: folder(name), create(name, size), write(buf, n), close(), and
     count() for a header that brings nothing. It decides what a name may be. Attribute want: int,
-    how many bytes feed() takes next, 1..2048.
+    how many bytes feed() takes next, 1..1024.
     """
 
     def __init__(self, sink):
@@ -46,7 +48,7 @@ class Untar:
         self._left = 0  # of the member's data
         self._padding = 0
         self._zeros = 0  # empty blocks in a row, then bytes behind the end
-        self.want = BLOCK
+        self.want = _BLOCK
 
     def feed(self, buf, n):
         """Take buf[:n]; n is `want`, less only for the last bytes of all.
@@ -54,7 +56,7 @@ class Untar:
         Raises AlinkError ARCHIVE or MEMBER, and what the sink raises.
         """
         if n < self.want and self._state != _END:
-            raise AlinkError(errors.ARCHIVE, "truncated")
+            raise AlinkError(_E_ARCHIVE, "truncated")
         if self._state == _HEAD:
             self._head(buf)
         elif self._state == _END:
@@ -65,7 +67,7 @@ class Untar:
     def finish(self):
         """There is no more. Raises AlinkError(ARCHIVE) unless the archive was complete."""
         if self._state != _END:
-            raise AlinkError(errors.ARCHIVE, "truncated")
+            raise AlinkError(_E_ARCHIVE, "truncated")
 
     def _data(self, buf, n):
         count = min(n, self._left)
@@ -78,7 +80,7 @@ class Untar:
         if self._state == _DATA:
             self._sink.close()
         self._state = _HEAD
-        self.want = BLOCK
+        self.want = _BLOCK
 
     def _next(self):
         # Whole blocks, so that the padding comes with the last of the data.
@@ -87,12 +89,12 @@ class Untar:
     def _behind(self, buf, n):
         self._zeros += n
         if any(memoryview(buf)[:n]):
-            raise AlinkError(errors.ARCHIVE, "data behind its end")
+            raise AlinkError(_E_ARCHIVE, "data behind its end")
         if self._zeros > _BEHIND_MAX:
-            raise AlinkError(errors.ARCHIVE, "no end of zeros")
+            raise AlinkError(_E_ARCHIVE, "no end of zeros")
 
     def _head(self, head):
-        head = memoryview(head)[:BLOCK]
+        head = memoryview(head)[:_BLOCK]
         if not any(head):
             self._zeros += 1
             if self._zeros == 2:
@@ -100,7 +102,7 @@ class Untar:
                 self._zeros = 0
             return
         if self._zeros:
-            raise AlinkError(errors.ARCHIVE, "an empty block in it")
+            raise AlinkError(_E_ARCHIVE, "an empty block in it")
         _check(head)
         kind = chr(head[156])
         size = _number(head[124:136])
@@ -109,7 +111,7 @@ class Untar:
             kind = "5" if name.endswith("/") else "0"
         if kind == "5":
             if size:
-                raise AlinkError(errors.MEMBER, "a directory of %d bytes" % size)
+                raise AlinkError(_E_MEMBER, "a directory of %d bytes" % size)
             self._sink.folder(name)
             return
         if kind == "g" and size <= _SKIPPED_MAX:
@@ -122,25 +124,25 @@ class Untar:
                 self._sink.close()
         else:
             what = _TYPES.get(kind) or "type %r" % kind
-            raise AlinkError(errors.MEMBER, "%s: %s" % (what, name[-40:]))
+            raise AlinkError(_E_MEMBER, "%s: %s" % (what, name[-40:]))
         if size:
             self._state = state
             self._left = size
-            self._padding = -size % BLOCK
+            self._padding = -size % _BLOCK
             self.want = self._next()
 
 
 def _check(head):
     # The sum of all bytes, with blanks for the eight of the sum itself.
     if sum(head) - sum(head[148:156]) + 8 * 32 != _number(head[148:156]):
-        raise AlinkError(errors.ARCHIVE, "checksum of a header, or not a tar archive")
+        raise AlinkError(_E_ARCHIVE, "checksum of a header, or not a tar archive")
 
 
 def _number(field):
     text = bytes(field).rstrip(b"\0 ").lstrip()
     # GNU's base 256, for what has more than eleven digits, is not one of ours.
     if not all(48 <= byte <= 55 for byte in text):
-        raise AlinkError(errors.ARCHIVE, "a number in a header")
+        raise AlinkError(_E_ARCHIVE, "a number in a header")
     return int(text, 8) if text else 0
 
 
@@ -157,4 +159,4 @@ def _text(field):
     try:
         return (raw if end < 0 else raw[:end]).decode()
     except ValueError:
-        raise AlinkError(errors.MEMBER, "a name that is not UTF-8") from None
+        raise AlinkError(_E_MEMBER, "a name that is not UTF-8") from None
