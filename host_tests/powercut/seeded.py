@@ -60,13 +60,12 @@ BUGS = (
     ),
     Bug(
         "the new set named before it is complete",
-        "micropython/alink/files_target.py",
+        "micropython/alink/files/unpack.py",
         "        if not left:\n            self._state = _UNPACK\n",
         "        if not left:\n"
         "            self._state = _UNPACK\n"
         "            if not self._index:\n"
-        "                self.activate()\n"
-        "                self.confirm()\n",
+        "                self.store()\n",
         "files",
     ),
 )
