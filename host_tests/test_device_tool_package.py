@@ -73,7 +73,7 @@ def test_a_package_installed_by_mip_completes_an_update(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stdout
         rig.board.power_cut()
         installed = [path for path in rig.board.files() if path.startswith("/lib/alink/")]
-        assert len(installed) == len(list((MICROPYTHON / "alink").glob("*.py")))
+        assert len(installed) == len(list((MICROPYTHON / "alink").rglob("*.py")))
         rig.board.install_file("/version.py", 'VERSION = "1.0.0"\n')
         rig.board.install_file("/main.py", app())
         rig.board.power_on()

@@ -36,7 +36,8 @@ from tools.imagelib import (
     check_version,
     examine,
 )
-from tools.imagelib.application import ALINK, LOADER, remarks
+from tools.imagelib.application import ALINK, LOADER, mentioned, remarks
+from tools.imagelib.features import FEATURES, packed, told
 from tools.imagelib.places import check_output, read_input
 
 _EXAMPLES = """\
@@ -88,6 +89,22 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "--slot-size", type=_number, default=SLOT_SIZE, help="bytes, 0x.. too (%(default)s)"
     )
+    build.add_argument(
+        "--with",
+        type=_features,
+        default=[],
+        dest="keep",
+        metavar="PART,..",
+        help=f"parts of alink to pack: {', '.join(FEATURES)} (default: those that it may need)",
+    )
+    build.add_argument(
+        "--without",
+        type=_features,
+        default=[],
+        dest="leave",
+        metavar="PART,..",
+        help="parts of alink to leave out",
+    )
     build.add_argument("--alink", type=Path, default=ALINK, help="package folder to embed")
     build.add_argument("--loader", type=Path, default=LOADER, help="boot.py to carry along")
     inspect = commands.add_parser("inspect", help="what a file is, and whether it is sound")
@@ -122,8 +139,19 @@ def _number(text: str) -> int:
     return int(text, 0)
 
 
+def _features(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in FEATURES:
+            offered = ", ".join(FEATURES)
+            raise argparse.ArgumentTypeError(f"there is no {name!r}: choose from {offered}")
+    return names
+
+
 def _build(options: argparse.Namespace) -> int:
     check_version(options.version)
+    found = mentioned(options.app) if options.app.is_dir() else set()
+    features = packed(found, options.keep, options.leave)
     check_output(options.output, (options.firmware, options.app, options.alink, options.loader))
     with _progress(f"building {options.output}"):
         data = build_image(
@@ -135,6 +163,7 @@ def _build(options: argparse.Namespace) -> int:
             slot_size=options.slot_size,
             alink=options.alink,
             loader=options.loader,
+            features=features,
         )
         _write(options.output, data)
     _remark(options.app)
@@ -148,6 +177,8 @@ def _build(options: argparse.Namespace) -> int:
         f"(firmware {report.image.end}, application {volume}), needs a slot of "
         f"{report.slot_needed} bytes"
     )
+    for line in told(found, features):
+        print(line, file=sys.stderr if line.startswith("warning") else sys.stdout)
     return 0
 
 

@@ -23,7 +23,8 @@ from pathlib import Path
 if __name__ == "__main__" and not __package__:  # run as a file: python tools/package.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.imagelib.compile import compile_mpy
+from tools.imagelib.application import package as compiled
+from tools.imagelib.features import FEATURES
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = ROOT / "micropython"
@@ -43,7 +44,8 @@ def package() -> dict[str, object]:
 
     boot.py is not in it: mip puts everything below lib, and the loader belongs to the root.
     """
-    names = sorted(path.name for path in (DEVICE / "alink").glob("*.py"))
+    alink = DEVICE / "alink"
+    names = sorted(path.relative_to(alink).as_posix() for path in alink.rglob("*.py"))
     # No dependencies: stock firmware has requests and umqtt.simple frozen in.
     return {
         "version": version(),
@@ -59,10 +61,7 @@ def package_text() -> str:
 
 def dist_files() -> dict[str, bytes]:
     """The files of a release, by name: the package as .mpy, loader, reference application."""
-    files = {
-        f"lib/alink/{path.stem}.mpy": compile_mpy(path.read_bytes(), f"alink/{path.name}", path)
-        for path in sorted((DEVICE / "alink").glob("*.py"))
-    }
+    files = {f"lib{path}": file for path, file in compiled(DEVICE / "alink", FEATURES).items()}
     for name in ("boot.py", "main.py"):
         files[name] = (DEVICE / name).read_bytes()
     return files

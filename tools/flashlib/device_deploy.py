@@ -29,7 +29,7 @@ flash.py deploy my_app --monitor    and watch it
 flash.py deploy --off               back to the version in the slot"""
 
 ROOT = "/dev_app"
-PACKAGE = "/lib/alink/"
+PACKAGE = "/alink/"
 _RESERVE = 8192  # bytes of the file system that stay free
 
 
@@ -89,7 +89,7 @@ def _deploy(link: Link, files: dict[str, bytes]) -> None:
     # The package need not be there twice: what the slot's image carries is on the path too.
     image = {
         path.removeprefix("/app"): digest
-        for path, digest in link.ask("tree", ROOTS=["/app/lib/alink"]).items()
+        for path, digest in link.ask("tree", ROOTS=["/app/alink"]).items()
     }
     package = {path: content for path, content in files.items() if path.startswith(PACKAGE)}
     if image == {path: hashlib.sha256(content).hexdigest() for path, content in package.items()}:

@@ -1,11 +1,13 @@
 """A folder of the user's application and the alink package -> the files of the volume."""
 
+import ast
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from . import features as parts
 from .compile import compile_mpy
 from .errors import ImageError
 
@@ -34,7 +36,7 @@ _RESERVED = {
 _LEFT_OUT = (".*", "*~", "*.swp", "#*#")
 # What is packed with a warning: an image is not secret, whoever downloads it reads it.
 _SECRET = ("*.pem", "*.key", "*.env", "secrets*")
-_ALINK_FOLDERS = ("/alink", "/lib/alink")
+_ALINK_PLACES = ("/alink", "/lib/alink")
 
 
 def check_version(version: str) -> None:
@@ -74,12 +76,23 @@ def _digest(version: str, files: dict[str, bytes]) -> str:
     return digest.hexdigest()
 
 
+def mentioned(app: Path) -> set[str]:
+    """The features of alink (see features.py) that an application's own files mention."""
+    python = (path for name, path in walk(app, "") if name.endswith((".py", ".mpy")))
+    return parts.used(path.read_bytes() for path in python)
+
+
 def collect(
-    app: Path, version: str, alink: Path = ALINK, loader: Path = LOADER
+    app: Path,
+    version: str,
+    alink: Path = ALINK,
+    loader: Path = LOADER,
+    features: Iterable[str] | None = None,
 ) -> dict[str, bytes]:
     """Every file of the volume: absolute path on it -> content.
 
-    `app` is the user's folder, `alink` the package to embed, `loader` the boot.py to carry along.
+    `app` is the user's folder, `alink` the package to embed, `loader` the boot.py to carry along,
+    `features` the parts of alink that are packed (None: what the application is likely to need).
     Python files become .mpy; others are taken as they are. Hidden files,
     editors' leftovers, `__pycache__` and .pyc are left out (see `remarks`). Raises ImageError,
     with advice, for what cannot work.
@@ -107,15 +120,44 @@ def collect(
                 "Compile it with mpy-cross 1.23 or later, or give the .py instead.",
             )
         _add(files, path, content, source)
-    for path, source in walk(alink, "/lib/alink"):
-        if path.endswith(".py"):
-            name = path.removeprefix("/lib/")
-            _add(files, path[:-3] + ".mpy", compile_mpy(source.read_bytes(), name, source), source)
+    kept = set(parts.packed(mentioned(app)) if features is None else features)
+    for path, content in package(alink, kept).items():
+        _add(files, path, content, alink)
     files["/main.py"] = MAIN_TEMPLATE.read_bytes()
     files["/boot.py"] = loader.read_bytes()
     stated = f'VERSION = "{version}"\n' + _DIGEST_LINE.format(_digest(version, files))
     files["/version.py"] = stated.encode()
     return dict(sorted(files.items()))
+
+
+def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
+    """The files of alink as they stand in the volume's root, where a look-up is shortest.
+
+    Their tracebacks name them as modules ("alink.device"): a text that the board has in its memory
+    anyway, and a path would be one more for each module that is loaded.
+    """
+    files = {}
+    for path, source in walk(alink, ""):
+        content = source.read_bytes()
+        if not path.endswith(".py") or parts.left_out(path[1:], features):
+            continue
+        if path.count("/") > 1 and path.endswith("/__init__.py") and not _does_anything(content):
+            continue  # a folder is a package for MicroPython without it
+        name = f"alink{path[:-3]}"
+        module = name.replace("/", ".").removesuffix(".__init__")
+        files[f"/{name}.mpy"] = compile_mpy(content, module, source)
+    return files
+
+
+def _does_anything(source: bytes) -> bool:
+    """Whether there is more than comments and a docstring, as far as CPython can tell."""
+    try:
+        body = ast.parse(source).body
+    except SyntaxError:
+        return True
+    return any(
+        not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Constant) for node in body
+    )
 
 
 def walk(folder: Path, prefix: str) -> Iterator[tuple[str, Path]]:
@@ -162,11 +204,10 @@ def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Path, bool]]:
 def _check_name(path: str, source: Path) -> None:
     if path in _RESERVED:
         raise ImageError(f"{source} cannot be part of an application", f"{_RESERVED[path]}.")
-    if path.startswith(tuple(f"{folder}/" for folder in _ALINK_FOLDERS)) or path in (
-        "/alink.py",
-        "/alink.mpy",
-        "/lib/alink.py",
-        "/lib/alink.mpy",
+    if any(
+        path == f"{place}{end}" or path.startswith(place + "/")
+        for place in _ALINK_PLACES
+        for end in ("", ".py", ".mpy")
     ):
         raise ImageError(
             f"{source} would hide the alink package",

@@ -1,5 +1,6 @@
 """Firmware + application + version -> one file that a board downloads into a slot."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from .application import ALINK, LOADER, collect, files_intact, version_of
@@ -22,14 +23,16 @@ def build_image(
     slot_size: int = SLOT_SIZE,
     alink: Path = ALINK,
     loader: Path = LOADER,
+    features: Iterable[str] | None = None,
 ) -> bytes:
     """The image: `firmware`'s app part, padded to 4096 bytes with 0xFF, then the volume.
 
-    `firmware` is a merged file or an app image, `app` the application's folder. The same inputs
+    `firmware` is a merged file or an app image, `app` the application's folder, `features` the
+    parts of alink that are packed (None: what the application is likely to need). The same inputs
     give the same bytes. Raises ImageError, with advice, for whatever would not run on a board.
     """
     part = extract_app(firmware, chip)
-    files = collect(app, version, alink, loader)
+    files = collect(app, version, alink, loader, features)
     volume = make_volume(files, block_size)
     data = part.ljust(round_up(len(part)), b"\xff") + volume
     needed = round_up(len(data))

@@ -81,12 +81,14 @@ def examine(data: bytes) -> Report:
         return Report(BOOTLOADER, len(data), image, problems=tuple(problems), advice=GET_FIRMWARE)
     volume = find_volume(part)
     files: dict[str, bytes] = {}
+    read = volume is not None
     behind = part[round_up(image.end) :] if image.end else b""
     if volume is not None:
         try:
             files = read_files(behind)
         except ImageError as exc:
             problems.append(exc.cause)
+            read = False
         behind = behind[volume.size :]
     if behind.strip(b"\xff"):
         what = "the application's volume" if volume else "the image, and no application's volume"
@@ -95,7 +97,7 @@ def examine(data: bytes) -> Report:
     intact = files_intact(files)
     if intact is False:
         problems.append("the application's files are not those that were built")
-    if volume is not None and files and version is None:
+    if read and version is None:
         problems.append("the application has no version.py that states its version")
     size = image.end
     if volume is not None:
