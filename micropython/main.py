@@ -9,79 +9,27 @@
 
 import time
 
-import network
-import ntptime
-from alink import Device, Updater, trial
-from alink.journal import SETTINGS, Store
+from alink import parts, setup
 from version import VERSION
 
-_WIFI_RETRY_MS = 20000  # an attempt that has not succeeded by then is started again
 
+def start():
+    """Network first, then the rest -> Updater.
 
-def network_up(settings):
-    """Join the network, for as long as it takes. Replace it for Ethernet or PPP."""
-    wlan = network.WLAN(network.STA_IF)
-    wlan.active(True)
-    started = None
-    while not wlan.isconnected():
-        trial.feed()  # on trial a watchdog is armed, and nothing else feeds it here
-        if started is None or time.ticks_diff(time.ticks_ms(), started) > _WIFI_RETRY_MS:
-            try:
-                wlan.disconnect()
-                wlan.connect(settings.get_text("wifi_ssid"), settings.get_text("wifi_pass"))
-            except OSError as e:
-                print("wifi:", e)
-            started = time.ticks_ms()
-        time.sleep_ms(50)
-
-
-def set_time(settings):
-    """Set the clock from NTP: certificates have dates. True when it is set."""
-    if time.gmtime()[0] < 2024:
-        ntptime.host = settings.get_text("ntp_host", "ntp.aliyun.com")
-        try:
-            ntptime.settime()
-        except (OSError, OverflowError) as e:
-            print("ntp:", e)
-    return time.gmtime()[0] >= 2024
-
-
-def online(settings):
-    """Network and time, for as long as it takes."""
-    network_up(settings)
-    while not set_time(settings):
-        trial.feed()
-        time.sleep_ms(2000)
+    In this order: Wi-Fi takes 44 KB that Python's heap, once it has grown, would not give back.
+    """
+    settings = setup.settings()
+    setup.online(settings)  # replace it for Ethernet or PPP
+    device = setup.device(settings)
+    return setup.updater(device, VERSION, settings)
 
 
 def main():
-    settings = Store(SETTINGS)
-    ca = settings.get_bytes("ca")
-    if settings.get_text("product_secret"):
-        from alink import registration  # of no use to a board that has its own secret
-
-        online(settings)
-        registration.ensure(settings, feed=trial.feed)
-    device = Device(
-        settings.get_text("product_key"),
-        settings.get_text("device_name"),
-        settings.get_text("device_secret"),
-        settings.get_text("host"),
-        settings.get_int("port") or None,
-        secure=bool(settings.get_int("secure", 1)),
-        ca=ca,
-        device_token=settings.get_text("device_token"),
-        client_id=settings.get_text("client_id"),
-    )
-    updater = Updater(
-        device,
-        VERSION,
-        ca=ca,
-        allow_http=bool(settings.get_int("allow_http")),
-        sign_key=settings.get_bytes("sign_key"),
-    )
-    online(settings)
+    global setup
+    updater = start()
     print("version", VERSION)
+    setup = None
+    parts.drop("setup", "nvs")  # what only the start needs need not stay in RAM
     while True:
         updater.poll()
         # Your own code goes here: one short step a turn, no long sleeps.

@@ -6,6 +6,13 @@
 
 __version__ = "1.0.0"
 
+if __path__[0] not in "/.":
+    # Parts are loaded all along: found from the current folder, they would be lost with the first
+    # os.chdir(). (A frozen package's path begins with a dot.)
+    import os
+
+    __path__ = os.getcwd() + "/" + __path__
+
 _HOMES = {
     "AlinkError": "errors",
     "Device": "device",

@@ -25,6 +25,7 @@ TABLE = """
 27 attempts -1 this image failed too often: release a corrected version
 28 insecure-link -1 use an https:// link, or allow http on the board
 29 loader -1 install alink's boot.py on the board: it arms the trial
+30 left-out -1 not built into this image: image.py build --with that part
 40 http-status -2 check that the package is still on the server
 41 http-head -2 the download server's answer is malformed
 42 http-length -2 length is not the job's size: upload the package again
@@ -50,7 +51,7 @@ TABLE = """
 81 flash -4 writing to flash failed: power supply or worn-out chip
 82 nvs -4 the settings memory (NVS) is full or damaged: erase it and provision the board anew
 83 no-space -4 the file system is too full: send less, or free some
-84 no-memory -1 too little free memory on the board: smaller windows, fewer objects
+84 no-memory -1 too little free memory on the board: let the application hold less
 90 trial-crashed -1 release a fixed version
 91 trial-timeout -1 release one that confirms in time
 92 trial-watchdog -1 release one that does not hang

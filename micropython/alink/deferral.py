@@ -1,16 +1,21 @@
 # A job the application put off: which, until when, also over a reset. MIT licence.
+#
+# Loaded while there is one.
 
 import time
 
-from .journal import hint
+from micropython import const
 
-_MAX_S = 432000  # five days: ticks cannot tell more than six apart
-_AGAIN_S = 60  # an answer may get lost: ask again
-_ASKS = 5
+from . import clock
+from .nvs import hint
+
+_MAX_S = const(432000)  # five days: ticks cannot tell more than six apart
+_AGAIN_S = const(60)  # an answer may get lost: ask again
+_ASKS = const(5)
 
 
 class Deferral:
-    """The one job that is put off, kept in NVS. store: journal.Store of "alink_ota"."""
+    """The one job that is put off, kept in NVS. store: nvs.Store of JOURNAL."""
 
     def __init__(self, store):
         self._store = store
@@ -25,7 +30,7 @@ class Deferral:
         if not isinstance(until, int) or not isinstance(seconds, int):
             return
         self._key = key
-        if until and _clock_set():
+        if until and clock.is_set():
             # Without a clock at either end the whole time is waited again.
             seconds = min(max(until - time.time(), 0), seconds)
         self._wait(seconds)
@@ -33,7 +38,7 @@ class Deferral:
     def put_off(self, key, seconds):
         """Ask again for the job `key` (str) after `seconds` (1 s to 5 days)."""
         seconds = min(max(seconds, 1), _MAX_S)
-        until = time.time() + seconds if _clock_set() else 0
+        until = time.time() + seconds if clock.is_set() else 0
         self._key = key
         hint(self._store.set_json, "defer", [key, until, seconds])
         self._wait(seconds)
@@ -66,16 +71,12 @@ class Deferral:
         return True
 
     def clear(self, key):
-        """Forget it if it is of the same module as the job `key`, which is started or refused."""
-        if self._key is not None and _module(self._key) == _module(key):
+        """Forget it if it is of the same module as the job `key`, which is started or refused.
+
+        Whether none is left (bool).
+        """
+        if self._key is not None and self._key.split("/")[0] == key.split("/")[0]:
             self._at = None
             self._key = None
             hint(self._store.erase, "defer")
-
-
-def _module(key):
-    return key.split("/")[0]
-
-
-def _clock_set():
-    return time.gmtime()[0] >= 2024
+        return self._key is None

@@ -17,25 +17,32 @@ def use(name):
     return __import__(_HOME + name, None, None, (name,), 0)
 
 
-def drop(name):
-    """Let go of the module `name`, or of a folder ("job") with all in it.
+def drop(*names):
+    """Let go of modules ("advice"), or of folders ("job") with all in them.
 
-    Nothing may be inside a function of it, and no object of its classes may be used any more.
+    Nothing may be inside a function of them, and no object of their classes may be used any more.
     """
-    full = _HOME + name
+    found = False
     for one in list(sys.modules):
-        if one == full or one.startswith(full + "."):
-            module = sys.modules[one]
-            if "keep" in module.__dict__:  # the application has it, too: see journal.py
-                continue
-            home, _, leaf = one.rpartition(".")
-            del sys.modules[one]
-            if home in sys.modules:
-                sys.modules[home].__dict__.pop(leaf, None)
-            module.__dict__.clear()
-    one = module = None  # noqa: F841 (or they would keep it)
-    _deep(_DEPTH)
-    gc.collect()
+        for name in names:
+            full = _HOME + name
+            if one == full or one.startswith(full + "."):
+                found = _clear(one) or found
+    if found:
+        _deep(_DEPTH)
+        gc.collect()
+
+
+def _clear(one):
+    module = sys.modules[one]
+    if "keep" in module.__dict__:  # the application has it, too: see journal.py
+        return False
+    home, _, leaf = one.rpartition(".")
+    del sys.modules[one]
+    if home in sys.modules:
+        sys.modules[home].__dict__.pop(leaf, None)
+    module.__dict__.clear()
+    return True
 
 
 def ask(name, function, *args):

@@ -1,0 +1,77 @@
+# Once after a reset: are the arguments right, is the loader there, is a trial open? MIT licence.
+
+import os
+import sys
+
+from .. import log, parts, trial
+from ..nvs import JOURNAL, Store
+from ..versions import valid
+
+_HERE = "/boot.py"
+_COPY = "/app/boot.py"
+_WAYS = (None, "beside", "in turn", "alone")
+
+
+def begin(up):
+    """Bring a new Updater up to date. Raises ValueError for an argument that cannot work."""
+    _, _, _, _, block_size, way, _, sign_key = up.options
+    if not valid(up.version):
+        raise ValueError("version: 1 to 64 of letters, digits, '.', '-', '_'")
+    if not isinstance(block_size, int) or block_size % 4096 or not 4096 <= block_size <= 131072:
+        raise ValueError(
+            "block_size must be a multiple of 4096 (whole flash blocks), at most 131072"
+        )
+    if way not in _WAYS:
+        raise ValueError("way must be None, 'beside', 'in turn' or 'alone'")
+    if sign_key is not None:
+        # The key as a number: what is wrong with it is said here, and not when a job comes.
+        key = parts.use("job.signature").load_key(sign_key)
+        up.options = up.options[:7] + (key,)
+    up.loader_ok = _loader()
+    store = Store(JOURNAL)
+    if store.get_bytes("defer") is not None:
+        up.deferral = parts.use("deferral").Deferral(store)
+    fell = store.get_json("fell")  # step, desc, module, job key
+    if not (isinstance(fell, list) and len(fell) == 4):
+        fell = None
+    found = None
+    if store.get_bytes("trial") is not None:
+        found, fell = parts.use("after_reset.outcome").look(up, store, fell)
+    if fell is not None or found is not None or trial.running():
+        up.after = parts.use("after_reset.standing").After(up, store, found, fell)
+    if up.run is None:
+        up.set_state("on trial" if trial.running() else "idle")
+
+
+def _loader():
+    # Whether the next reset would arm a trial. boot.py is never updated over the air: one that is
+    # there stays as it is; an image carries a copy for the day somebody deletes the board's own.
+    try:
+        with open(_HERE) as f:
+            for _ in range(200):
+                if f.readline(100).startswith("LOADER"):
+                    return True
+    except (OSError, ValueError):
+        return _restore()
+    log.info("boot.py is not alink's: updates are refused; add its lines to alink's boot.py")
+    return False
+
+
+def _restore():
+    boot = sys.modules.get("alink_boot")
+    try:
+        with open(_COPY, "rb") as source, open(_HERE + ".new", "wb") as out:
+            piece = bytearray(512)
+            while True:
+                n = source.readinto(piece)
+                if not n:
+                    break
+                out.write(piece if n == 512 else piece[:n])
+        os.rename(_HERE + ".new", _HERE)
+    except OSError as e:
+        if boot is not None:
+            return True  # frozen into the firmware: there is no file, and none is needed
+        log.info("boot.py is missing and cannot be restored:", e)
+        return False
+    log.info("boot.py was missing: restored, LOADER", boot["loader"] if boot else 0)
+    return True

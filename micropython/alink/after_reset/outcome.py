@@ -1,0 +1,116 @@
+# A trial's record was found: is it running, and if it is over, what has it come to? MIT licence.
+
+import esp32
+import machine
+from micropython import const
+
+from .. import log, parts, record, trial
+from ..errors import AlinkError
+from ..nvs import hint
+
+AGAIN = const(2)  # it was interrupted: check the slot, boot it again, report nothing
+LATER = const(3)  # it never got a link: as AGAIN, but once there has been a link for a while
+FAILED = const(4)  # it fell
+
+IN_A_ROW = const(5)  # interruptions, or trials without a link, that count as a failure
+
+_E_BOOT_REFUSED = const(67)
+_E_TRIAL_CRASHED = const(90)
+_E_TRIAL_TIMEOUT = const(91)
+_E_TRIAL_WATCHDOG = const(92)
+_E_TRIAL_SELF_TEST = const(93)
+_E_TRIAL_PANIC = const(94)
+_E_TRIAL_POWER = const(95)
+_E_TRIAL_NO_LINK = const(96)
+
+
+_CAUSES = {
+    machine.PWRON_RESET: "power-on",
+    machine.HARD_RESET: "reset",
+    machine.WDT_RESET: "watchdog",
+    machine.DEEPSLEEP_RESET: "deep sleep",
+    machine.SOFT_RESET: "soft reset",
+}
+
+
+def look(up, store, fell):
+    """What the record in `store` (nvs.Store of JOURNAL) asks for.
+
+    Begins the check of an interrupted trial by itself (up.run). fell: what the platform does not
+    know yet of an earlier trial, list or None. Returns the record of a trial that runs, or is put
+    off (dict or None), and what is to be told then.
+    """
+    found = record.load(store)
+    if found is None:
+        # In the form of another alink. On trial (somebody else's set_boot()) the image has to
+        # prove itself all the same.
+        return None, fell
+    if found["slot"] == esp32.Partition(esp32.Partition.RUNNING).info()[4]:
+        if trial.running():
+            return found, fell
+        # Power failed between marking it valid and forgetting the trial.
+        record.clear(store)
+        return None, fell
+    state = found.get("next")
+    if state is None:
+        cause = machine.reset_cause()
+        boots = store.get_int("boots")
+        end = store.get_text("end", "")
+        state, code = verdict(found, end, cause, boots)
+        if state == FAILED:
+            return None, _failed(up, store, found, code, _detail(found, end, cause, boots))
+        # Written down, so that one ended trial is counted once. (Decided before, and no trial run
+        # since: what a later reset was does not matter.)
+        found["next"] = state
+        hint(record.save, store, found)
+    if state == LATER:
+        return found, fell
+    up.run = parts.use("job.again").Again(up, store, found)
+    return None, fell
+
+
+def _detail(found, end, cause, boots):
+    cause = _CAUSES.get(cause) or "cause %s" % cause
+    detail = "%s fell (boots %d, %s)" % (found["version"], boots, cause)
+    text = end.partition(" ")[2]
+    return detail + (" " + text if text else "")
+
+
+def _failed(up, store, found, code, detail):
+    error = up.error = AlinkError(code, detail)
+    log.info("back from a trial:", error)
+    fell = [error.step, error.desc(), found["module"], found["key"]]
+    # Set, not added to: a power cut in here may make it happen twice.
+    parts.use("attempts").Attempts(store).set(found["key"], found["attempts"] + 1)
+    hint(store.set_json, "fell", fell)
+    record.clear(store)
+    return fell
+
+
+def verdict(record, end, cause, boots):
+    """-> (AGAIN, LATER or FAILED; the error's code, 0 unless FAILED). Pure: no flash, no clock.
+
+    record: dict, the trial's (record.py); its counters `power` and `no_link` are counted up.
+    end: str, how the trial said that it ended ("crash ValueError: ..."), "" if it could not.
+    cause: int, machine.reset_cause() of the start after it. boots: int, starts of its image.
+    """
+    kind = end.partition(" ")[0]
+    if kind == "no-link":
+        return _counted(record, kind, LATER, _E_TRIAL_NO_LINK)
+    if kind == "timeout":
+        return FAILED, _E_TRIAL_TIMEOUT
+    if kind == "self-test":
+        return FAILED, _E_TRIAL_SELF_TEST
+    if kind:
+        return FAILED, _E_TRIAL_CRASHED
+    if cause == machine.PWRON_RESET:
+        return _counted(record, "power", AGAIN, _E_TRIAL_POWER)
+    if cause == machine.WDT_RESET:
+        return FAILED, _E_TRIAL_WATCHDOG
+    return FAILED, _E_TRIAL_PANIC if boots else _E_BOOT_REFUSED
+
+
+def _counted(record, kind, state, code):
+    name = "power" if kind == "power" else "no_link"
+    record[name] += 1
+    return (state, 0) if record[name] < IN_A_ROW else (FAILED, code)

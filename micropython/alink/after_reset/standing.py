@@ -1,0 +1,81 @@
+# What a reset has left, until it is settled: a trial that runs, one put off, one to be told of.
+# MIT licence.
+
+import time
+
+
+from .. import log, parts, record, reports, trial
+from ..nvs import hint
+
+
+class After:
+    """A trial under way, or what came of the last one; settled when step() returns True.
+
+    up: Updater. store: nvs.Store of JOURNAL. found: dict, the trial's record, or None. fell: list
+    (step, desc, module, job key), what the platform has to be told of a trial, or None.
+    """
+
+    def __init__(self, up, store, found, fell):
+        self._up = up
+        self._store = store
+        self._record = found
+        self._fell = fell
+        self._telling = None
+        self._at = None  # when a trial that never got a link is tried again
+
+    def condemns(self, key):
+        """Whether the job `key` is not to be begun now.
+
+        It fell and the platform does not know yet, or it is in the slot already and gets its trial
+        when the link has held for a while.
+        """
+        if self._fell is not None and self._fell[3] == key:
+            return True
+        return self._record is not None and self._record["key"] == key
+
+    def overtaken(self):
+        """Another job for the slot begins: a trial put off is forgotten."""
+        if self._record is not None and not trial.running():
+            record.clear(self._store)
+            self._record = self._at = None
+
+    def passes(self):
+        """On trial: whether the application's own test passes; if not, the board falls back."""
+        if not trial.running():
+            return True
+        text = parts.ask("proof", "fault", self._up.self_test)
+        if text is not None:
+            trial.fail("self-test", text)
+        return text is None
+
+    def taken(self):
+        """The gateway has taken the version report: this session stands."""
+        up = self._up
+        if trial.running():
+            parts.use("after_reset.confirm").confirm(up.feed is None)
+            if self._record is not None:
+                parts.use("attempts").Attempts(self._store).set(self._record["key"], 0)
+                self._record = None
+            record.clear(self._store)
+            log.info("version %s is confirmed" % up.version)
+            up.set_state("confirmed")
+            up.set_state("idle")
+        elif self._record is not None and self._at is None:
+            self._at = time.ticks_add(time.ticks_ms(), up.limits[1])
+        if self._fell is not None and self._telling is None:
+            step, desc, module, _ = self._fell
+            self._telling = reports.Acknowledged(up.device, reports.step, step, desc, module, 1)
+
+    def step(self):
+        """Do what is due; True when nothing is left to do."""
+        up = self._up
+        trial.linked(up.device.connected)
+        if self._telling is not None and self._telling.done():
+            hint(self._store.erase, "fell")
+            self._telling = self._fell = None
+        if self._at is not None and up.run is None and up.device.connected:
+            if not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= up.limits[1]:
+                found = self._record
+                self._at = self._record = None
+                up.run = parts.use("job.again").Again(up, self._store, found)
+        return not trial.running() and self._record is None and self._fell is None

@@ -1,0 +1,171 @@
+# What becomes of an offer: the only way to a Run. MIT licence.
+#
+# Loaded for one message and let go. In this order: is it a job, for a part of this board, an answer
+# that counts, news; then loader, failed attempts, signature, the application's consent.
+
+import time
+
+from micropython import const
+
+from .. import log, parts
+from ..attempts import Attempts
+from ..errors import AlinkError
+from ..nvs import JOURNAL, Store
+
+_E_JOB_MODULE = const(23)
+_E_JOB_REFUSED = const(25)
+_E_ATTEMPTS = const(27)
+_E_LOADER = const(29)
+
+_REFUSED_MAX = const(8)
+_AGAIN_MS = const(5000)  # between two reports of the running version, doubled each time
+_AGAIN_MAX_MS = const(3600000)
+_MISSED_MS = const(3000)
+
+
+def judge(up, payload, reply):
+    """Begin what an offer asks for (up.run), or put it off, refuse it, or leave it alone.
+
+    up: Updater. payload: bytes, of an upgrade push, or with `reply` of a query's answer.
+    """
+    error = None
+    try:
+        job = parts.use("job.offer").parse(payload, reply)
+        if job is None:
+            return
+        part = _part(up, job)
+    except AlinkError as e:
+        error = e
+    finally:
+        parts.drop("job.offer")
+    run = up.run
+    if error is not None:
+        if run is not None:
+            _remember(up, error)
+        elif up.bad != hash(payload):
+            up.bad = hash(payload)
+            refuse(up, error)
+        return
+    if job.reply_to is not None and job.reply_to != up.asked.get(job.module):
+        return  # the answer to a question that is settled by now
+    up.asked.pop(job.module, None)
+    if job.version == part.version:
+        if _may_repeat(part):
+            log.info("version %s is running already" % job.version)
+            parts.use("hello").say(up, part.version, job.module)
+    elif run is None:
+        _consider(up, job, part)
+    elif run.fetching and job.key == up.job.key:
+        run.renew(job)
+    else:
+        up.missed = _MISSED_MS  # one job at a time: asked for again when this one is settled
+
+
+def refuse(up, error, job=None):
+    """Answer a job that is not begun with `error` (AlinkError; `module` of it says whose)."""
+    run = parts.use("job.run").Run(up, job, None, error.module if job is None else job.module)
+    up.run = run
+    run.fail(error)
+
+
+def _part(up, job):
+    # The Module that a job is for; for the slot the Updater itself, which has a version, too.
+    if job.module == "default":
+        return up
+    for module in up.modules:
+        if module.name == job.module:
+            return module
+    error = AlinkError(_E_JOB_MODULE, job.module[:32])
+    error.module = job.module
+    raise error
+
+
+def _remember(up, error):
+    # To be answered when the job under way is over, one for each module.
+    for one in up.refused:
+        if one.module == error.module:
+            up.refused.remove(one)
+            break
+    if len(up.refused) < _REFUSED_MAX:
+        up.refused.append(error)
+
+
+def _may_repeat(part):
+    # Whether the version, asked for once more, may be reported once more: less and less often.
+    now = time.ticks_ms()
+    at, wait = part.repeated or (None, _AGAIN_MS)
+    # What seems to lie further ahead than it was set was days ago: ticks wrap.
+    if at is not None:
+        if 0 < time.ticks_diff(at, now) <= wait:
+            return False
+        wait = min(2 * wait, _AGAIN_MAX_MS)
+    part.repeated = (time.ticks_add(now, wait), wait)
+    return True
+
+
+def _consider(up, job, part):
+    key = job.key
+    if up.only is not None and key != up.only:
+        return  # alone: what else is offered is for the application to judge
+    if up.after is not None and up.after.condemns(key):
+        return
+    if up.deferral is not None and up.deferral.holds(key):
+        return
+    up.job = job
+    if part is up and not up.loader_ok:
+        refuse(up, AlinkError(_E_LOADER), job)
+        return
+    store = Store(JOURNAL)
+    failed = Attempts(store).count(key)
+    if failed >= up.limits[0]:
+        refuse(up, AlinkError(_E_ATTEMPTS, "failed %d times" % failed), job)
+        return
+    if up.options[7] is not None:
+        try:
+            parts.use("job.signature").check(up.options[7], job.files)
+        except AlinkError as e:
+            refuse(up, e, job)
+            return
+        finally:
+            parts.drop("job.signature")
+    wish = _wish(up.on_job, job)
+    if isinstance(wish, int) and wish is not True:
+        if up.deferral is None:
+            up.deferral = parts.use("deferral").Deferral(store)
+        up.deferral.put_off(key, wish)
+        _tell(up, job, "deferred")
+        up.set_state("deferred")
+        return
+    if up.deferral is not None and up.deferral.clear(key):
+        up.deferral = None
+    if wish is not True:
+        refuse(up, AlinkError(_E_JOB_REFUSED, wish[:64]), job)
+        return
+    if part is up and up.after is not None:
+        up.after.overtaken()
+    run = parts.use("job.run").Run(up, job, None if part is up else part, job.module)
+    up.run = run
+    run.begin()
+
+
+def _wish(on_job, job):
+    # What the application says to a job: True, a reason against it (str), or seconds (int).
+    if on_job is None:
+        return True
+    try:
+        wish = on_job(job)
+        if wish is None or wish is True:
+            return True
+        if wish is False or isinstance(wish, str):
+            return wish or ""
+        return int(wish)
+    except Exception as e:
+        return "on_job: %s %s" % (type(e).__name__, e)
+
+
+def _tell(up, job, desc):
+    if up.device.connected:
+        try:
+            parts.use("reports").step(up.device, 1, desc, job.module)
+        except AlinkError as e:
+            log.debug("progress not sent:", e)

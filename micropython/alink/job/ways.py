@@ -1,0 +1,115 @@
+# Beside, in turn or alone: chosen by what memory is free, before anything is opened. MIT licence.
+#
+# TLS, Wi-Fi and Python's growth draw on one heap of ESP-IDF's. When Python's own heap is full, the
+# firmware takes as much again out of it in one bite (py/gc.c, gc_try_add_heap) and never gives it
+# back. Figures: measured on an ESP32 without PSRAM, MicroPython 1.26.
+
+import gc
+import sys
+
+import esp32
+from micropython import const
+
+from .. import log
+from ..errors import AlinkError
+from ..nvs import JOURNAL, SETTINGS, Store
+
+_E_NO_MEMORY = const(84)
+
+BESIDE = const(1)  # the MQTT session stays, the download runs next to it
+IN_TURN = const(2)  # MQTT is signed off for the length of the download
+ALONE = const(3)  # after a restart, without the application
+
+NAMES = (None, "beside", "in turn", "alone")
+
+_SESSION = const(25300)  # a TLS session that stands
+_OPENING = const(31400)  # while it is made: its handshake takes 6,100 more
+_RECORD = const(17000)  # the largest piece of it, for an incoming record
+_PLAIN = const(4000)  # a connection without TLS
+_SPARE = const(1000)
+_PYTHON = const(14000)  # of Python's heap that a job needs at its worst moment
+
+
+def pick(free, largest, python, session, opening):
+    """The first way for which the memory is enough: BESIDE, IN_TURN or ALONE. Pure.
+
+    free, largest: int, bytes of the IDF heap in all and in one piece. python: int, bytes that
+    Python's heap can take without growing. session: int, what signing off gives back. opening:
+    int, what the download's connection takes (0: it needs none of its own).
+    """
+    if python < _PYTHON:
+        # It grows in the middle of it, and takes the largest piece at most.
+        free -= largest
+        largest = free
+    if not opening:
+        return BESIDE
+    piece = min(opening, _RECORD)
+    if free >= opening + _SPARE and largest >= piece:
+        return BESIDE
+    if session and free + session >= opening + _SPARE and max(largest, session) >= piece:
+        return IN_TURN
+    return ALONE
+
+
+def choose(up, job, secure, failed):
+    """How to take `job`: BESIDE, IN_TURN or ALONE; told on the console.
+
+    up: Updater. secure: whether the MQTT session is over TLS. failed: the way for which memory was
+    not enough just now, or 0. Raises AlinkError(NO_MEMORY), with figures, when none is left.
+    """
+    free = largest = 1 << 29  # a firmware that does not tell has plenty
+    python = 1 << 29
+    if hasattr(esp32, "idf_heap_info"):
+        free = largest = 0
+        for region in esp32.idf_heap_info(esp32.HEAP_DATA):
+            free += region[1]
+            largest = max(largest, region[2])
+        gc.collect()
+        if sys.platform == "esp32":
+            # What the firmware calls free counts what a growth could get.
+            python = max(gc.mem_free() - largest, 0)
+    wish = up.options[5]
+    if wish is not None:
+        way = NAMES.index(wish)
+        if failed == way:
+            way = 0
+    else:
+        streamed = job.files[0].stream is not None
+        tls = not streamed and job.files[0].url.startswith("https:")
+        opening = 0 if streamed else _OPENING if tls else _PLAIN
+        way = pick(free, largest, python, _SESSION if secure else 0, opening)
+        if way <= failed:
+            way = failed + 1 if failed < ALONE else 0
+    reason = "fixed to " + wish if wish is not None else ""
+    if way == ALONE:
+        reason = _alone(job)
+    if not way or way == ALONE and reason:
+        raise AlinkError(
+            _E_NO_MEMORY, "IDF %d free, %d in a piece; %s" % (free, largest, reason or "no way left")
+        )
+    log.info("taken %s: IDF heap %d free, %d in a piece" % (NAMES[way], free, largest))
+    return way
+
+
+def _alone(job):
+    # Why this job cannot be done without the application (str), "" if it can.
+    boot = sys.modules.get("alink_boot")
+    if job.module != "default":
+        return "a module needs its application"
+    if not boot or not boot.get("alone"):
+        return "alone only with the main.py of tools/image.py"
+    settings = Store(SETTINGS)
+    for name in ("wifi_ssid", "product_key", "device_name", "host"):
+        if not settings.get_text(name):
+            return "alone only with %s in NVS" % name
+    return ""
+
+
+def leave(job):
+    """Write down that `job` is taken by the next start, which leaves the application out.
+
+    Raises AlinkError(NVS).
+    """
+    store = Store(JOURNAL)
+    store.set_text("alone", job.key)
+    store.set_int("alone_n", 0)  # last: it is what the next start looks for

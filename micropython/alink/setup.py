@@ -1,0 +1,86 @@
+# From the settings in NVS to a board that is on the network, a Device and an Updater. MIT licence.
+#
+# For applications that keep their settings where flash.py provision puts them; loaded for the
+# start and let go (see main.py).
+
+import time
+
+import network
+
+from . import clock, trial
+from .nvs import SETTINGS, Store
+
+_WIFI_RETRY_MS = 20000  # an attempt that has not succeeded by then is started again
+
+
+def settings():
+    """The settings (nvs.Store): what `flash.py provision` has written."""
+    return Store(SETTINGS)
+
+
+def online(settings):
+    """Join the Wi-Fi and set the clock (certificates have dates), for as long as it takes."""
+    wlan = network.WLAN(network.STA_IF)
+    wlan.active(True)
+    started = None
+    while not wlan.isconnected():
+        trial.feed()  # on trial a watchdog is armed, and nothing else feeds it here
+        if started is None or time.ticks_diff(time.ticks_ms(), started) > _WIFI_RETRY_MS:
+            try:
+                wlan.disconnect()
+                wlan.connect(settings.get_text("wifi_ssid"), settings.get_text("wifi_pass"))
+            except OSError as e:
+                print("wifi:", e)
+            started = time.ticks_ms()
+        time.sleep_ms(50)
+    while not _clock_set(settings):
+        trial.feed()
+        time.sleep_ms(2000)
+
+
+def _clock_set(settings):
+    if not clock.is_set():
+        import ntptime
+
+        ntptime.host = settings.get_text("ntp_host", "ntp.aliyun.com")
+        try:
+            ntptime.settime()
+        except (OSError, OverflowError, ValueError) as e:  # none, or no answer of NTP
+            print("ntp:", e)
+    return clock.is_set()
+
+
+def device(settings):
+    """The Device of these settings; a board with a product secret alone registers itself."""
+    if settings.get_text("product_secret"):
+        from . import parts
+
+        parts.use("signin.registration").ensure(settings, feed=trial.feed)
+        parts.drop("signin")
+    from .device import Device
+
+    return Device(
+        settings.get_text("product_key"),
+        settings.get_text("device_name"),
+        settings.get_text("device_secret"),
+        settings.get_text("host"),
+        settings.get_int("port") or None,
+        secure=bool(settings.get_int("secure", 1)),
+        ca=settings.get_bytes("ca"),
+        device_token=settings.get_text("device_token"),
+        client_id=settings.get_text("client_id"),
+    )
+
+
+def updater(device, version, settings, **more):
+    """The Updater of these settings; more: further arguments and hooks of its."""
+    from .updater import Updater
+
+    return Updater(
+        device,
+        version,
+        ca=settings.get_bytes("ca"),
+        allow_http=bool(settings.get_int("allow_http")),
+        sign_key=settings.get_bytes("sign_key"),
+        **more
+    )
