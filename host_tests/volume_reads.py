@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-READS = 'sys.modules["reads"][0]'  # where a program on the board finds their number
+import re
 
-_HEAD = b"    def readblocks(self, n, buf, offset=0):\n"
+READS = '__import__("sys").modules["reads"][0]'  # where a program on the board finds their number
+
+_READ = re.compile(rb"^( *)def readblocks\(self, n, buf, offset=0\):\n", re.MULTILINE)
 
 
 def counting(loader: bytes) -> bytes:
     """boot.py, with a count of its reads of the volume in READS."""
-    if loader.count(_HEAD) != 1:
+    counted, places = _READ.subn(rb"\g<0>\1    " + READS.encode() + b" += 1\n", loader)
+    if places != 1:
         raise ValueError("boot.py reads its volume in another way")
-    start = b'import sys\nsys.modules["reads"] = [0]\n'
-    return start + loader.replace(_HEAD, _HEAD + f"        {READS} += 1\n".encode())
+    return b'__import__("sys").modules["reads"] = [0]\n' + counted

@@ -42,6 +42,10 @@ class _Folder:
     parts: list[list[bytes]] = field(default_factory=list)
     first: int = 0  # block of its first pair
 
+    def sorted(self) -> list[tuple[bytes, bytes | _Folder]]:
+        """The entries in LittleFS' order: a name comes behind those that begin with it."""
+        return sorted(self.entries.items(), key=lambda entry: (*entry[0], 256))
+
     def pair(self, part: int = 0) -> bytes:
         """Where a part of it lies, as others point to it."""
         at = self.first + 2 * part
@@ -60,7 +64,7 @@ def packed_volume(files: _Files, block_size: int) -> bytes:
     blocks: dict[int, bytes] = {}
     structs: dict[tuple[int, bytes], tuple[int, bytes]] = {}
     for folder in folders:
-        for name, entry in sorted(folder.entries.items()):
+        for name, entry in folder.sorted():
             if isinstance(entry, _Folder):
                 struct_ = _PAIR_STRUCT, entry.pair()
             elif len(entry) <= INLINE_MAX:
@@ -103,7 +107,7 @@ def _tree(files: _Files) -> _Folder:
 
 def _all(folder: _Folder) -> Iterator[_Folder]:
     yield folder
-    for _, entry in sorted(folder.entries.items()):
+    for _, entry in folder.sorted():
         if isinstance(entry, _Folder):
             yield from _all(entry)
 
@@ -112,7 +116,7 @@ def _split(folder: _Folder, first_size: int, block_size: int) -> None:
     """Deal the entries out to as few metadata blocks as hold them, in the order of names."""
     folder.parts = [[]]
     left = first_size - _CLOSING
-    for name, entry in sorted(folder.entries.items()):
+    for name, entry in folder.sorted():
         size = 4 + len(name) + 4 + 8
         if isinstance(entry, bytes) and len(entry) <= INLINE_MAX:
             size += len(entry) - 8
