@@ -1,13 +1,16 @@
 # The table of errors: what the platform and the user get to read. MIT licence.
 
+import sys
+
 from alink import errors
 from alink.advice import TABLE, row
 from alink.errors import AlinkError
-from alink.log import host_and_path
+
+LINES = TABLE.strip().split("\n")
 
 
 def codes():
-    return [v for k, v in errors.__dict__.items() if k[0] != "_" and isinstance(v, int)]
+    return [int(line.split()[0]) for line in LINES]
 
 
 def test_every_advice_reaches_the_platform_whole():
@@ -21,12 +24,32 @@ def test_every_advice_reaches_the_platform_whole():
 
 
 def test_every_code_is_in_the_table_once():
-    lines = TABLE.strip().split("\n")
-    assert sorted(int(line.split()[0]) for line in lines) == sorted(codes())
-    assert len(set(codes())) == len(codes())
-    assert len({line.split()[1] for line in lines}) == len(lines)
+    assert sorted(codes()) == codes()
+    assert len(set(codes())) == len(LINES)
+    assert len({line.split()[1] for line in LINES}) == len(LINES)
 
 
-def test_a_signed_link_is_logged_without_its_secret():
-    shown = host_and_path("https://user:pw@dl.example.net:8443/a/b.bin?auth_key=k1#x")
-    assert shown == "https://dl.example.net:8443/a/b.bin", shown
+def test_a_program_may_ask_for_an_error_by_its_name():
+    assert errors.LINK == 5
+    assert errors.CLOCK == 2
+    assert errors.TRIAL_SELF_TEST == 93
+    for name in ("NO_SUCH_ERROR", "link", "Link", "_LINK"):
+        try:
+            getattr(errors, name)
+        except AttributeError:
+            continue
+        raise AssertionError(name)
+
+
+def test_an_error_tells_its_name_its_step_and_its_advice():
+    error = AlinkError(errors.EXPIRED, "HTTP 403")
+    assert error.name == "link-expired"
+    assert error.step == -2
+    assert error.advice.startswith("the signed link expired")
+    assert str(error) == "E45 link-expired: HTTP 403; " + error.advice
+
+
+def test_the_words_of_an_error_do_not_stay_in_memory():
+    sys.modules.pop("alink.advice", None)
+    AlinkError(5, "x").text()
+    assert "alink.advice" not in sys.modules

@@ -1,9 +1,9 @@
 # What is said after a sign-in: which software runs here, and is there a job? MIT licence.
 #
 # In this order: what has been reported once counts as installed at the platform, so an image on
-# trial passes its own test before, and is confirmed when the gateway has taken the report (CONNACK,
-# SUBACK and the PUBACK of the version report are in). The query comes 3 s later: a push may have
-# been missed. Loaded by the Updater while there is something to say.
+# trial passes its own test before, and is confirmed when the gateway has taken the report
+# (CONNACK, SUBACK and the PUBACK of the version report are in). The query comes 3 s later: a push
+# may have been missed. Loaded by the Updater while there is something to say.
 
 import time
 
@@ -25,7 +25,7 @@ class Hello:
 
     def __init__(self, up, new):
         self._up = up
-        self._new = new
+        self._after = up.after if new else None  # what waits for the first report
         self._reports = []  # [version, module] that are still to be said
         self._inform = None
         self._ms = QUERY_MS if new else up.missed or 0
@@ -71,16 +71,16 @@ class Hello:
         up = self._up
         version, module = self._reports[0]
         if self._inform is None:
-            if self._new and not self.heard and up.after is not None and module == "default":
-                if not up.after.passes():
-                    return  # on a board it does not come back from that
+            if self._after is not None and not self._after.passes():
+                return  # on a board it does not come back from that
             self._inform = reports.Acknowledged(up.device, reports.version, version, module)
         if not self._inform.done():
             return
         self._inform = None
         self._reports.pop(0)
-        if self._new and not self.heard and up.after is not None and module == "default":
-            up.after.taken()
+        if self._after is not None:
+            self._after.taken()
+            self._after = None
         if not self._reports:
             self.busy = False
             self.heard = True

@@ -7,7 +7,6 @@
 import json
 
 import esp32
-
 from micropython import const
 
 from . import log

@@ -23,7 +23,7 @@ _FIELDS = (
 def load(store):
     """The record in `store` (nvs.Store of JOURNAL), or None: none, or another alink's."""
     record = store.get_json("trial")
-    if isinstance(record, dict) and all([name in record for name in _FIELDS]):
+    if isinstance(record, dict) and all(name in record for name in _FIELDS):
         return record
     return None
 

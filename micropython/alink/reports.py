@@ -21,7 +21,7 @@ def step(device, step, desc, module, qos=0):
 
 
 def query(device, module):
-    """Ask for a job for `module` (str); the reply comes as an offer. Returns the query's id (str)."""
+    """Ask for a job for `module` (str) -> the query's id (str); the reply comes as an offer."""
     name = device.next_id()
     message = {"id": name, "version": "1.0", "params": _of({}, module)}
     message["method"] = "thing.ota.firmware.get"

@@ -140,7 +140,7 @@ class Updater:
     @property
     def busy(self):
         """True while something is under way that a sleeping main loop would slow down."""
-        return bool(self.run or self.hello and self.hello.busy or self._inbox)
+        return bool(self.run or (self.hello and self.hello.busy) or self._inbox)
 
     def module(self, name, target, version, self_test=None):
         """Keep another part of the board up to date, too: a module with a version of its own.
@@ -216,16 +216,11 @@ class Updater:
             self.set_state("idle")
 
     def _listen(self):
-        device = self.device
-        if device.connected and (
-            device.session != self.greeted
-            or self.hello is None
-            and self.run is None
-            and (self.missed is not None or self.refused or self.deferral and self.deferral.due())
-        ):
+        new = self.device.session != self.greeted
+        if self.device.connected and (new or self._wants_hello()):
             self.hello = None
-            self.hello = parts.use("hello").Hello(self, device.session != self.greeted)
-            self.greeted = device.session
+            self.hello = parts.use("hello").Hello(self, new)
+            self.greeted = self.device.session
         if self.hello is not None and self.hello.step():
             self.hello = None
             self._settle()
@@ -233,12 +228,22 @@ class Updater:
             self.after = None
             parts.drop("after_reset")
             self._settle()
-        if self._inbox and not trial.running() and (self.run or not self.hello or self.hello.heard):
+        # An image on trial is not yet to be replaced, and no job is begun before the platform
+        # knows what there is.
+        if self._inbox and not trial.running() and (self.hello is None or self.hello.heard):
             payload, reply = self._inbox.pop(0)
             parts.use("job.gate").judge(self, payload, reply)
             payload = None
             parts.drop("job.gate")
             self._settle()
+
+    def _wants_hello(self):
+        # Whether, between two sign-ins, there is something to ask or to answer.
+        if self.hello is not None or self.run is not None:
+            return False
+        if self.missed is not None or self.refused:
+            return True
+        return self.deferral is not None and self.deferral.due()
 
     def _settle(self):
         # What nothing that is left uses is let go.

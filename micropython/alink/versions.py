@@ -9,6 +9,6 @@ def valid(version):
         return False
     for letter in version:
         # isalpha() alone would take letters of other alphabets on some ports.
-        if not (letter in _MARKS or letter < "\x80" and (letter.isalpha() or letter.isdigit())):
+        if not (letter in _MARKS or (letter < "\x80" and (letter.isalpha() or letter.isdigit()))):
             return False
     return True

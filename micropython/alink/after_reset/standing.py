@@ -3,7 +3,6 @@
 
 import time
 
-
 from .. import log, parts, record, reports, trial
 from ..nvs import hint
 
@@ -73,9 +72,12 @@ class After:
         if self._telling is not None and self._telling.done():
             hint(self._store.erase, "fell")
             self._telling = self._fell = None
-        if self._at is not None and up.run is None and up.device.connected:
-            if not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= up.limits[1]:
-                found = self._record
-                self._at = self._record = None
-                up.run = parts.use("job.again").Again(up, self._store, found)
+        if self._at is not None and up.run is None and up.device.connected and self._is_time():
+            found = self._record
+            self._at = self._record = None
+            up.run = parts.use("job.again").Again(up, self._store, found)
         return not trial.running() and self._record is None and self._fell is None
+
+    def _is_time(self):
+        # What seems to lie further ahead than it was set was days ago: ticks wrap.
+        return not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= self._up.limits[1]

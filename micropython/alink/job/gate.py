@@ -1,7 +1,7 @@
 # What becomes of an offer: the only way to a Run. MIT licence.
 #
-# Loaded for one message and let go. In this order: is it a job, for a part of this board, an answer
-# that counts, news; then loader, failed attempts, signature, the application's consent.
+# Loaded for one message and let go. In this order: is it a job, for a part of this board, an
+# answer that counts, news; then loader, failed attempts, signature, the application's consent.
 
 import time
 

@@ -314,7 +314,8 @@ class Run:
             self._go(_OVER)
 
     def _trouble(self, exc):
-        # What a target raises that is not alink's (it may be the user's) must not end the main loop.
+        # What a target raises that is not alink's (it may be the user's) does not end the main
+        # loop.
         if isinstance(exc, AlinkError):
             error = exc
         elif isinstance(exc, MemoryError):

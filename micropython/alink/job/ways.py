@@ -83,9 +83,10 @@ def choose(up, job, secure, failed):
     reason = "fixed to " + wish if wish is not None else ""
     if way == ALONE:
         reason = _alone(job)
-    if not way or way == ALONE and reason:
+    if not way or (way == ALONE and reason):
         raise AlinkError(
-            _E_NO_MEMORY, "IDF %d free, %d in a piece; %s" % (free, largest, reason or "no way left")
+            _E_NO_MEMORY,
+            "IDF %d free, %d in a piece; %s" % (free, largest, reason or "no way left"),
         )
     log.info("taken %s: IDF heap %d free, %d in a piece" % (NAMES[way], free, largest))
     return way

@@ -1,0 +1,48 @@
+# What a trial that is over has come to: every row of the verdict. MIT licence.
+
+import machine
+from alink.after_reset.outcome import AGAIN, FAILED, IN_A_ROW, LATER, verdict
+
+POWER, HARD, WDT = machine.PWRON_RESET, machine.HARD_RESET, machine.WDT_RESET
+SLEEP, SOFT = machine.DEEPSLEEP_RESET, machine.SOFT_RESET
+
+# (how it said it ended, reset cause, starts, trials before that ended so) -> (state, code)
+ROWS = (
+    ("crash ValueError: x", HARD, 1, 0, FAILED, 90),
+    ("crash", POWER, 1, 0, FAILED, 90),
+    ("mount OSError", HARD, 1, 0, FAILED, 90),
+    ("something new", HARD, 1, 0, FAILED, 90),
+    ("timeout", HARD, 1, 0, FAILED, 91),
+    ("timeout", POWER, 1, 0, FAILED, 91),
+    ("self-test returned False", HARD, 1, 0, FAILED, 93),
+    ("", WDT, 1, 0, FAILED, 92),
+    ("", WDT, 0, 0, FAILED, 92),
+    ("", HARD, 1, 0, FAILED, 94),
+    ("", HARD, 0, 0, FAILED, 67),
+    ("", SOFT, 1, 0, FAILED, 94),
+    ("", SLEEP, 1, 0, FAILED, 94),
+    ("", POWER, 1, 0, AGAIN, 0),
+    ("", POWER, 0, 0, AGAIN, 0),
+    ("", POWER, 1, IN_A_ROW - 2, AGAIN, 0),
+    ("", POWER, 1, IN_A_ROW - 1, FAILED, 95),
+    ("no-link", HARD, 1, 0, LATER, 0),
+    ("no-link", POWER, 1, IN_A_ROW - 2, LATER, 0),
+    ("no-link", HARD, 1, IN_A_ROW - 1, FAILED, 96),
+)
+
+
+def test_what_each_end_of_a_trial_means():
+    for end, cause, boots, before, state, code in ROWS:
+        record = {"power": before, "no_link": before}
+        found = verdict(record, end, cause, boots)
+        assert found == (state, code), (end, cause, boots, before, found)
+
+
+def test_power_cuts_and_trials_without_a_link_are_counted_apart():
+    record = {"power": 0, "no_link": 0}
+    verdict(record, "", POWER, 1)
+    verdict(record, "no-link", HARD, 1)
+    verdict(record, "no-link", HARD, 1)
+    assert record == {"power": 1, "no_link": 2}
+    verdict(record, "crash x", HARD, 1)
+    assert record == {"power": 1, "no_link": 2}

@@ -1,0 +1,28 @@
+# Beside, in turn or alone: which way fits into which memory. MIT licence.
+
+from alink.job.ways import ALONE, BESIDE, IN_TURN, pick
+
+TLS = 31400
+SESSION = 25300
+PLENTY = 1 << 29
+
+# IDF free, largest piece, Python free, what signing off gives, what the download takes -> way
+ROWS = (
+    (PLENTY, PLENTY, PLENTY, SESSION, TLS, BESIDE),  # PSRAM
+    (68900, 53248, 20000, SESSION, TLS, BESIDE),  # Python within its first 56 KB
+    (68900, 53248, 9000, SESSION, TLS, IN_TURN),  # it would grow on the way
+    (9600, 8000, 20000, SESSION, TLS, IN_TURN),  # an application of 60 KB: it has grown once
+    (9600, 8000, 9000, SESSION, TLS, ALONE),
+    (3000, 2000, 20000, SESSION, TLS, ALONE),
+    (40000, 12000, 20000, SESSION, TLS, IN_TURN),  # no piece for a record of TLS
+    (9600, 8000, 20000, 0, TLS, ALONE),  # a session without TLS gives little back
+    (40000, 30000, 20000, 0, TLS, BESIDE),
+    (9600, 8000, 20000, 0, 4000, BESIDE),  # http:// to a server of one's own
+    (500, 300, 20000, SESSION, 0, BESIDE),  # over MQTT: the session is there already
+)
+
+
+def test_a_board_takes_the_first_way_that_fits():
+    for free, largest, python, session, opening, way in ROWS:
+        found = pick(free, largest, python, session, opening)
+        assert found == way, (free, largest, python, session, opening, found)
