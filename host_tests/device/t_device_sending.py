@@ -106,7 +106,6 @@ def test_packet_ids_wrap_and_never_meet_one_that_is_still_out():
     net.gateway.puback = False
     dev = up(clock)
     dev._link.pid = 65533
-    dev._link._first_pid = 65534
     pids = [dev.publish("/a", b"x", 1) for _ in range(3)]
     assert pids == [65534, 65535, 1], pids
     dev._link.pid = 65533

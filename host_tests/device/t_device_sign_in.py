@@ -4,7 +4,7 @@ import hashlib
 import sys
 from binascii import hexlify
 
-from alink import errors
+from alink import errors, wire
 from alink.errors import AlinkError
 from mqtt_fakes import make, turn, up, world
 
@@ -125,7 +125,7 @@ def test_an_unset_clock_is_named_before_any_connection_and_mended_within_seconds
     turn(dev, clock, 600000, 500)
     assert dev.error.code == errors.CLOCK
     assert not net.sockets
-    dev._context = _NoTls()
+    wire._shared = b"\x30", _NoTls()
     clock.year = 2026
     turn(dev, clock, 2100)
     assert dev.connected
@@ -133,20 +133,10 @@ def test_an_unset_clock_is_named_before_any_connection_and_mended_within_seconds
 
 class _NoTls:
     # Stands in for a tls.SSLContext: the stream as it is.
-    def wrap_socket(self, sock, server_hostname):
+    def wrap_socket(self, sock, server_hostname, do_handshake_on_connect):
         assert server_hostname == "gateway.example"
-        return _Stream(sock)
-
-
-class _Stream:
-    def __init__(self, under):
-        self.under = under
-        self.readinto = under.raw.readinto
-        self.read = under.read
-        self.write = under.write
-
-    def close(self):
-        self.under.close()
+        assert not do_handshake_on_connect, "it would block"
+        return sock
 
 
 def test_attempts_come_slower_and_slower_but_never_rarer_than_two_minutes():
@@ -354,7 +344,7 @@ def test_the_secret_and_the_password_are_never_shown():
             make(**bad)
         except ValueError as exc:
             shown += [str(exc), repr(exc)]
-    password = dev._link.pswd.decode()
+    password = dev._account[4][2].decode()
     assert len(password) == 64
     text = "\n".join(shown + net.log)
     assert "signed in" in text
@@ -365,10 +355,14 @@ def test_the_secret_and_the_password_are_never_shown():
 def test_the_secret_itself_is_not_kept():
     world()
     dev = make()
-    for owner in (dev, dev._link, dev._backoff, sys.modules["alink.credentials"]):
+    dev.connect()
+    for owner in (dev, dev._link):
         for name in dir(owner):
-            if name != "readinto":
-                assert getattr(owner, name) not in (_SECRET, _SECRET.encode()), name
+            value = getattr(owner, name)
+            assert value not in (_SECRET, _SECRET.encode()), name
+            if isinstance(value, tuple):
+                assert _SECRET not in str(value), name
+    assert not [name for name in sys.modules if name.startswith("alink.signin")]
 
 
 def test_a_setting_that_cannot_work_is_refused_with_its_name():

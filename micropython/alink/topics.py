@@ -1,11 +1,13 @@
-# Topic filters of MQTT: which are legal, and what they match. MIT licence.
+# Topics and filters of MQTT: which are legal, and what a filter matches. MIT licence.
+#
+# Loaded for what is not plainly a topic; it stays where a filter has wildcards.
 
 _MAX = 65535  # bytes in a UTF-8 string of MQTT
 
 
-def check_filter(topic):
-    """Raise ValueError unless `topic` (str) is a filter one can subscribe to."""
-    levels = _levels(topic)
+def check_filter(topic, qos):
+    """Raise ValueError unless `topic` (str) is a filter one can subscribe to with `qos`."""
+    levels = _levels(topic, qos)
     for i in range(len(levels)):
         level = levels[i]
         if ("+" in level and level != "+") or (
@@ -14,16 +16,18 @@ def check_filter(topic):
             raise ValueError("topic %r: + fills a whole level, # stands alone at the end" % topic)
 
 
-def check_name(topic):
-    """Raise ValueError unless `topic` (str) is a name one can publish to."""
-    _levels(topic)
+def check_name(topic, qos):
+    """Raise ValueError unless `topic` (str) is a name one can publish to with `qos`."""
+    _levels(topic, qos)
     if "+" in topic or "#" in topic:
         raise ValueError("topic %r: a message goes to one topic, without + or #" % topic)
 
 
-def _levels(topic):
+def _levels(topic, qos):
     if not isinstance(topic, str) or not topic or "\0" in topic or len(topic.encode()) > _MAX:
         raise ValueError("a topic must be text of 1 to %d bytes" % _MAX)
+    if qos not in (0, 1):
+        raise ValueError("qos must be 0 or 1")
     return topic.split("/")
 
 

@@ -1,8 +1,7 @@
 # The platform's root certificates, DER. MIT licence.
 #
-# Public certificates, listed in the "SDK Root Certificate Update Guide". Bytes, because that is
-# the smallest form in a compiled module (3.3 KB): import this module only when a context is made
-# (tls.context does, and forgets it again).
+# Public certificates, listed in the "SDK Root Certificate Update Guide". Bytes: the
+# smallest form in a compiled module (3.3 KB), which is let go once a context has been made.
 
 
 def bundle():

@@ -1,0 +1,131 @@
+# What an exception of the network, of TLS or of the memory really is. MIT licence.
+#
+# Loaded when something has failed, and let go. mbedTLS, lwIP and Wi-Fi live on the IDF heap, where
+# want of memory looks like a bad certificate, a reset or a time-out: it gets its own name here, so
+# that what is wrong with a network is not looked for in a network.
+
+import errno
+
+from micropython import const
+
+from .errors import AlinkError
+
+_E_TLS = const(3)
+_E_LINK = const(5)
+_E_TIMEOUT = const(7)
+_E_PROTOCOL = const(8)
+_E_HTTP_HEAD = const(41)
+_E_NO_MEMORY = const(84)
+
+_TLS_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF: the peer closed, which is no verdict on it
+_LOW = const(0x7F)  # an mbedTLS number has the fault of an inner module in these bits
+# MBEDTLS_ERR_*_ALLOC_FAILED: SSL, X509, PK, ECP, CIPHER, MD, PEM; then MPI and ASN1 (inner ones).
+_ALLOC_FAILED = (0x7F00, 0x2880, 0x3F80, 0x4D80, 0x6180, 0x5180, 0x1180)
+_ALLOC_FAILED_INSIDE = (0x10, 0x6A)
+
+SHAKING = "TLS handshake"  # what a download says it is doing then
+
+# What getaddrinfo raises: EAI_FAIL and EAI_NONAME of lwIP, and three of a Unix host.
+_NO_NAME = (-202, -200, -2, -3, -5)
+# What connect() raises when its time is up, by port and version.
+_LATE = (errno.ETIMEDOUT, errno.EINPROGRESS, errno.EAGAIN)
+
+# Below this TLS cannot even send an alert, and lwIP drops packets.
+_FREE_MIN = const(4096)
+_LARGEST_MIN = const(2048)
+
+
+def named(exc, doing=""):
+    """The AlinkError for `exc`; one that is an AlinkError is given back as it is.
+
+    doing: str, what was being done, for the detail of a download's error; what is neither of the
+    network nor of a TLS handshake is then the server's own answer (HTTP_HEAD). A positive errno is
+    the network's (TIMEOUT or LINK), a negative one is mbedTLS's (TLS), a ValueError is mbedTLS's
+    words about a certificate (TLS).
+    """
+    if isinstance(exc, AlinkError):
+        return exc
+    words = _words(exc)
+    said = number = 0
+    if isinstance(exc, OSError) and exc.args and isinstance(exc.args[0], int):
+        said = number = exc.args[0]
+    if said not in _NO_NAME and -256 < said < 0:
+        number = -said  # a socket's errno that came through mbedTLS
+    shaking = not doing or doing == SHAKING
+    if isinstance(exc, MemoryError) or number == errno.ENOMEM or _no_memory(said, words) or short():
+        code = _E_NO_MEMORY
+        words = (words or _number(said)) + _figures()
+    elif isinstance(exc, UnicodeError):
+        code = _E_HTTP_HEAD if doing else _E_PROTOCOL
+        words = "not UTF-8"
+    elif isinstance(exc, OSError):
+        code = _E_LINK
+        if number in _NO_NAME:
+            words = "the host's name could not be resolved"
+        elif number in _LATE:
+            code = _E_TIMEOUT
+            words = "no answer" if doing else "no answer while connecting"
+        elif number == _TLS_EOF:
+            words = "closed by the other side"
+        elif number < 0 or "MBEDTLS" in words:
+            if shaking:
+                code = _E_TLS
+            words = words or _number(said)
+        else:
+            words = _number(number)
+    elif shaking and isinstance(exc, ValueError):
+        code = _E_TLS
+    else:
+        # What others raise may quote the server.
+        code = _E_HTTP_HEAD if doing else _E_LINK
+        words = type(exc).__name__
+    return AlinkError(code, doing + ": " + words if doing else words)
+
+
+def short():
+    """Whether the IDF heap is so low that any fault is the memory's (False where there is none)."""
+    heap = _heap()
+    return heap is not None and (heap[0] < _FREE_MIN or heap[1] < _LARGEST_MIN)
+
+
+def _heap():
+    # (bytes free, the largest piece) of what mbedTLS and lwIP live on, or None
+    try:
+        from esp32 import HEAP_DATA, idf_heap_info
+    except ImportError:
+        return None
+    free = largest = 0
+    for region in idf_heap_info(HEAP_DATA):
+        free += region[1]
+        largest = max(largest, region[2])
+    return free, largest
+
+
+def _figures():
+    heap = _heap()
+    return "" if heap is None else "; idf %d free, %d in one piece" % heap
+
+
+def _no_memory(said, words):
+    # said: the number as it came. "invalid cert" is what load_verify_locations() says of a
+    # certificate for which it has no memory.
+    if "ALLOC" in words or words == "invalid cert":
+        return True
+    number = -said
+    if 0 < number <= _LOW:
+        return number in _ALLOC_FAILED_INSIDE
+    return number & ~_LOW in _ALLOC_FAILED or number > 0 and number & _LOW in _ALLOC_FAILED_INSIDE
+
+
+def _number(number):
+    if number < 0:
+        return "mbedTLS -0x%04x" % -number
+    return errno.errorcode.get(number, "OSError %d" % number) if number else "no memory"
+
+
+def _words(exc):
+    # The first line of what an exception says in words; "" for a bare number.
+    for arg in exc.args:
+        if isinstance(arg, str) and arg.strip():
+            return arg.strip().split("\n", 1)[0]
+    return ""

@@ -1,0 +1,224 @@
+# MQTT packets off a stream that may stop anywhere, and the deadlines of a session. MIT licence.
+#
+# A generator: its variables are the state of the packet that is arriving, where a class would need
+# attributes and names. It never waits and never holds too much: one piece of 256 bytes, and while
+# a message arrives, its size (twice for the moment in which it is handed over). What MQTT does not
+# allow raises AlinkError(PROTOCOL): a stream that lost its frame cannot be mended, only dropped.
+
+import time
+
+from micropython import RingIO, const
+
+from . import log
+from .errors import AlinkError
+
+_E_LINK = const(5)
+_E_TIMEOUT = const(7)
+_E_PROTOCOL = const(8)
+
+# Stages of the packet that is arriving. Up to _BEGIN, a field is waited for until it is complete.
+_TYPE = const(0)
+_LENGTH = const(1)
+_TOPIC_LENGTH = const(2)
+_TOPIC = const(3)
+_PID = const(4)
+_ANSWER = const(5)  # PUBACK or SUBACK
+_BEGIN = const(6)  # of a payload: what becomes of it?
+_PAYLOAD = const(7)
+_SKIP = const(8)
+_STREAM = const(9)  # whoever claimed it reads it
+
+_PUBLISH = const(3)
+_PUBACK = const(4)
+_SUBACK = const(9)
+_PINGRESP = const(13)
+
+_PIECE = const(256)  # read at once; also the longest topic taken (the platform's limit is 128)
+_PIECES = const(32)  # from one yield to the next: 8 KiB, then the caller gets its turn
+_SKIPS_TOLD = const(8)
+
+
+def incoming(link, ack_ms, ping_ms, keep_ms, most):
+    """Each next() takes what has arrived on `link` (Session), up to one packet or 8 KiB.
+
+    Gives None when nothing is there; a message's payload (bytes), its topic being in link.topic
+    (str), which the following next() acknowledges; True for anything else. A SUBACK's body is left
+    in link.codes. Sends a ping every ping_ms. Allocates nothing while nothing arrives.
+
+    most: int, bytes of payload; a longer message is read past in pieces, and acknowledged, or the
+    platform would send it again for ever. A message on link.stream (bytes; link.view is as much of
+    link.piece) is never taken: while link.claimed it stops in front of the payload, link.left
+    bytes, until they have been read from link.sock and counted down; if `left` is made negative,
+    so much is read past.
+
+    Raises AlinkError: TIMEOUT for a ping or a QoS 1 message without an answer for ack_ms, half a
+    packet and nothing more for ping_ms, a packet that takes longer than keep_ms; LINK when the
+    other side has closed; PROTOCOL. OSError and ValueError when the connection is broken.
+    """
+    # (The compiler's first sixteen variables take the least code.)
+    piece = link.piece
+    stage = left = at = op = size = number = shift = reads = skips = 0
+    want = 1
+    now = pinged = heard = began = time.ticks_ms()
+    passed = time.ticks_diff
+    flight = link.flight
+    streamed = False
+    found = ring = told = None
+    one = bytearray(1)
+    sock = link.sock
+    while True:
+        now = time.ticks_ms()
+        if passed(now, pinged) >= ping_ms and 0 not in flight:
+            link.send(b"\xc0\0", 2)
+            flight[0] = pinged = now
+        if reads == _PIECES:
+            reads = 0
+            yield True
+        n = None
+        if stage != _STREAM:
+            # A field that comes in parts is put together byte by byte: no slice, no allocation.
+            n = sock.readinto(one, 1) if at else sock.readinto(piece, want)
+        elif link.left <= 0:
+            left = -link.left
+            link.left = 0
+            stage = _SKIP
+            n = -1
+        elif link.left != left:
+            left = link.left
+            heard = now
+        if n is None:
+            # (Only now: what has arrived is not late.)
+            if stage:
+                if passed(now, heard) > ping_ms or passed(now, began) > keep_ms:
+                    raise AlinkError(_E_TIMEOUT, "half a packet")
+            for pid in flight:
+                if stage:
+                    flight[pid] = now  # it may stand behind this packet: its time begins anew
+                elif passed(now, flight[pid]) > ack_ms:
+                    raise AlinkError(_E_TIMEOUT, "no PUBACK" if pid else "no PINGRESP")
+            reads = 0
+            yield None
+            continue
+        if not n:
+            raise AlinkError(_E_LINK, "closed by the other side")
+        if n > 0:
+            reads += 1
+            heard = now
+            if at:
+                piece[at] = one[0]
+            at += n
+            left -= n
+            if at < want and stage < _PAYLOAD:
+                continue
+            at = 0
+
+        if stage == _TYPE:
+            op = piece[0]
+            began = now
+            size = shift = 0
+            stage = _LENGTH
+        elif stage == _LENGTH:
+            size |= (piece[0] & 127) << shift
+            shift += 7
+            if piece[0] & 128:
+                if shift > 21:
+                    break
+                continue
+            left = size
+            number = 0
+            stage = _SKIP
+            size = op >> 4
+            if size == _PUBLISH:
+                if op & 6 == 6 or left < 2:
+                    break
+                stage = _TOPIC_LENGTH
+                want = 2
+            elif left == 0:
+                if size == _PINGRESP:
+                    flight.pop(0, None)
+            elif size in (_PUBACK, _SUBACK) and left <= _PIECE:
+                stage = _ANSWER
+                want = left
+        elif stage == _ANSWER:
+            if want < 2:
+                break
+            stage = _SKIP
+            size = piece[0] << 8 | piece[1]
+            if op >> 4 == _SUBACK:
+                link.codes = piece[:want]
+            elif size:
+                flight.pop(size, None)
+        elif stage == _TOPIC_LENGTH:
+            size = shift = piece[0] << 8 | piece[1]
+            if not size or left < size + (2 if op & 6 else 0):
+                break
+            stage = _TOPIC
+            want = min(size, _PIECE)
+        elif stage == _TOPIC:
+            size -= want
+            if size:
+                want = min(size, _PIECE)  # too long to be ours: read past, to find its packet id
+                continue
+            link.topic = None
+            streamed = False
+            if shift <= _PIECE:
+                view = link.view
+                streamed = view is not None and len(view) == want and view == link.stream
+                if not streamed:
+                    link.topic = piece[:want].decode()
+            stage = _BEGIN
+            if op & 6:
+                stage = _PID
+                want = 2
+        elif stage == _PID:
+            number = piece[0] << 8 | piece[1]
+            if not number:
+                break
+            stage = _BEGIN
+        elif stage == _PAYLOAD:
+            ring.write(piece, n)
+
+        if stage == _BEGIN:
+            stage = _SKIP
+            if op & 4:
+                number = 0  # the platform has no QoS 2, and a PUBACK would be the wrong answer
+            elif streamed:
+                if link.claimed and left:
+                    link.left = left
+                    stage = _STREAM
+            elif link.topic is not None and left <= most:
+                try:
+                    ring = RingIO(left or 1)
+                    stage = _PAYLOAD
+                except MemoryError:
+                    pass
+        if stage == _PAYLOAD or stage == _SKIP:
+            want = min(left, _PIECE)
+            if left:
+                continue
+            found = True
+            if stage == _PAYLOAD:
+                try:
+                    found = ring.read()
+                except MemoryError:
+                    pass
+                ring = None
+            stage = _TYPE
+            want = 1
+            if found is not True:
+                yield found
+                found = None
+            elif op >> 4 == _PUBLISH and not streamed and link.topic != told:
+                if skips < _SKIPS_TOLD:
+                    told = link.topic
+                    skips += 1
+                    log.info("message skipped, too large for max_message; topic", told)
+            if number:
+                piece[0] = 0x40
+                piece[1] = 2
+                piece[2] = number >> 8
+                piece[3] = number & 255
+                link.send(piece, 4)
+            reads = 0
+            yield True
+    raise AlinkError(_E_PROTOCOL, "malformed MQTT packet 0x%02x" % op)

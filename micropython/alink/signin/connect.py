@@ -1,0 +1,130 @@
+# The sign-in up to the CONNACK: name, TCP, TLS, CONNECT. MIT licence.
+#
+# umqtt.simple (frozen into stock firmware, 1.6 to 1.8) makes the CONNECT; its socket then becomes a
+# Session. What else umqtt has is not used: there one half-sent packet blocks for ever, a message is
+# read whole whatever its size, and a lost acknowledgement is waited for without end.
+
+import sys
+import time
+
+from micropython import const
+
+from .. import parts, wire
+from ..errors import AlinkError
+from ..session import Session
+
+_E_REFUSED = const(4)
+_E_LINK = const(5)
+_E_PROTOCOL = const(8)
+
+_WINDOW_CONNECTS = const(5)  # a minute, see backoff.py
+
+_CONNACK = {
+    1: (_E_LINK, "CONNACK 1: the gateway does not speak MQTT 3.1.1"),
+    2: (_E_REFUSED, "CONNACK 2: clientId rejected"),
+    3: (_E_LINK, "CONNACK 3: service unavailable"),
+    4: (_E_REFUSED, "CONNACK 4: user name or password"),
+    5: (_E_REFUSED, "CONNACK 5: not authorised (also: keepalive, or secure= for this port)"),
+}
+
+
+def attempt(device):
+    """Sign the Device in -> its Session, or None: not yet, the platform's limit forbids it.
+
+    Raises as sign_in() does.
+    """
+    starts = device._starts
+    if len(starts) >= _WINDOW_CONNECTS:
+        wait = parts.ask("backoff", "limit_ms", starts)
+        if wait:
+            device._wait = wait
+            device._since = time.ticks_ms()
+            return None
+    link = sign_in(device, device._account, device._pid)
+    device._since = time.ticks_ms()
+    device._settled = False
+    for one in device._subscriptions:
+        one[3] = False
+    return link
+
+
+def sign_in(owner, account, pid):
+    """Connect and sign in -> Session. account: see setup.py. owner: has on_feed, called while it
+    waits, and _starts (list), which gets the ticks of the attempt. pid: see Session.
+
+    Blocks up to connect_timeout_ms plus the name's resolution, which has no limit on the chip.
+    Raises AlinkError for the clock (CLOCK) and for the gateway's answer (REFUSED, LINK, PROTOCOL),
+    OSError, ValueError for a certificate, MemoryError. Nothing is left open then.
+    """
+    host, port, secure, ca, signed, keepalive, times, most = account
+    context = wire.context(ca) if secure else None
+    owner._starts.append(time.ticks_ms())
+    known = "umqtt.simple" in sys.modules
+    from umqtt.simple import MQTTClient, MQTTException
+
+    if not known:
+        # Nobody else has it: gone with the last name for it.
+        del sys.modules["umqtt.simple"]
+        sys.modules.pop("umqtt", None)
+    connect_ms, ack_ms, ping_ms = times
+    door = _Door(owner, pid, context, connect_ms, (ack_ms, ping_ms, keepalive * 1000, most))
+    client_id, user, password = signed
+    client = MQTTClient(client_id, host, port, user, password, keepalive, ssl=door)
+    done = False
+    try:
+        client.connect(True, connect_ms / 1000)
+        done = True
+    except MQTTException as exc:
+        code = exc.args[0] if exc.args else 0
+        known = _CONNACK.get(code)
+        if known is None:
+            known = (_E_PROTOCOL, "CONNACK %s: not an MQTT gateway?" % code)
+        raise AlinkError(*known)
+    except (IndexError, AssertionError):
+        # How umqtt takes a connection that ends, or that answers in another language.
+        raise AlinkError(_E_LINK, "no CONNACK: closed, or not an MQTT gateway")
+    finally:
+        if not done:
+            if door.link is not None:
+                door.link.close()
+            elif client.sock is not None:
+                client.sock.close()
+    return door.link
+
+
+class _Door:
+    # As umqtt's `ssl` it gets hold of the socket that umqtt made; as its socket it sends what umqtt
+    # writes in one piece (each would be a TLS record of its own), and waits for the answer.
+    def __init__(self, owner, pid, context, connect_ms, limits):
+        self.link = None
+        self._owner = owner
+        self._pid = pid
+        self._context = context
+        self._until = time.ticks_add(time.ticks_ms(), connect_ms)
+        self._limits = limits
+        self._packet = b""
+
+    def wrap_socket(self, sock, server_hostname):
+        self.link = link = Session(sock, self._owner, self._pid, *self._limits)
+        link.allow(time.ticks_diff(self._until, time.ticks_ms()))
+        if self._context is not None:
+            link.secure(self._context, server_hostname)
+        return self
+
+    def write(self, data, n=-1):
+        self._packet += data if n < 0 else data[:n]
+
+    def read(self, n):
+        link = self.link
+        link.write(self._packet, len(self._packet))
+        one = bytearray(1)
+        got = b""
+        while len(got) < n:
+            count = link.sock.readinto(one, 1)
+            if count:
+                got += one
+            elif count is None:
+                link.wait()
+            else:
+                break
+        return got

@@ -1,0 +1,50 @@
+# A TLS context that always verifies. MIT licence.
+#
+# mbedTLS keeps its buffers outside the Python heap: while a connection is open on a stock ESP32,
+# 25 KiB of the IDF heap.
+
+import binascii
+
+import tls
+
+from .. import parts
+
+_BEGIN = b"-----BEGIN CERTIFICATE-----"
+_END = b"-----END CERTIFICATE-----"
+
+
+def context(ca=None):
+    """See wire.context(), which keeps what this makes."""
+    parts.ask("clock", "check")  # before its time, every certificate would be refused
+    ctx = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+    ctx.verify_mode = tls.CERT_REQUIRED
+    # The context has its own copy: 3 KiB of certificates need not stay in RAM beside it.
+    for der in parts.ask("signin.ca", "bundle") if ca is None else to_der(ca):
+        ctx.load_verify_locations(der)
+    return ctx
+
+
+def to_der(ca):
+    """`ca` as for wire.context() -> list of DER bytes. Raises ValueError where there is none.
+
+    PEM is taken apart here because not every build can parse it; a PEM file may hold several.
+    """
+    if isinstance(ca, (list, tuple)):
+        found = []
+        for one in ca:
+            found += to_der(one)
+        if not found:
+            raise ValueError("ca is empty: give at least one certificate")
+        return found
+    data = ca.encode() if isinstance(ca, str) else bytes(ca)
+    if data[:1] == b"\x30":
+        return [data]
+    found = []
+    for part in data.split(_BEGIN)[1:]:
+        body, end, _ = part.partition(_END)
+        if not end:
+            raise ValueError("ca is a PEM text that was cut off: its END line is missing")
+        found.append(binascii.a2b_base64(b"".join(body.split())))
+    if not found:
+        raise ValueError("ca is neither PEM nor DER: it must hold a certificate")
+    return found
