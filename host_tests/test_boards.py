@@ -26,8 +26,7 @@ TABLES = [
     for table in board.tables
 ]
 # The least that the stock images of a chip leave room for alink and an application in.
-LEAST_SLOT = {"esp32": 0x1B0000}
-LEAST_SLOT_ELSEWHERE = 0x1D0000
+LEAST_SLOT = 0x1D0000
 
 
 @pytest.mark.parametrize(("board", "table"), TABLES)
@@ -72,7 +71,7 @@ def test_a_stock_image_and_an_application_fit_the_slots(
     board: BoardType, table: FlashTable, release: bytes
 ) -> None:
     assert len(release) <= table.slot_size
-    assert table.slot_size >= LEAST_SLOT.get(board.chip, LEAST_SLOT_ELSEWHERE)
+    assert table.slot_size >= LEAST_SLOT
 
 
 @pytest.fixture(scope="module")
