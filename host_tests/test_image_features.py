@@ -33,6 +33,7 @@ def application(folder: Path, text: str = "", **files: bytes) -> Path:
         ("from alink.files.files import FilesTarget as F\n", {"files"}),
         ("from alink import registration\n", {"registration"}),
         ("import alink.signin.registration\n", {"registration"}),
+        ("from alink import setup\ndevice = setup.device(settings)\n", {"registration"}),
         ("Updater(device, VERSION, sign_key=KEY)\n", {"signature"}),
         ("Updater(device, VERSION, block_size=65536)\n", {"blocks"}),
         ("files = open('files')\nregistrations = 1\n", set()),

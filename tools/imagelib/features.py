@@ -34,8 +34,9 @@ FEATURES = {
     ),
     "registration": Feature(
         "boards that register themselves",
-        ("signin/registration.py",),
-        re.compile(rb"\bregistration\b"),
+        ("registration.py", "signin/registration.py"),
+        # setup.device() registers a board whose settings say so.
+        re.compile(rb"\bregistration\b|\bproduct_secret\b|\bsetup\b"),
     ),
     "blocks": Feature(
         "downloads over MQTT",
