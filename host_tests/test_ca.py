@@ -9,7 +9,7 @@ from pathlib import Path
 import linkkit
 import pytest
 
-CA_MODULE = Path(__file__).parents[1] / "micropython" / "alink" / "ca.py"
+CA_MODULE = Path(__file__).parents[1] / "micropython" / "alink" / "signin" / "ca.py"
 
 # SHA-256 of the DER form, as the "SDK Root Certificate Update Guide" and GlobalSign publish them.
 FINGERPRINTS = {

@@ -6,11 +6,13 @@
 
 import sys
 
+import esp32  # the first fault would load it, and it stays
 import mqtt_fakes
 from alink import errors
 from alink.errors import AlinkError
 from fuzz_common import Run
 
+assert esp32
 run = Run()
 clock, net = mqtt_fakes.world()
 net.log = None
@@ -72,7 +74,8 @@ def clean():
     net.gateway.filters.clear()
     net.sockets = net.sockets[-1:]
     net.connects.clear()
-    dev._link.reader.payload = dev._link.reader.topic = None
+    if dev._link is not None:
+        dev._link.topic = dev._link.codes = None
     dev.error = None
 
 
@@ -86,7 +89,7 @@ def one(data):
         until(lambda: not dev.connected, "noticed the end of the connection")
         if mode == 1:
             gateway.suback = None
-            until(lambda: dev._suback, "subscribed")
+            until(lambda: dev._signing, "subscribed")
         else:
             gateway.connack = stream[:64]
             stream = stream[64:]
@@ -94,7 +97,7 @@ def one(data):
             before = len(net.connects)
             until(lambda: len(net.connects) > before, "tried again")
             net.on_socket = None
-    pid = dev._link.pid
+    pid = dev._pid if dev._link is None else dev._link.pid
     sock = net.last
     if not sock.closed:
         sock.piece = max(data[1] << 8 | data[2], 1)

@@ -1,6 +1,6 @@
 # The sign-in must be the platform's own, byte for byte. MIT licence.
 
-from alink import credentials
+from alink.signin import credentials
 
 _PK = "a1B2c3D4e5F"
 _DN = "greenhouse_07"

@@ -1,8 +1,10 @@
 # What a board takes for its new identity, and what it does not. MIT licence.
 
 import json
+import time
 
-from alink import Device, backoff, registration
+from alink import Device, backoff, device
+from alink.signin import registration
 
 _PK = "a1B2c3D4e5F"
 _DN = "greenhouse_07"
@@ -82,14 +84,14 @@ def test_a_token_never_goes_over_a_plain_connection():
 
 def test_registrations_count_for_the_sign_ins_that_follow():
     # The platform takes five CONNECTs a minute and does not care what they are for.
-    first = backoff.Backoff()
+    pace = registration._Pace(None)
     for _ in range(4):
-        first.started()
-    first.carry()
-    second = backoff.Backoff()
-    assert second.wait_ms() == 0
-    second.started()
-    assert 50000 < second.wait_ms() <= 60001, second.wait_ms()
+        pace._starts.append(time.ticks_ms())
+    second = Device(_PK, _DN, "s", "h")
+    assert backoff.wait_ms(second) == 0
+    second._starts.append(time.ticks_ms())
+    assert 50000 < backoff.wait_ms(second) <= 60001, backoff.wait_ms(second)
+    assert len(device.carried) == 4
 
 
 def test_the_products_secret_is_not_in_the_words_about_a_damaged_one():

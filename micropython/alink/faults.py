@@ -54,7 +54,7 @@ def named(exc, doing=""):
     shaking = not doing or doing == SHAKING
     if isinstance(exc, MemoryError) or number == errno.ENOMEM or _no_memory(said, words) or short():
         code = _E_NO_MEMORY
-        words = (words or _number(said)) + _figures()
+        words = (words or (_number(said) if said else "no memory")) + _figures()
     elif isinstance(exc, UnicodeError):
         code = _E_HTTP_HEAD if doing else _E_PROTOCOL
         words = "not UTF-8"
@@ -120,7 +120,7 @@ def _no_memory(said, words):
 def _number(number):
     if number < 0:
         return "mbedTLS -0x%04x" % -number
-    return errno.errorcode.get(number, "OSError %d" % number) if number else "no memory"
+    return errno.errorcode.get(number, "OSError %d" % number)
 
 
 def _words(exc):
