@@ -44,6 +44,7 @@ class Probe:
         if "ca" in config:
             with open(config["ca"], "rb") as f:
                 config["ca"] = f.read()
+        Device(**config)  # the names it brings stay for ever
         before = heap()
         self.dev = Device(**config)
         for topic in topics:

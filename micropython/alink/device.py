@@ -58,8 +58,10 @@ class Device:
     """
 
     def __init__(self, *args, **settings):
-        account = parts.ask("signin.setup", "account", args, settings)
-        parts.drop("signin")
+        try:
+            account = parts.ask("signin.setup", "account", args, settings)
+        finally:
+            parts.drop("signin")
         self.product_key, self.device_name, self._account = account
         self.on_feed = self.error = None
         self.session = 0
