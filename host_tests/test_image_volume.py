@@ -149,39 +149,6 @@ def test_long_files_are_chained_as_littlefs_does_it() -> None:
                 assert file.read(300) == files["/long"][at : at + 300]
 
 
-def test_littlefs_can_go_on_writing_where_it_was_packed() -> None:
-    """Nobody does; but a volume that only reads would not be LittleFS."""
-    files = {f"/d{n % 3}/f{n}": bytes([n]) * n * 40 for n in range(30)}
-    volume = packed_volume(files, 512)
-    context = UserContext(buffer=bytearray(volume + b"\xff" * 512 * 40))
-    fs = LittleFS(
-        context=context,
-        mount=False,
-        block_size=512,
-        block_count=len(volume) // 512,
-        disk_version=0x00020000,
-    )
-    fs.mount()
-    fs.fs_grow(len(context.buffer) // 512)
-    with fs.open("/d1/new", "wb") as file:
-        file.write(b"new" * 1000)
-    fs.remove("/d2/f2")
-    fs.unmount()
-    fs = LittleFS(
-        context=context,
-        block_size=512,
-        block_count=len(context.buffer) // 512,
-        disk_version=0x00020000,
-    )
-    for path, content in files.items():
-        if path != "/d2/f2":
-            with fs.open(path, "rb") as file:
-                assert file.read() == content
-    with fs.open("/d1/new", "rb") as file:
-        assert file.read() == b"new" * 1000
-    assert "f2" not in fs.listdir("/d2")
-
-
 def test_no_file_is_inline_and_too_long_for_a_devices_cache() -> None:
     assert INLINE_MAX <= DEVICE_CACHE
 

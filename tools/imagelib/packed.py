@@ -1,13 +1,17 @@
 """A LittleFS that is written once and read by a small board: as few bytes and reads as it goes.
 
 LittleFS itself keeps a log in each directory and splits it when half a block is full, which makes
-six or more reads of every look-up. Here a directory is one commit in one pair of blocks (more
-where it does not fit), the block that counts is the second of the pair, which is the one that a
-reader has in its cache after it has compared the two, and files lie one behind the other.
+six or more reads of every look-up. Here a directory is one commit in one block (more where it does
+not fit), and files lie one behind the other.
 
 Everything is by LittleFS' own description of its format (SPEC.md), disk version 2.0: a metadata
 block is a revision count and tags, each XORed with the one before, closed by a CRC; a file is a
 list of blocks whose beginnings point back (CTZ skip-list).
+
+One thing is not: a directory has a pair of blocks, of which the newer counts and the other is for
+the next write. No write ever comes here (boot.py's AppVolume refuses it), so both of a pair are
+one block: a reader, which looks at both to find the newer, has it in its cache the second time.
+The root's are two, as they have to be.
 """
 
 from __future__ import annotations
@@ -36,11 +40,11 @@ _Files = dict[str, bytes]
 
 @dataclass
 class _Folder:
-    """A directory; `parts` are its entries' names, one list for each pair of blocks."""
+    """A directory; `parts` are its entries' names, one list for each of its `blocks`."""
 
     entries: dict[bytes, bytes | _Folder] = field(default_factory=dict)
     parts: list[list[bytes]] = field(default_factory=list)
-    first: int = 0  # block of its first pair
+    blocks: list[int] = field(default_factory=list)
 
     def sorted(self) -> list[tuple[bytes, bytes | _Folder]]:
         """The entries in LittleFS' order: a name comes behind those that begin with it."""
@@ -48,19 +52,18 @@ class _Folder:
 
     def pair(self, part: int = 0) -> bytes:
         """Where a part of it lies, as others point to it."""
-        at = self.first + 2 * part
-        return struct.pack("<II", at, at + 1)
+        return struct.pack("<II", self.blocks[part], self.blocks[part])
 
 
 def packed_volume(files: _Files, block_size: int) -> bytes:
     """The volume with these files (absolute POSIX path -> content), every block of it in use."""
     root = _tree(files)
     folders = list(_all(root))
-    used = 0
+    used = 1  # block 0 has the superblock alone, an older revision of block 1
     for folder in folders:
         _split(folder, block_size - (_SUPERBLOCK_SIZE if folder is root else 0), block_size)
-        folder.first = used
-        used += 2 * len(folder.parts)
+        folder.blocks = list(range(used, used + len(folder.parts)))
+        used += len(folder.parts)
     blocks: dict[int, bytes] = {}
     structs: dict[tuple[int, bytes], tuple[int, bytes]] = {}
     for folder in folders:
@@ -88,7 +91,7 @@ def packed_volume(files: _Files, block_size: int) -> bytes:
         if after is not None:
             tail = _HARD_TAIL if after[0] is folder else _SOFT_TAIL
             tags.append((tail, _NO_ID, after[0].pair(after[1])))
-        blocks[folder.first + 2 * part + 1] = _metadata(2, tags)
+        blocks[folder.blocks[part]] = _metadata(2, tags)
     return b"".join(blocks.get(n, b"").ljust(block_size, b"\xff") for n in range(used))
 
 
