@@ -3,7 +3,7 @@
 import json
 
 from alink import errors
-from alink.job import BadJob, parse
+from alink.job.offer import BadJob, parse
 
 MD5 = "5aea39a2a288d22d9b19b9cab95bf00c"
 SHA256 = "6aed54b2c80834cc921daeb23e938d39137f3c6878c1e56d8cbe176ac2bcd258"

@@ -10,8 +10,9 @@ import hashlib
 
 from micropython import const
 
-from . import errors
-from .errors import AlinkError
+from ..errors import AlinkError
+
+_E_SIGNATURE = const(68)
 
 _BYTES = const(256)  # of a modulus and a signature
 _SQUARINGS = const(16)  # 65537 is 1 << 16 | 1
@@ -108,6 +109,6 @@ def check(n, files):
     """Raise AlinkError(SIGNATURE) unless each of `files` (job.File) is signed by the key n."""
     for file in files:
         if file.signature is None:
-            raise AlinkError(errors.SIGNATURE, "missing " + file.name[:32])
+            raise AlinkError(_E_SIGNATURE, "missing " + file.name[:32])
         if not good(n, file.signature, file.digest):
-            raise AlinkError(errors.SIGNATURE, "wrong " + file.name[:32])
+            raise AlinkError(_E_SIGNATURE, "wrong " + file.name[:32])

@@ -5,14 +5,16 @@ import time
 
 from alink import errors
 from alink.errors import AlinkError
-from alink.fetch import Fetch
-from alink.job import File
+from alink.job import download
+from alink.job.download import Download
+from alink.job.offer import File
+from alink.target import Target as Base
 
 BODY = bytes((i * 31 + (i >> 8)) & 0xFF for i in range(10000))
 URL = "https://dl.example.net/fw.bin?auth_key=s3cret"
 
 
-class Source:
+class Source(download.Source):
     """Serves BODY; `script` says, opening by opening, what goes wrong.
 
     An entry: None (all well), an error code (open fails), ("cut", n) (breaks after n bytes),
@@ -20,16 +22,19 @@ class Source:
     """
 
     def __init__(self, *script, body=BODY):
+        super().__init__()
         self.script = list(script)
         self.body = body
         self.opened = []
         self.urls = []
         self.closed = True
 
-    def open(self, url, offset, size):
+    def open(self, file, offset, size):
         assert self.closed, "opened twice"
+        assert len(self.block) == 4096
         self.opened.append(offset)
-        self.urls.append(url)
+        self.urls.append(file.url)
+        self.stream = self
         plan = self.script.pop(0) if self.script else None
         self.cut = None
         if isinstance(plan, int):
@@ -54,7 +59,7 @@ class Source:
         self.closed = True
 
 
-class Target:
+class Target(Base):
     label = "ota_1"
 
     def __init__(self, refuse=None):
@@ -77,18 +82,20 @@ def file(digest=None, method="md5"):
     return File(len(BODY), method, digest, URL)
 
 
-def run(source, target=None, the_file=None, **options):
+def run(source, target=None, the_file=None, kept=None, **options):
     target = target or Target()
     pauses = {"retry_min_ms": 1, "retry_max_ms": 4}
     pauses.update(options)
-    fetch = Fetch(**pauses)
-    fetch.start(the_file or file(), "default/1.1.0/key", source, target)
+    one = Download(kept, pauses)
+    one.start(the_file or file(), "default/1.1.0/key", source, target)
     began = time.ticks_ms()
-    while not fetch.step():
-        if fetch.wants_link:
-            fetch.fresh(File(len(BODY), "md5", b"", URL + "2"))
+    while not one.step():
+        if one.waits == "link":
+            one.link = File(len(BODY), "md5", b"", URL + "2")
         assert time.ticks_diff(time.ticks_ms(), began) < 20000, "hangs"
     assert source.closed
+    assert source.block is None
+    assert not one.waits
     return target.data
 
 
@@ -215,26 +222,35 @@ def test_an_error_in_a_targets_own_work_ends_the_download():
 
 
 class Kept:
-    """A checkpoint that says how far an earlier download had come."""
+    """Stands in for the journal's nvs.Store; `full`: nothing can be written."""
 
-    def __init__(self):
+    def __init__(self, full=False):
         self.said = []
+        self.values = {}
+        self.full = full
 
-    def load(self, identity):
-        self.said.append("load")
-        return 4096
+    def get_text(self, key):
+        self.said.append(key)
+        return self.values.get(key)
 
-    def begin(self, identity):
-        self.said.append("begin")
+    def get_int(self, key):
+        self.said.append(key)
+        return self.values.get(key, 0)
 
-    def set(self, at):
-        self.said.append("set")
+    def set_int(self, key, value):
+        self.said.append((key, value))
+        if self.full:
+            raise AlinkError(errors.NVS)
+        self.values[key] = value
 
-    def clear(self):
-        self.said.append("clear")
+    set_text = set_int
+
+    def erase(self, *keys):
+        for key in keys:
+            self.values.pop(key, None)
 
 
-class NoLabel:
+class NoLabel(Base):
     def __init__(self):
         self.data = b""
 
@@ -249,7 +265,7 @@ def test_a_target_that_cannot_be_resumed_leaves_anothers_checkpoint_alone():
     # A download for the slot may be half done while a module is updated.
     kept = Kept()
     source = Source("whole", ("cut", 5000), "whole")
-    assert run(source, NoLabel(), checkpoint=kept) == BODY
+    assert run(source, NoLabel(), kept=kept) == BODY
     assert source.opened[0] == 0
     assert kept.said == []
 
@@ -264,9 +280,9 @@ class Blocks(Source):
         self.times = times
         self.unvouched = 0
 
-    def open(self, url, offset, size):
+    def open(self, file, offset, size):
         self.unvouched = 0
-        return super().open(url, offset, size)
+        return super().open(file, offset, size)
 
     def readinto(self, chunk, n):
         if self.at == self.trap and self.times:

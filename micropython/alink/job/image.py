@@ -6,10 +6,14 @@
 
 from micropython import const
 
-from . import errors
-from .errors import AlinkError
+from ..errors import AlinkError
 
-HEAD_SIZE = const(36)  # header, first segment header, magic of the application description
+_E_IMAGE_MAGIC = const(62)
+_E_IMAGE_MERGED = const(63)
+_E_IMAGE_CHIP = const(64)
+_E_IMAGE_SEGMENTS = const(65)
+
+_HEAD_SIZE = const(36)  # header, first segment header, magic of the application description
 
 _MAGIC = const(0xE9)
 _SEGMENTS_MAX = const(16)
@@ -25,41 +29,34 @@ _KNOWN_FILES = (
 )
 
 
-def chip_name(chip_id):
-    """ESP-IDF's chip id (int) as a name (str)."""
-    return _CHIPS.get(chip_id) or "chip %d" % chip_id
-
-
-def chip_id(head):
-    """The chip id (int) in an image's head (buffer of at least 14 bytes)."""
-    return head[12] | head[13] << 8
-
-
 def check(head, size, chip):
     """Raise AlinkError unless `head` begins an application image for this board.
 
-    head: buffer of at least HEAD_SIZE bytes, the first of the download. size: int, bytes of the
+    head: buffer of at least _HEAD_SIZE bytes, the first of the download. size: int, bytes of the
     download. chip: int, the chip id of the image that runs. Raises IMAGE_MAGIC, IMAGE_MERGED,
-    IMAGE_CHIP or IMAGE_SEGMENTS. Allocates nothing when all is well: it runs in the chunk path.
+    IMAGE_CHIP or IMAGE_SEGMENTS.
     """
-    if size < HEAD_SIZE:
-        raise AlinkError(errors.IMAGE_MAGIC, "%d bytes" % size)
+    if size < _HEAD_SIZE:
+        raise AlinkError(_E_IMAGE_MAGIC, "%d bytes" % size)
     if head[0] != _MAGIC:
         for magic, name in _KNOWN_FILES:
             if bytes(head[: len(magic)]) == magic:
-                raise AlinkError(errors.IMAGE_MAGIC, name)
-        raise AlinkError(errors.IMAGE_MAGIC, "starts with 0x%02x" % head[0])
-    theirs = chip_id(head)
+                raise AlinkError(_E_IMAGE_MAGIC, name)
+        raise AlinkError(_E_IMAGE_MAGIC, "starts with 0x%02x" % head[0])
+    theirs = head[12] | head[13] << 8
     if theirs != chip:
-        detail = "%s, this is %s" % (chip_name(theirs), chip_name(chip))
-        raise AlinkError(errors.IMAGE_CHIP, detail)
+        raise AlinkError(_E_IMAGE_CHIP, "%s, this is %s" % (_name(theirs), _name(chip)))
     # A merged firmware begins with a valid bootloader image: the digest, the read-back and
     # set_boot() would all pass, and only the bootloader would refuse it, after the reset.
     # An application has the magic 0xABCD5432 of its description at offset 32; no other image has.
     if head[32] != 0x32 or head[33] != 0x54 or head[34] != 0xCD or head[35] != 0xAB:
-        raise AlinkError(errors.IMAGE_MERGED)
+        raise AlinkError(_E_IMAGE_MERGED)
     if not 0 < head[1] <= _SEGMENTS_MAX:
-        raise AlinkError(errors.IMAGE_SEGMENTS, "%d segments" % head[1])
+        raise AlinkError(_E_IMAGE_SEGMENTS, "%d segments" % head[1])
     length = head[28] | head[29] << 8 | head[30] << 16 | head[31] << 24
     if length % 4 or not 0 < length <= size - 32:
-        raise AlinkError(errors.IMAGE_SEGMENTS, "segment of %d bytes" % length)
+        raise AlinkError(_E_IMAGE_SEGMENTS, "segment of %d bytes" % length)
+
+
+def _name(chip):
+    return _CHIPS.get(chip) or "chip %d" % chip

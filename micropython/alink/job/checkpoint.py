@@ -1,0 +1,167 @@
+# A download before and between its moves: where it begins, what it waits for, how it ends.
+# MIT licence.
+#
+# Loaded while nothing moves. A checkpoint says in NVS how far which file had come. It is written
+# behind the data it vouches for, and is a hint all the same: a digest cannot be saved, so what is
+# in flash is hashed again after a reset, and counted on to be wrong.
+
+import binascii
+import hashlib
+import time
+
+from micropython import const
+
+from .. import log
+from ..errors import AlinkError
+from ..nvs import hint
+
+_E_DIGEST = const(60)
+_E_DOWNLOAD = const(46)
+
+_BLOCK = const(4096)
+_CHECKPOINT = const(61440)
+
+_DONE = const(0)
+_OPEN = const(1)
+_RECALL = const(2)  # what is in the target already is hashed
+_PAUSE = const(3)
+_LINK = const(4)
+_FIRST = const(5)  # the first block is on its way: the target looks at it before it is written
+_READY = const(6)
+_MOVE = const(7)
+
+
+def start(download, file, key, source, target):
+    """See Download.start()."""
+    config = download.config or {}
+    source.block = download.block
+    download.source = source
+    download.target = target
+    download.work = target.work
+    download.file = download.link = file
+    download.size = size = file.size
+    download.links = config.get("fresh_links", 2)
+    download.stop = time.ticks_add(time.ticks_ms(), config.get("deadline_ms", 10800000))
+    download.stall = source.config.get("stall_timeout_ms", 20000)
+    download.failed = download.seen = 0
+    download.waits = ""
+    _begin(download, 0)
+    if target.label is None:
+        download.nvs = None  # it cannot be resumed; another's checkpoint is left alone
+    store = download.nvs
+    if store is None:
+        return
+    digest = binascii.hexlify(file.digest).decode()
+    identity = "%s %d %s %s" % (key, size, digest, target.label)
+    at = 0
+    if store.get_text("file") == identity:
+        # The last block is fetched in any case: there is always something to ask the server for.
+        at = min(max(store.get_int("at"), 0), size - 1) // _BLOCK * _BLOCK
+    if at:
+        log.info("%d bytes were fetched before: hashing them" % at)
+        download.kept = download.recall = at
+        download.state = _RECALL
+    else:
+        # One failure ends it: the old count must never stand beside the new file's name.
+        hint(_put, store, identity)
+
+
+def _put(store, identity):
+    store.erase("at")
+    store.set_text("file", identity)
+
+
+def _begin(download, recall):
+    # Digest and target at their first byte; `recall` bytes come out of the target.
+    file = download.file
+    size = file.size
+    download.recall = recall
+    download.target.begin(size, file.method, file.digest, download.block)
+    download.digest = getattr(hashlib, file.method)()
+    # The view of the last, short block is made here, so that move() makes none.
+    download.tail = memoryview(download.block)[: size % _BLOCK or _BLOCK]
+    download.offset = 0
+    download.next = min(_CHECKPOINT, size)
+    download.state = _OPEN
+
+
+def turn(download, start):
+    """One step of what is not moving. start: int, what open() has just returned, or -1."""
+    state = download.state
+    offset = download.offset
+    if state == _OPEN:
+        _opened(download, start)
+    elif state == _FIRST:
+        if download.read(download.view, min(download.size, _BLOCK)):
+            download.target.look(download.block, download.size)
+            download.state = _READY
+    elif state == _RECALL:
+        if offset < download.recall:
+            download.target.recall(download.block)
+            if not offset:
+                download.target.look(download.block, download.size)
+            download.digest.update(download.block)
+            download.offset = offset + _BLOCK
+        else:
+            download.next = min(offset + _CHECKPOINT, download.size)
+            download.state = _OPEN
+    elif state == _PAUSE:
+        if time.ticks_diff(time.ticks_ms(), download.pause) >= 0:
+            download.waits = ""
+            download.state = _RECALL if offset < download.recall else _OPEN
+    elif download.link is not None:
+        download.waits = ""
+        download.state = _OPEN
+    elif time.ticks_diff(download.stop, time.ticks_ms()) < 0:
+        raise AlinkError(_E_DOWNLOAD, "took too long, no fresh link")
+
+
+def _opened(download, start):
+    # What a broken connection has left is no part of the piece that comes now.
+    download.ring.readinto(download.block)
+    download.at = 0
+    download.last = time.ticks_ms()
+    if start != download.offset:
+        # The server sends the whole file again (200 to a range): so the digest and the target
+        # start again, too.
+        restart(download, "the server ignored the range")
+    download.state = _MOVE if download.offset else _FIRST
+
+
+def restart(download, reason, recall=0):
+    """Begin again with what is in flash up to `recall` (bytes), trusting nothing behind it."""
+    if not recall:
+        log.info("from the start again:", reason)
+        download.kept = 0
+    if download.nvs is not None:
+        hint(download.nvs.set_int, "at", recall)
+    _begin(download, recall)
+    if recall:
+        download.state = _RECALL
+
+
+def complete(download):
+    """All bytes are in the target: True when they are the right ones."""
+    file = download.file
+    found = download.digest.digest()
+    download.source.close()
+    if found != file.digest:
+        found = binascii.hexlify(found[:4]).decode() + ".."
+        if not download.kept:
+            raise AlinkError(_E_DIGEST, "%s is %s" % (file.method, found))
+        # Perhaps only the part from before the reset is at fault: time, not correctness.
+        restart(download, found)
+        return False
+    download.close()
+    return True
+
+
+def unsaved(error):
+    """A checkpoint that could not be written is no reason to give up."""
+    log.info("not remembered:", error)
+
+
+def clear(store):
+    """The file is installed, or no good."""
+    if store is not None:
+        hint(store.erase, "file", "at")

@@ -1,0 +1,226 @@
+# One download: source -> digest -> target, block by block. MIT licence.
+#
+# Here is what moves, and nothing else: how a download begins, what it waits for and how it ends
+# stands in checkpoint.py, what becomes of trouble in retry.py, both loaded for a moment.
+#
+# A stream that never blocks gives what has arrived, as little as one byte. What is whole is read
+# straight into the block; the odd bytes behind the last whole KiB wait in a ring until their KiB
+# is complete. So one flash block and 1 KiB do, whatever a network makes of the stream. The views
+# that are read into are made once: per piece nothing is allocated.
+
+import time
+
+from micropython import RingIO, const
+
+from .. import parts
+from ..errors import AlinkError
+
+_BLOCK = const(4096)
+_PART = const(1024)
+_SHIFT = const(10)
+
+# Bytes between two checkpoints. With the block that was under way, a reset costs 64 KiB at most.
+_CHECKPOINT = const(61440)
+
+# States, for checkpoint.py and retry.py too.
+_DONE = const(0)
+_OPEN = const(1)
+_READY = const(6)  # the first block is there and was looked at
+_MOVE = const(7)
+
+
+class Source:
+    """Where a file comes from: over HTTPS with Range, unless derived from.
+
+    Settings, as keywords: ca: own CA certificates or None (see wire.context). allow_http: bool,
+    take http:// links too. on_feed: called while open() waits for TLS and for the answer, or None.
+    connect_timeout_ms, head_timeout_ms: int, see http_open.py, 10 s each; stall_timeout_ms: so
+    long no byte at all may come, 20 s.
+
+    Another source brings its own open(), which sets what is read from: `stream`, with
+    readinto(buf, n): up to `n` bytes into buf -> how many; None when there are none yet, 0 at the
+    end. After None it is called with the same again; nothing else has touched buf meanwhile. It
+    never blocks, never allocates, and raises AlinkError, OSError, or ValueError as TLS does.
+    unvouched: int, when it has raised: how many of the bytes handed on last are damaged. block: the
+    download's, free for use in open().
+    """
+
+    unvouched = 0
+
+    def __init__(self, **config):
+        self.config = config
+        self.block = self.stream = None
+
+    def open(self, file, offset, size):
+        """Get ready for `file` (offer.File) from byte `offset` on; the whole file has `size` bytes.
+
+        Returns where the bytes really start (int): offset, or 0. See http_open.connect() for what
+        it may raise and how long it may take.
+        """
+        return parts.ask("job.http_open", "connect", self, file.url, offset, size)
+
+    def close(self):
+        """Let go of the connection; again is harmless."""
+        stream = self.stream
+        self.stream = None
+        if stream is not None:
+            stream.close()
+
+
+class Download:
+    """Brings one file of a job into a target; made once a job, started for each file.
+
+    nvs: nvs.Store of the journal, for checkpoints; None: no resume after a reset. config: dict,
+    see retry.check(), or None. All that is large is made here: 5.2 KB.
+
+    block: bytearray of 4096, what moves at once. offset: int, bytes that are in the target and in
+    the digest. waits: str, why nothing moves: "link" when the link has expired, "pause" before
+    another try, "" else. link: the File whose link is used, None when it has expired; a newer one
+    of the same file may be put there at any time.
+    """
+
+    def __init__(self, nvs=None, config=None):
+        self.block = bytearray(_BLOCK)
+        view = memoryview(self.block)
+        self.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
+        self.ring = RingIO(_PART)
+        self.nvs = nvs
+        self.config = config
+        self.waits = ""
+        # file: File. digest: of what is in the target. tail: view
+        # of the last, short block. work: the target's, or None.
+        self.file = self.link = self.source = self.target = None
+        self.digest = self.tail = self.work = None
+        # at: bytes of the piece that are in place, whole KiB. next: offset of the next checkpoint,
+        # or the end. kept: bytes of an earlier run that are trusted so far. recall: bytes to be
+        # hashed out of the target. failed: tries in a row, at the offset `seen`. links: fresh ones
+        # that may still be asked for.
+        self.state = self.offset = self.size = self.at = self.next = self.kept = self.recall = 0
+        self.failed = self.seen = self.links = 0
+        # Ticks: of the last byte, of the end of a pause, of the deadline. stall: ms.
+        self.last = self.pause = self.stop = self.stall = 0
+
+    def start(self, *args):
+        """Begin the download of a file from its first byte; nothing is fetched yet.
+
+        file: offer.File. key: str, the job's. source: Source. target: Target. Raises AlinkError
+        when the target refuses it (size, trial, no slot).
+        """
+        parts.ask("job.checkpoint", "start", self, *args)
+
+    def forget(self):
+        """The file is installed or no good: the next download starts with its first byte."""
+        parts.ask("job.checkpoint", "clear", self.nvs)
+
+    def step(self):
+        """Do one bounded thing; True once everything is in the target and the digest is right.
+
+        One block (a flash block erased and written), one flash block read, one connection opened
+        (the source's own time-outs), or nothing while it waits. A target that has work() does one
+        part of that instead while it has any. Raises AlinkError when the download has failed for
+        good, and for want of memory (NO_MEMORY); the source is closed then.
+        """
+        state = self.state
+        try:
+            if self.work is not None and self.work():
+                return False
+            if state >= _READY:
+                if not self.move() or self.offset < self.next:
+                    return False
+                if self.offset == self.size:
+                    return parts.ask("job.checkpoint", "complete", self)
+                # After the data it vouches for: the target has written it.
+                self.next = min(self.offset + _CHECKPOINT, self.size)
+                if self.nvs is not None:
+                    try:
+                        self.nvs.set_int("at", self.offset)
+                    except AlinkError as e:
+                        parts.ask("job.checkpoint", "unsaved", e)
+            elif state:
+                start = -1
+                if state == _OPEN:
+                    parts.drop("job.checkpoint", "job.slot_rest")
+                    start = self.source.open(self.link, self.offset, self.size)
+                parts.use("job.checkpoint").turn(self, start)
+                if self.state >= _READY:
+                    parts.drop("job.checkpoint", "job.slot_rest")
+        except AlinkError as e:
+            parts.ask("job.retry", "trouble", self, e)
+        return False
+
+    def move(self):
+        """Carry one block from the source through the digest into the target; allocates nothing.
+
+        Returns the bytes carried (int), 0 while they have not all arrived. Raises AlinkError.
+        """
+        n = self.size - self.offset
+        if n > _BLOCK:
+            n = _BLOCK
+        if self.state == _READY:
+            self.state = _MOVE
+        elif not self.read(self.view, n):
+            return 0
+        self.digest.update(self.block if n == _BLOCK else self.tail)
+        self.target.write(self.block, n)
+        self.offset += n
+        return n
+
+    def read(self, view, n):
+        """Put the next `n` bytes of the source where `view` (as self.view) leads.
+
+        Returns n when all are there, 0 when more has to arrive (call again with the same n). Never
+        reads past the piece, so that the stream stands exactly behind it afterwards. Raises
+        AlinkError: LINK when the connection breaks or ends, TIMEOUT when nothing has come for
+        too long, DOWNLOAD when all of it takes too long.
+        """
+        ring = self.ring
+        at = self.at
+        count = want = 0
+        try:
+            while at < n and count == want:
+                have = ring.any()
+                want = n - at
+                if have:
+                    if want > _PART:
+                        want = _PART
+                    want -= have
+                piece = view[at >> _SHIFT]
+                count = self.source.stream.readinto(piece, want)
+                if not count:
+                    break
+                if have:
+                    ring.write(piece, count)
+                    if count == want:
+                        at += ring.readinto(piece, _PART)
+                else:
+                    if count < want:
+                        have = count & (_PART - 1)
+                    at += count - have
+                    if have:
+                        ring.write(view[at >> _SHIFT], have)
+        except (OSError, ValueError) as e:
+            raise parts.ask("job.retry", "broken", self, e)
+        now = time.ticks_ms()
+        if count:
+            self.last = now
+            if at == n:
+                self.at = 0
+                return n
+        self.at = at
+        if (
+            count == 0
+            or time.ticks_diff(now, self.last) > self.stall
+            or time.ticks_diff(self.stop, now) < 0
+        ):
+            raise parts.ask("job.retry", "broken", self, count)
+        return 0
+
+    def close(self):
+        """Give up: closes the connection. The checkpoint stays, for another try."""
+        self.waits = ""
+        self.state = _DONE
+        self.work = None
+        source = self.source
+        if source is not None:
+            source.close()
+            source.block = None  # an application's source lives on, without it

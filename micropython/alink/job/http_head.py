@@ -1,0 +1,162 @@
+# The head of a download's answer: is it the answer to our request? MIT licence.
+#
+# Read byte by byte, so that the stream stands exactly in front of the body, and judged where it
+# lies: a line of no interest makes no object. Header names are compared in any case and white
+# space is tolerated, since proxies rewrite both; a number that is not plainly a number is refused.
+
+from micropython import const
+
+from .. import parts
+from ..errors import AlinkError
+
+_E_LINK = const(5)
+_E_HTTP_STATUS = const(40)
+_E_HTTP_HEAD = const(41)
+_E_HTTP_LENGTH = const(42)
+_E_HTTP_REDIRECT = const(43)
+_E_HTTP_CHUNKED = const(44)
+_E_EXPIRED = const(45)
+
+_LINE_MAX = const(1024)  # bytes of one header line
+_HEAD_MAX = const(8192)  # bytes of the whole head
+_SIZE_DIGITS = const(10)  # 2**30 has ten; more digits are no size of anything that fits a slot
+_SIZE_MAX = const(1073741823)  # larger integers live on the ESP32's heap
+_TEXT_MAX = const(40)  # characters of a server's own words in an error
+_PLACE_MAX = const(120)  # and of where it redirects to
+
+_REDIRECTS = (300, 301, 302, 303, 307, 308)
+_NAMES = (13, 14, 17, 8)  # how long the names are that matter
+
+
+def read(wire, block, offset, size):
+    """Read the head off `wire` (Wire), line by line into `block`, up to where the body begins.
+
+    offset, size: int, what was asked for: bytes `offset`.. of a file of `size` bytes. Returns where
+    the body starts in the file (int). Raises AlinkError as soon as the answer is known to be of no
+    use: EXPIRED for 403 and 410 (what a signed link answers when it is over), HTTP_STATUS,
+    HTTP_REDIRECT, HTTP_CHUNKED, HTTP_LENGTH when the length told is not what is missing of the
+    file, HTTP_HEAD; LINK when it ends early.
+    """
+    view = memoryview(block)
+    one = bytearray(1)
+    left = _HEAD_MAX
+    status = 0
+    length = -1
+    span = None
+    while True:
+        n = 0
+        colon = -1
+        while True:
+            count = wire.sock.readinto(one, 1)
+            if count is None:
+                wire.wait()
+                continue
+            if not count:
+                raise AlinkError(_E_LINK, "closed in the head")
+            if n == _LINE_MAX or not left:
+                raise AlinkError(_E_HTTP_HEAD, "head too long")
+            left -= 1
+            byte = one[0]
+            if byte == 10:
+                break
+            if colon < 0 and status:
+                if byte == 58:
+                    colon = n
+                elif 65 <= byte <= 90:
+                    byte += 32
+            block[n] = byte
+            n += 1
+        while n and block[n - 1] == 13:
+            n -= 1
+        if not status:
+            status = _status(bytes(view[:n]))
+            continue
+        if not n:
+            break
+        if block[0] in b" \t":
+            # A folded line could hide a header from us that a proxy on the way has seen.
+            raise AlinkError(_E_HTTP_HEAD, "a folded header line")
+        if colon < 1:
+            raise AlinkError(_E_HTTP_HEAD, "not a header: " + _quoted(bytes(view[:n])))
+        end = colon
+        while end and block[end - 1] <= 32:
+            end -= 1
+        if end not in _NAMES:
+            continue
+        name = bytes(view[:end])
+        value = bytes(view[colon + 1 : n]).strip()
+        if name == b"content-length":
+            found = _number(value)
+            if found < 0 or (length >= 0 and length != found):
+                raise AlinkError(_E_HTTP_LENGTH, "Content-Length " + _quoted(value))
+            length = found
+        elif name == b"content-range":
+            if span is not None and span != value:
+                raise AlinkError(_E_HTTP_HEAD, "two different Content-Range")
+            span = value
+        elif name == b"transfer-encoding" and value.lower() != b"identity":
+            raise AlinkError(_E_HTTP_CHUNKED, "Transfer-Encoding " + _quoted(value))
+        elif name == b"location" and status in _REDIRECTS:
+            place = parts.ask("job.http_link", "shown", _text(value))[:_PLACE_MAX]
+            raise AlinkError(_E_HTTP_REDIRECT, "HTTP %d to %s" % (status, place))
+    if status in _REDIRECTS:
+        raise AlinkError(_E_HTTP_REDIRECT, "HTTP %d to nowhere" % status)
+    if length < 0:
+        raise AlinkError(_E_HTTP_LENGTH, "no Content-Length")
+    # A 200 is the whole file, whatever was asked for: the body then starts at 0.
+    start = 0
+    if status == 206:
+        _check_range(span, offset, size)
+        start = offset
+    if length != size - start:
+        raise AlinkError(_E_HTTP_LENGTH, "%d bytes, not %d" % (length, size - start))
+    return start
+
+
+def _status(line):
+    fields = line.split(None, 2)
+    status = -1
+    if len(fields) > 1 and fields[0].startswith(b"HTTP/1.") and len(fields[1]) == 3:
+        status = _number(fields[1])
+    if status < 100:
+        raise AlinkError(_E_HTTP_HEAD, "not HTTP: " + _quoted(line))
+    if status not in (200, 206) and status not in _REDIRECTS:
+        code = _E_EXPIRED if status in (403, 410) else _E_HTTP_STATUS
+        raise AlinkError(code, "HTTP %d" % status)
+    return status
+
+
+def _check_range(span, offset, size):
+    # bytes FIRST-LAST/TOTAL; TOTAL may be * (RFC 9110, 14.4), which tells too little.
+    if span is None:
+        raise AlinkError(_E_HTTP_HEAD, "206 without Content-Range")
+    said = "Content-Range " + _quoted(span)
+    unit, _, rest = span.partition(b" ")
+    rest, _, total = rest.strip().partition(b"/")
+    first, _, last = rest.partition(b"-")
+    total = _number(total.strip())
+    if unit.lower() != b"bytes" or total < 0:
+        raise AlinkError(_E_HTTP_HEAD, said)
+    if total != size:
+        raise AlinkError(_E_HTTP_LENGTH, "%s, not of %d" % (said, size))
+    if _number(first.strip()) != offset or _number(last.strip()) != size - 1:
+        raise AlinkError(_E_HTTP_HEAD, "%s, not from %d" % (said, offset))
+
+
+def _number(digits):
+    # bytes of decimal digits -> int below 2**30, else -1
+    if not digits or len(digits) > _SIZE_DIGITS or not digits.isdigit():
+        return -1
+    number = int(digits)
+    return number if number <= _SIZE_MAX else -1
+
+
+def _text(line):
+    # bytes -> str, whatever they are: what is not printable ASCII becomes a question mark
+    return "".join([chr(c) if 32 <= c < 127 else "?" for c in line])
+
+
+def _quoted(line):
+    # The start of a server's own words, safe for one line on a console. Cut at a question mark or
+    # an equals sign: a server may echo the link, whose query is secret.
+    return repr(_text(line[:_TEXT_MAX]).split("?", 1)[0].split("=", 1)[0])

@@ -1,0 +1,54 @@
+# Slot: the inactive app partition; here what a download needs of it while it moves. MIT licence.
+#
+# One write() erases and writes one 4096-byte flash block (about 50 ms on an ESP32, 500 ms at
+# worst), and allocates nothing. The rest is in slot_rest.py, loaded when it is asked for and let go
+# before something moves.
+
+from micropython import const
+
+from .. import parts
+
+_BLOCK = const(4096)  # erase unit, and the piece in which everything travels
+
+
+class Slot:
+    """The app partition that does not run: the target of an update (see target.Target).
+
+    label: str, of the partition, once begun. Its methods beside these are functions of
+    slot_rest.py.
+    """
+
+    work = None  # nothing waits to be done
+
+    def __init__(self):
+        self.label = self.part = self.block = self.rest = None
+        self.method = self.digest = self.found = None
+        self.size = self.at = self.checked = 0  # bytes, bytes written, bytes read back
+
+    def __getattr__(self, name):
+        return lambda *args: getattr(parts.use("job.slot_rest"), name)(self, *args)
+
+    def write(self, block, n):
+        """Write the next block[:n] (n = 4096, less only for the last).
+
+        block: bytearray of 4096; what lies behind n is overwritten with 0xFF. Raises AlinkError
+        FLASH.
+        """
+        at = self.at // _BLOCK
+        self.at += n
+        try:
+            if self.at == self.size:
+                self.last(block, n)
+            # The form with two arguments erases the block, then writes it.
+            self.part.writeblocks(at, block)
+        except OSError as e:
+            self.fault(at, e)
+
+    def finish(self):
+        """Read one block back; True once the whole image has been and its digest is right.
+
+        Call it until it returns True. Raises AlinkError READ_BACK or FLASH.
+        """
+        if self.rest is None:
+            self.rest = parts.use("job.slot_rest")
+        return self.rest.finish(self)

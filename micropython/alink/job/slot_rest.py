@@ -1,0 +1,130 @@
+# Slot, but for its write(): what is done once, or not while a download moves. MIT licence.
+#
+# One recall() or finish() reads one flash block: these are the bounds that poll() documents.
+
+import hashlib
+
+import esp32
+from micropython import const
+
+from .. import parts, trial
+from ..errors import AlinkError
+from ..target import Target
+
+_E_ON_TRIAL = const(26)
+_E_READ_BACK = const(61)
+_E_TOO_LARGE = const(66)
+_E_BOOT_REFUSED = const(67)
+_E_NO_SLOT = const(80)
+_E_FLASH = const(81)
+
+_BLOCK = const(4096)
+_ERASE = const(6)  # of Partition.ioctl()
+_VALIDATE_FAILED = const(-5379)  # ESP_ERR_OTA_VALIDATE_FAILED out of set_boot()
+
+take = Target.take
+confirm = revert = drop = Target.drop
+
+
+def begin(slot, size, method, digest, block):
+    """Get ready for an image; nothing is erased yet.
+
+    size: int, bytes. method: "md5" or "sha256", digest: bytes, what flash must hold at the end.
+    block: bytearray of 4096, used for reading back. Raises AlinkError ON_TRIAL, NO_SLOT or
+    TOO_LARGE.
+    """
+    if trial.running():
+        # The other slot holds the only fallback.
+        raise AlinkError(_E_ON_TRIAL)
+    running = esp32.Partition(esp32.Partition.RUNNING)
+    try:
+        part = running.get_next_update()
+    except OSError:
+        raise AlinkError(_E_NO_SLOT) from None
+    info = part.info()
+    if info[2] == running.info()[2]:
+        # Cannot happen by ESP-IDF's rules; writing there would stop the program for good.
+        raise AlinkError(_E_NO_SLOT)
+    if size > info[3]:
+        raise AlinkError(_E_TOO_LARGE, "%d bytes, slot %d" % (size, info[3]))
+    slot.part = part
+    slot.label = info[4]
+    slot.rest = None
+    slot.method = method
+    slot.digest = digest
+    slot.block = block
+    slot.size = size
+    slot.at = slot.checked = 0
+
+
+def begin_check(slot, size, method, digest, block):
+    """As begin(), for an image that is in the slot already: only finish() and activate()."""
+    begin(slot, size, method, digest, block)
+    slot.at = size
+
+
+def look(slot, block, size):
+    """Is it an application image for this chip? Raises AlinkError IMAGE_*."""
+    head = bytearray(16)
+    esp32.Partition(esp32.Partition.RUNNING).readblocks(0, head, 0)
+    parts.ask("job.image", "check", block, size, head[12] | head[13] << 8)
+
+
+def last(slot, block, n):
+    """Before the last block[:n] is written. Raises OSError."""
+    for i in range(n, _BLOCK):
+        block[i] = 0xFF
+    behind = (slot.size + _BLOCK - 1) // _BLOCK
+    if (behind + 1) * _BLOCK <= slot.part.info()[3]:
+        # Behind the image: an older one's volume must not seem to be this one's application.
+        slot.part.ioctl(_ERASE, behind)
+
+
+def fault(slot, block, error):
+    """What a write has raised (OSError), by its name."""
+    raise AlinkError(_E_FLASH, "block %d: %s" % (block, error))
+
+
+def recall(slot, block):
+    """Read the next 4096 bytes that were written before a reset, instead of writing them.
+
+    block: bytearray of 4096. Raises AlinkError FLASH.
+    """
+    _read(slot, slot.at, block)
+    slot.at += _BLOCK
+
+
+def _read(slot, at, block):
+    try:
+        slot.part.readblocks(at // _BLOCK, block, 0)
+    except OSError as e:
+        fault(slot, at // _BLOCK, e)
+
+
+def finish(slot):
+    """See Slot.finish()."""
+    if slot.at != slot.size:
+        raise AlinkError(_E_READ_BACK, "%d of %d bytes" % (slot.at, slot.size))
+    at = slot.checked
+    if not at:
+        slot.found = getattr(hashlib, slot.method)()
+    _read(slot, at, slot.block)
+    n = slot.size - at
+    if n > _BLOCK:
+        slot.found.update(slot.block)
+        slot.checked = at + _BLOCK
+        return False
+    slot.found.update(memoryview(slot.block)[:n])
+    if slot.found.digest() != slot.digest:
+        raise AlinkError(_E_READ_BACK)
+    return True
+
+
+def activate(slot):
+    """Make the slot the one that boots next, on trial. Raises AlinkError BOOT_REFUSED."""
+    try:
+        slot.part.set_boot()
+    except OSError as e:
+        if e.errno == _VALIDATE_FAILED:
+            raise AlinkError(_E_BOOT_REFUSED) from None
+        raise AlinkError(_E_FLASH, "otadata: %s" % e) from None
