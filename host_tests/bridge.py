@@ -4,7 +4,8 @@ Two pseudo-terminals and a thread between them. The outer one stays for the boar
 what a person names with --port; the inner one is the interpreter's, and there is a new one for
 each run of it. The unix port's REPL is the chip's REPL but for one thing: at a soft reset the
 process ends. So the end of the process is a soft reset here: the bridge says so as the chip does,
-and the next run begins where the chip would be, in the raw REPL when it was there.
+and the next run begins where the chip would be, in the raw REPL when it was there. It can be as
+slow about it as a chip (`start_s`, `soft_s`), which says nothing meanwhile.
 """
 
 from __future__ import annotations
@@ -14,21 +15,25 @@ import json
 import os
 import re
 import select
+import signal
 import subprocess
 import termios
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from tools.sim import Board, interpreter
-from tools.sim.runner import SOFT_RESET, Runner
+from tools.sim.runner import SOFT_RESET, Runner, _readable
 
 _RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n"
 _BANNER = re.compile(rb"^MicroPython [^\n]+\n", re.MULTILINE)
 _PROMPT = b">>> "
 _ASKED = re.compile(rb"\r([\x01\x02])")  # for the raw REPL, or to leave it: as mpremote asks
 _FIFO = 256
+_CTRL_C = b"\x03"
+_FILE_REQUEST = b"\x18"  # of a board that has mounted a folder of the computer
 _SENT_WITHIN_S = 5.0  # what the other side has not taken by then is lost, as on a UART
 
 
@@ -41,18 +46,23 @@ class Line:
         os.close(slave)  # so that it is seen whether somebody has the port open
         self._lock = threading.Lock()
         self._keyboard: int | None = None
+        self._interrupt: Callable[[], None] = lambda: None
         self._waiting = b""  # typed while nobody listened: the chip's UART holds it too
+        self.deaf = False  # it does not: all that is lost
+        self.serving = False  # the board asks for files: what is typed may be one
         self.raw = False  # the other side asked for the raw REPL
         self._open = True
         self._thread = threading.Thread(target=self._read, name=f"line {self.name}", daemon=True)
         self._thread.start()
 
-    def connect(self, keyboard: int | None) -> None:
-        """Send what is typed to this descriptor; None: hold it back."""
+    def connect(self, keyboard: int | None, interrupt: Callable[[], None] | None = None) -> None:
+        """Send what is typed to this descriptor, and a Ctrl-C to `interrupt`; None: hold it."""
         with self._lock:
             self._keyboard = keyboard
+            self._interrupt = interrupt or (lambda: None)
+            self.serving = False
             if keyboard is not None and self._waiting:
-                os.write(keyboard, self._waiting)
+                self._type(keyboard, self._waiting)
                 self._waiting = b""
 
     def send(self, data: bytes) -> None:
@@ -89,10 +99,19 @@ class Line:
         if asked:
             self.raw = asked[-1] == b"\x01"
         with self._lock:
-            if self._keyboard is None:
+            if self._keyboard is not None:
+                self._type(self._keyboard, data)
+            elif not self.deaf:
                 self._waiting = (self._waiting + data)[-_FIFO:]
-            else:
-                os.write(self._keyboard, data)
+
+    def _type(self, keyboard: int, data: bytes) -> None:
+        # ISIG is what the interpreter switches off while its REPL reads. The terminal itself
+        # must not look for Ctrl-C (see _start()): in a file that mpremote serves it is none.
+        runs = termios.tcgetattr(keyboard)[3] & termios.ISIG
+        if runs and _CTRL_C in data and (not self.serving or data in (_CTRL_C, b"\r" + _CTRL_C)):
+            self._interrupt()
+            data = data.replace(_CTRL_C, b"")
+        os.write(keyboard, data)
 
 
 class SerialRunner(Runner):
@@ -112,13 +131,20 @@ class SerialRunner(Runner):
         Path(path).write_text(json.dumps(settings), encoding="utf-8")
         return path
 
+    def _run_program(self, cause: int, entry: Any) -> int | None:
+        board = self._board
+        _readable([self._wake_r], board.soft_s if cause == SOFT_RESET else board.start_s)
+        return super()._run_program(cause, entry)
+
     def _start(
         self, settings: str, console: int, pass_fds: tuple[int, ...]
     ) -> subprocess.Popen[bytes]:
         master, slave = os.openpty()
         mode = termios.tcgetattr(slave)
-        # Bytes as they are, but Ctrl-C interrupts what runs; the REPL takes that off as it reads.
+        # Bytes as they are. Ctrl-C interrupts what runs, but that is the line's doing.
         mode[0], mode[1], mode[3] = 0, 0, termios.ISIG
+        for key in (termios.VINTR, termios.VQUIT, termios.VSUSP):
+            mode[6][key] = os.fpathconf(slave, "PC_VDISABLE")
         termios.tcsetattr(slave, termios.TCSANOW, mode)
         try:
             proc = interpreter.start(
@@ -142,7 +168,7 @@ class SerialRunner(Runner):
 
     def _verb(self, line: str) -> None:
         if line == "B":  # not before: a Ctrl-C would hit an interpreter that is still starting
-            self._board.line.connect(self._keyboard)
+            self._board.line.connect(self._keyboard, lambda: self.interrupt(signal.SIGINT))
         super()._verb(line)
 
     def _copy(self, master: int, console: int, raw: bool) -> None:
@@ -157,6 +183,7 @@ class SerialRunner(Runner):
                     break
                 if held is not None:
                     data, held = self._into_raw(master, held + data)
+                line.serving = line.serving or _FILE_REQUEST in data
                 line.send(data)
                 os.write(console, data)
         finally:
@@ -188,10 +215,15 @@ class SerialRunner(Runner):
 
 
 class SerialBoard(Board):
-    """A Board with a serial port. Not to be switched on twice at a time, like any."""
+    """A Board with a serial port. Not to be switched on twice at a time, like any.
+
+    start_s: silence after a reset, before boot.py. soft_s: the same after a soft reset.
+    """
 
     def __init__(self, path: str | Path, **settings: Any) -> None:
         self.line = Line()
+        self.start_s = 0.0
+        self.soft_s = 0.0
         super().__init__(path, **settings)
 
     def __enter__(self) -> SerialBoard:

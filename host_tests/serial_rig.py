@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import select
+import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import serial
 
 from host_tests.bridge import SerialBoard
 from host_tests.rig import DN, PK, Rig
@@ -79,6 +83,53 @@ def flash(*arguments: str) -> tuple[int, str]:
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = flash_main(list(arguments))
     return code, said.getvalue()
+
+
+class TcpPort:
+    """A port of this computer as one of the network: what socket://HOST:PORT is for."""
+
+    def __init__(self, name: str) -> None:
+        self._port = serial.Serial(name, timeout=0.05)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener.settimeout(0.05)
+        self.url = f"socket://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._open = True
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> TcpPort:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._open = False
+        self._thread.join(5)
+        self._listener.close()
+        self._port.close()
+
+    def _run(self) -> None:
+        while self._open:
+            # OSError: nobody yet, or gone again.
+            with contextlib.suppress(OSError), self._listener.accept()[0] as peer:
+                self._relay(peer)
+
+    def _relay(self, peer: socket.socket) -> None:
+        peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        poll = select.poll()
+        poll.register(peer, select.POLLIN)
+        poll.register(self._port.fd, select.POLLIN)
+        while self._open:
+            for fd, _ in poll.poll(50):
+                if fd == self._port.fd:
+                    peer.sendall(self._port.read(self._port.in_waiting or 1))
+                elif data := peer.recv(4096):
+                    self._port.write(data)
+                else:
+                    return
 
 
 class Stranger:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,10 @@ READ = ("status", "selftest")
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_link, "_ASK_S", 0.3)
-    monkeypatch.setattr(device_link, "_ASKS", 3)
-    monkeypatch.setattr(device_link, "_RESET_S", 0.2)
-    monkeypatch.setattr(device_link, "_READ_S", 0.1)
+    hurried = replace(
+        device_link.PATIENCE, ask=0.3, start=0.8, strange=0.5, announce=0.2, read=0.1
+    )
+    monkeypatch.setattr(device_link, "PATIENCE", hurried)
 
 
 @pytest.fixture(scope="module")
@@ -210,8 +211,8 @@ def test_a_board_that_is_still_starting_is_asked_again_until_it_is_in_step(
         return healthy(typed)
 
     with Stranger(answer) as there:
-        monkeypatch.setattr(device_link, "_FIRST_S", 0.05)
-        monkeypatch.setattr(device_link, "_QUIET_S", 0.05)
+        hurried = replace(device_link.PATIENCE, first=0.05, quiet=0.05)
+        monkeypatch.setattr(device_link, "PATIENCE", hurried)
         link = Link(there.port)
         link.interrupt()
         link._transport.close()

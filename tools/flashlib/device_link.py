@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import base64
 import contextlib
+import dataclasses
 import errno
 import io
 import json
@@ -13,32 +14,24 @@ import stat
 import struct
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import serial
 from mpremote.transport import TransportError, TransportExecError
-from mpremote.transport_serial import SerialTransport
 from serial.tools import list_ports
 
+from .device_transport import Transport
 from .errors import FlashError
 from .ports import choose_port
+from .waiting import Waiting
 
 OLDEST = (1, 25, 0)
 BAUD = 115200
 SCRIPTS = Path(__file__).with_name("on_board")
 
-_ASKS = 8  # times a silent board is asked for its REPL: it may be starting, or in a long call
-_ASK_S = 1.0  # s for each answer
-_SETTLE_S = 30.0  # s for a board that starts to be through with what it was asked meanwhile
-_RESET_S = 5.0  # s for a soft reset to be announced
-_BOOT_S = 40.0  # s for boot.py after a soft reset
-_READ_S = 1.0
-_WINDOW_S = 10.0  # for the board to take the next bytes of a program
-_FIRST_S = 1.0  # the same for the first question; twice as long each time it is asked again
-_QUIET_S = 0.3
-_WRITE_S = 5.0
 _PIECE = 1536  # bytes of a file that travel at once; a multiple of 3
 _SHORTCUTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}  # those of mpremote
 _FACTS = (
@@ -74,17 +67,30 @@ def resolve(named: str | None) -> str:
     return _SHORTCUTS[short[1]] + short[2] if short else named
 
 
-class _Transport(SerialTransport):  # type: ignore[misc]  # mpremote has no types
-    """mpremote's, with a limit of our own where it waits 10 s for the next byte."""
+@dataclass(frozen=True)
+class Patience:
+    """How long a board may take, in seconds."""
 
-    patience_s = _WINDOW_S
+    ask: float = 1.0  # for each answer, while it is asked for its REPL
+    start: float = 40.0  # to start, or to be through with a long call: to have a REPL at all
+    strange: float = 20.0  # to stop saying something else than that
+    settle: float = 30.0  # to be through with what it was asked while it started
+    announce: float = 5.0  # for a soft reset to be announced
+    boot: float = 40.0  # for boot.py after a soft reset
+    window: float = 10.0  # to take the next bytes of a program
+    first: float = 1.0  # the same for the first question; twice as long each time it is repeated
+    quiet: float = 0.3  # until what it says is taken for the end of it
+    read: float = 1.0
+    write: float = 5.0
+    tell: float = 3.0  # until a person is told what is waited for
 
-    def read_until(
-        self, least: int, ending: bytes, timeout: float | None = None, *rest: Any, **options: Any
-    ) -> bytes:
-        """As there; timeout: None is patience_s."""
-        limit = self.patience_s if timeout is None else timeout
-        return bytes(super().read_until(least, ending, limit, *rest, **options))
+    def scaled(self, factor: float) -> Patience:
+        """The same for a board that is so many times as slow."""
+        values = dataclasses.asdict(self)
+        return Patience(**{name: value * factor for name, value in values.items()})
+
+
+PATIENCE = Patience()
 
 
 class Link:
@@ -102,12 +108,14 @@ class Link:
         self.platform = ""
         self.machine = ""
         self._stopped = False
-        self._window_s = _WINDOW_S
+        self._patience = patience = PATIENCE
+        self._window_s = patience.window
         try:
-            self._transport = _Transport(self.name, baudrate=BAUD, timeout=_READ_S)
+            self._transport = Transport(self.name, baudrate=BAUD, timeout=patience.read)
         except (TransportError, ValueError) as exc:
             raise _cannot_open(self.name, exc) from None
-        self._transport.serial.write_timeout = _WRITE_S
+        self._transport.patience_s = patience.window
+        self._transport.serial.write_timeout = patience.write
 
     def __enter__(self) -> Link:
         return self
@@ -128,20 +136,28 @@ class Link:
     # The REPL.
 
     def interrupt(self) -> None:
-        """Stop the program that runs, keep its memory, and learn what the board is."""
+        """Stop the program that runs, keep its memory, and learn what the board is.
+
+        A board that is starting hears nothing of it, or does all of it at once when it has
+        started: it is asked again and again.
+        """
+        patience = self._patience
+        began = silent = time.monotonic()
         heard = b""
-        for ask in range(_ASKS):
-            answer = self._enter(soft_reset=False, within_s=_ASK_S)
-            if answer is None:
-                if ask:
-                    # It may have been slow, and still be answering what was asked before.
-                    self._drain()
-                    self._enter(soft_reset=False, within_s=_ASK_S)
-                break
-            heard += answer
-        else:
-            raise _no_repl(self.name, heard)
-        self._meet_settled()
+        late = False
+        with self._waiting("the board does not answer; it may be starting"):
+            while (answer := self._enter(soft_reset=False, within_s=patience.ask)) is not None:
+                now = time.monotonic()
+                silent = silent if answer else now
+                heard += answer
+                if now > began + patience.start or now > silent + patience.strange:
+                    raise _no_repl(self.name, heard)
+                late = True
+            if late:
+                # It may still be answering what it was asked before.
+                self._drain()
+                self._enter(soft_reset=False, within_s=patience.ask)
+            self._meet_settled()
 
     def clean(self) -> None:
         """interrupt(), then a soft reset: boot.py runs, main.py does not."""
@@ -149,10 +165,12 @@ class Link:
             self.interrupt()
         except BoardFailed:
             self.implementation = ""  # no memory left even for the question: asked again below
-        heard = self._enter(soft_reset=True, within_s=_BOOT_S)
+        within_s = self._patience.boot
+        with self._waiting("the board is starting"):
+            heard = self._enter(soft_reset=True, within_s=within_s)
         if heard is not None:
             raise FlashError(
-                f"the board did not come back from a soft reset within {_BOOT_S:g} s",
+                f"the board did not come back from a soft reset within {within_s:g} s",
                 "Its boot.py may wait for something: press the reset button and try again.",
             )
         if not self.implementation:
@@ -160,12 +178,14 @@ class Link:
 
     def restart(self) -> None:
         """A soft reset that runs main.py: the board is as it was after power-on."""
+        announce_s = self._patience.announce
         with self._failures():
             transport = self._transport
+            transport.serve_no_more()
             transport.exit_raw_repl()
-            transport.read_until(1, b">>> ", timeout_overall=_RESET_S)
+            transport.read_until(1, b">>> ", timeout_overall=announce_s)
             transport.serial.write(b"\x04")
-            transport.read_until(1, b"soft reboot\r\n", timeout_overall=_RESET_S)
+            transport.read_until(1, b"soft reboot\r\n", timeout_overall=announce_s)
         self._stopped = False
 
     def run(
@@ -226,14 +246,34 @@ class Link:
             on_bytes(len(piece))
         self.run("f.close()")
 
+    def mount(self, folder: Path, at: str) -> None:
+        """Let the board see a folder of this computer as `at`, and go there, until its next
+        reset. It may write there, too.
+        """
+        self.run(self._transport.mounting(), AT=at)
+        self._transport.serve(folder)
+
     # Inside.
+
+    @contextlib.contextmanager
+    def _waiting(self, what: str) -> Iterator[None]:
+        """Tell a person what is waited for inside, once that takes longer than a moment."""
+        with Waiting(what, first_s=self._patience.tell) as waiting:
+            self._transport.tick = waiting.tick
+            try:
+                yield
+            finally:
+                self._transport.tick = None
 
     def _enter(self, *, soft_reset: bool, within_s: float) -> bytes | None:
         """None when the raw REPL is there, else the bytes that came instead."""
         said = io.StringIO()  # mpremote prints what it heard when that was not the REPL
-        with self._failures(), contextlib.redirect_stdout(said):
+        transport = self._transport
+        with self._failures(), contextlib.redirect_stdout(said), transport.within(within_s):
+            if soft_reset:
+                transport.serve_no_more()
             try:
-                self._transport.enter_raw_repl(soft_reset, within_s)
+                transport.enter_raw_repl(soft_reset, within_s)
                 self._stopped = True
                 return None
             except TransportError:
@@ -252,27 +292,30 @@ class Link:
         except TransportError:
             # A byte was lost, so it waits for the rest and has run nothing: Ctrl-C, and again.
             self._drain()
-            if self._enter(soft_reset=False, within_s=_RESET_S) is not None:
+            if self._enter(soft_reset=False, within_s=self._patience.announce) is not None:
                 raise
             self._start(program)
 
     def _start(self, program: str) -> None:
-        port = self._transport.serial
-        port.timeout = self._transport.patience_s = self._window_s
+        transport = self._transport
+        transport.serial.timeout = transport.patience_s = self._window_s
         try:
-            self._transport.exec_raw_no_follow(program)
+            transport.exec_raw_no_follow(program)
         except struct.error:  # mpremote expects the whole of a window's size
             raise TransportError("no answer to raw paste") from None
         finally:
-            port.timeout = _READ_S
+            # What comes next has its own time: the window is for this program alone.
+            transport.serial.timeout = self._patience.read
+            transport.patience_s = self._patience.window
 
     def _drain(self) -> None:
         with self._failures():
             port = self._transport.serial
-            port.timeout = _QUIET_S
-            while port.read(4096):
+            port.timeout = self._patience.quiet
+            until = time.monotonic() + self._patience.settle
+            while port.read(4096) and time.monotonic() < until:
                 continue
-            port.timeout = _READ_S
+            port.timeout = self._patience.read
 
     def _meet_settled(self) -> None:
         """_meet(), asked again for a while.
@@ -281,8 +324,9 @@ class Link:
         then breaks into a program that is just being sent, or runs. The question may be asked
         twice, other programs may not: when it is answered, board and link are in step.
         """
-        deadline = time.monotonic() + _SETTLE_S
-        self._window_s = _FIRST_S
+        patience = self._patience
+        deadline = time.monotonic() + patience.settle
+        self._window_s = patience.first
         while True:
             try:
                 self._meet()
@@ -293,11 +337,11 @@ class Link:
             except BoardFailed as exc:
                 if "KeyboardInterrupt" not in exc.traceback or time.monotonic() > deadline:
                     raise
-            self._window_s = min(2 * self._window_s, _WINDOW_S)
+            self._window_s = min(2 * self._window_s, patience.window)
             self._drain()
             self._transport.use_raw_paste = True  # mpremote gives it up at the first wrong byte
-            self._enter(soft_reset=False, within_s=_ASK_S)
-        self._window_s = _WINDOW_S
+            self._enter(soft_reset=False, within_s=patience.ask)
+        self._window_s = patience.window
 
     def _meet(self) -> None:
         said = self.run(_FACTS)
