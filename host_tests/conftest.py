@@ -4,7 +4,7 @@ The files are MicroPython, not CPython, so pytest only reads the functions' name
 runs in an interpreter of its own. `raise SystemExit("SKIP: why")` skips.
 
     pytest host_tests                                 the unix port, and everything on the desk
-    pytest host_tests --port P [--wifi SSID[:PASSWORD]] [--host-ip A --firmware FILE]
+    pytest host_tests --port P [--mount] [--wifi SSID[:PASSWORD]] [--host-ip A --firmware FILE]
                                                       the same device tests on a board, and whole
                                                       updates on it (host_tests/metal); no others
 """
@@ -83,6 +83,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """The options for a board."""
     group = parser.getgroup("a board")
     group.addoption("--port", help="serial port of a board to run the device tests on")
+    group.addoption(
+        "--mount", action="store_true", help="device tests out of this computer, not its flash"
+    )
     group.addoption("--wifi", metavar="SSID[:PASSWORD]", help="what the board joins")
     group.addoption("--host-ip", metavar="A", help="this computer's address, as the board sees it")
     group.addoption(
@@ -93,8 +96,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """With --port: the board of this session."""
     port = config.getoption("--port")
+    mount = config.getoption("--mount")
     if port:
-        config.stash[_METAL] = Metal(port)
+        config.stash[_METAL] = Metal(port, mount=mount)
+    elif mount:
+        raise pytest.UsageError("--mount is for a board: name its --port")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -17,7 +17,7 @@ from host_tests.firmware_files import merged
 from host_tests.metal import transport
 from host_tests.mock_rom import MockRom
 from host_tests.rig import DN, PK, ROOT
-from host_tests.serial_rig import QUIET, SerialRig, flash
+from host_tests.serial_rig import QUIET, SerialRig, TcpPort, flash
 from tools.cloud import LocalCloud
 from tools.imagelib.compile import compile_mpy
 
@@ -81,6 +81,20 @@ def test_the_device_tests_and_an_update_run_on_a_board_over_its_port(tmp_path: P
         assert "tests the sim's umqtt, a board has the real one" in done.stdout
         rig.board.power_cut()
         assert [p for p in rig.board.files() if p.startswith("/alink_test")] == []
+
+
+def test_a_mounted_folder_takes_the_device_tests_past_the_boards_flash(tmp_path: Path) -> None:
+    with SerialRig(tmp_path) as rig, TcpPort(rig.port) as there:
+        rig.begin()
+        before = len(rig.board.log)
+        done = _pytest(
+            *("--port", there.url, "--mount", "-rA"),
+            *("-k", "t_credentials or a_first_set_of_files"),
+        )
+        assert done.returncode == 0, done.stdout + rig.board.console_text()[-3000:]
+        assert "passed" in done.stdout
+        assert len(rig.board.log) == before
+    assert "--mount is for a board" in _pytest("--mount").stdout
 
 
 def test_a_device_test_that_fails_on_the_board_fails_here_with_its_traceback(
