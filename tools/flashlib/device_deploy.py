@@ -75,15 +75,10 @@ def _files(folder: Path, version: str) -> dict[str, bytes]:
 def _deploy(link: Link, files: dict[str, bytes]) -> None:
     if not link.has_loader():
         raise NO_LOADER
-    if "True" in link.run("import sys;print(sys.modules['alink_boot'].trial)"):
+    if link.on_trial():
         raise FlashError(
             "the version on the board is on trial",
             "Wait until it is confirmed or falls back (flash.py monitor shows it), then deploy.",
-        )
-    if "False" in link.run("import sys;print(hasattr(sys.modules['alink_boot'],'dev'))"):
-        raise FlashError(
-            "the board's boot.py is too old to run /dev_app",
-            "Copy the one of this version: mpremote cp micropython/boot.py :boot.py.",
         )
     _mode(link, 0)  # a deployment that breaks off must not run
     # The package need not be there twice: what the slot's image carries is on the path too.

@@ -232,6 +232,13 @@ class Link:
         """Whether alink's boot.py has run since the last reset."""
         return "True" in self.run("import sys;print('alink_boot' in sys.modules)")
 
+    def on_trial(self) -> bool:
+        """Whether the running version is not confirmed yet, as alink's boot.py has it."""
+        said = self.run(
+            "import sys;print(sys.modules.get('alink_boot',{}).get('trial') is not None)"
+        )
+        return "True" in said
+
     # Its files.
 
     def write_file(self, path: str, data: bytes, on_bytes: Callable[[int], None]) -> None:

@@ -120,8 +120,7 @@ def _parse(line: str) -> Check | None:
 
 
 def _not_on_trial(link: Link) -> None:
-    said = link.run("import sys;b=sys.modules.get('alink_boot');print(b is not None and b.trial)")
-    if "True" in said:
+    if link.on_trial():
         raise FlashError(
             "the version on the board is on trial: testing it now would disturb that",
             "Wait until it is confirmed or falls back (flash.py monitor shows it).",

@@ -31,8 +31,8 @@ def need(condition, text):
 def loader():
     boot = sys.modules.get("alink_boot")
     need(boot is not None, "alink's boot.py did not run")
-    need(not boot.trial, "the running version is on trial")
-    return "LOADER %d" % boot.loader
+    need(boot["trial"] is None, "the running version is on trial")
+    return "LOADER %d" % boot["loader"]
 
 
 def modules():

@@ -146,11 +146,11 @@ def main():
     gc.collect()
     out = {"heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()}
     boot = sys.modules.get("alink_boot")
-    out["loader"] = None if boot is None else boot.loader
+    out["loader"] = None if boot is None else boot["loader"]
     if boot is not None:
-        out["trial"] = boot.trial
-        out["dev_running"] = getattr(boot, "dev", False)
-        out["mount_error"] = boot.error
+        out["trial"] = boot["trial"] is not None
+        out["dev_running"] = boot["dev"]
+        out["mount_error"] = boot["error"]
     try:
         import esp32
     except ImportError:
