@@ -141,6 +141,13 @@ def test_a_board_that_falls_silent_in_the_middle_is_told(rig: SerialRig) -> None
             link.run("import time\nwhile True: time.sleep(1)", timeout_s=0.3)
 
 
+def test_a_board_that_is_reset_in_the_middle_is_told_at_once(rig: SerialRig) -> None:
+    with Link(rig.port) as link:
+        link.clean()
+        with pytest.raises(FlashError, match=r"restarted by itself meanwhile \(SW\)"):
+            link.run("import machine\nmachine.reset()", timeout_s=60)
+
+
 def test_an_exception_on_the_board_is_passed_on_with_its_last_line(rig: SerialRig) -> None:
     with Link(rig.port) as link:
         link.clean()

@@ -33,6 +33,7 @@ BAUD = 115200
 SCRIPTS = Path(__file__).with_name("on_board")
 
 _PIECE = 1536  # bytes of a file that travel at once; a multiple of 3
+_RESET = re.compile(r"rst:0x[0-9a-f]+ \((\w+)\)")  # what a boot ROM says first
 _SHORTCUTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}  # those of mpremote
 _FACTS = (
     "import sys;print(repr((sys.implementation.name,tuple(sys.implementation.version[:3]),"
@@ -396,6 +397,17 @@ class OutOfStep(Unreachable):
     """It says something else than what was asked for, or nothing; the port itself works."""
 
 
+class Restarted(Unreachable):
+    """It was reset while a program ran there, and goes its own way again."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"the board restarted by itself meanwhile ({cause})",
+            "A power supply too weak, a crash or a watchdog: its console says more, "
+            "flash.py monitor. Try again.",
+        )
+
+
 class BoardFailed(FlashError):
     """A program on the board ended with an exception; `traceback` is the board's own text."""
 
@@ -410,7 +422,9 @@ class BoardFailed(FlashError):
 
 
 class _Lines:
-    """Collects output that comes in pieces; hands on whole lines."""
+    """Collects output that comes in pieces; hands on whole lines. Raises Restarted for one of the
+    boot ROM's.
+    """
 
     def __init__(self, on_line: Callable[[str], None] | None) -> None:
         self._on_line = on_line
@@ -432,8 +446,12 @@ class _Lines:
             self._pass_on(len(self._data))
 
     def _pass_on(self, end: int) -> None:
+        line = self._data[self._from : end].decode("utf-8", "replace").rstrip("\r")
+        reset = _RESET.match(line)
+        if reset:
+            raise Restarted(reset[1])
         if self._on_line is not None:
-            self._on_line(self._data[self._from : end].decode("utf-8", "replace").rstrip("\r"))
+            self._on_line(line)
 
 
 def _cannot_open(name: str, exc: Exception) -> FlashError:
