@@ -24,11 +24,20 @@ from mpremote.transport_serial import (
 
 _PAUSE_S = 0.002  # between looks at a port that has nothing
 
-# Run on the board: mpremote's file system, at a place of our choice, and with statvfs().
-# A write of the last piece returns before it is on the host's disk; nobody here minds.
+# Run on the board: mpremote's file system, at a place of our choice, with statvfs(), and with the
+# arguments of MicroPython's own streams: readinto(buf, n), write(buf, n), write(buf, offset, n).
 _HOOK: str = (
     fs_hook_code
     + """
+def __part(f):
+ def g(self,buf,*a):
+  if a:
+   at=a[0] if a[1:] else 0
+   buf=memoryview(buf)[at:at+a[-1]]
+  return f(self,buf)
+ return g
+RemoteFile.readinto=__part(RemoteFile.readinto)
+RemoteFile.write=__part(RemoteFile.write)
 RemoteFS.statvfs=lambda self,path:(4096,4096,65536,32768,32768,0,0,0,0,255)
 os.mount(RemoteFS(RemoteCommand()),AT)
 os.chdir(AT)
