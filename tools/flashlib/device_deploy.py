@@ -11,6 +11,7 @@ import argparse
 import hashlib
 import posixpath
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from rich.console import Console
@@ -85,6 +86,7 @@ def _deploy(link: Link, files: dict[str, bytes]) -> None:
     image = {
         path.removeprefix("/app"): digest
         for path, digest in link.ask("tree", ROOTS=["/app/alink"]).items()
+        if not path.endswith("/")
     }
     package = {path: content for path, content in files.items() if path.startswith(PACKAGE)}
     if image == {path: hashlib.sha256(content).hexdigest() for path, content in package.items()}:
@@ -123,13 +125,13 @@ def sync(link: Link, root: str, files: dict[str, bytes]) -> tuple[int, int]:
         verb = "rmdir" if path.endswith("/") else "remove"
         link.run(f"import os\nos.{verb}(p)", p=path.rstrip("/"))
     size = sum(len(wanted[path]) for path in changed)
-    _check_room(link, sum(len(wanted[path]) + 512 for path in changed), set(there) & set(changed))
-    for folder in sorted(folders):
-        if folder + "/" not in there:
-            link.run(
-                "import os\ntry:\n os.mkdir(p)\nexcept OSError as e:\n if e.errno!=17: raise",
-                p=folder,
-            )
+    new = [folder for folder in folders if folder + "/" not in there]
+    _check_room(link, [len(wanted[path]) for path in changed], new, set(there) & set(changed))
+    for folder in sorted(new):
+        link.run(
+            "import os\ntry:\n os.mkdir(p)\nexcept OSError as e:\n if e.errno!=17: raise",
+            p=folder,
+        )
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task("sending", total=size)
         for path in changed:
@@ -153,16 +155,28 @@ def _above(path: str, root: str) -> list[str]:
     return found
 
 
-def _check_room(link: Link, needed: int, replaced: set[str]) -> None:
-    said = link.run("import os\nv=os.statvfs('/');print(v[0]*v[3])")
-    freed = (
-        link.run("import os\nprint(sum([os.stat(p)[6] for p in P]))", P=sorted(replaced))
+def _check_room(link: Link, sizes: list[int], folders: list[str], replaced: set[str]) -> None:
+    """Refuse files and new folders that do not fit; LittleFS gives each whole blocks."""
+    said = link.run("import os\nv=os.statvfs('/');print(v[0],v[2],v[3])")
+    block, count, free = map(int, said.split())
+    if free > count:  # a full one has a few less than none
+        free = 0
+    had = (
+        link.run("import os\nprint(*[os.stat(p)[6] for p in P])", P=sorted(replaced))
         if replaced
-        else "0"
+        else ""
     )
-    free = int(said) + int(freed) - _RESERVE
-    if needed > free:
+    free += _blocks(map(int, had.split()), block)
+    needed = _blocks(sizes, block) + 2 * len(folders)
+    room = free * block - _RESERVE
+    if needed * block > room:
         raise FlashError(
-            f"{needed} bytes do not fit on the board's file system, which has {max(free, 0)}",
+            f"{needed * block} bytes do not fit on the board's file system, which has "
+            f"{max(room, 0)}",
             "Remove files from it (mpremote fs ls, fs rm), or from the folder.",
         )
+
+
+def _blocks(sizes: Iterable[int], block: int) -> int:
+    """What files of those sizes take: their bytes, and a few in each block to find the others."""
+    return sum(-(-size // (block - 8)) for size in sizes)

@@ -199,7 +199,7 @@ def main():
     out["record"] = record.get("version") if isinstance(record, dict) else None
     try:
         info = os.statvfs("/")
-        out["vfs_free"] = info[0] * info[3]
+        out["vfs_free"] = info[0] * (info[3] if info[3] <= info[2] else 0)  # full: -1, as unsigned
         out["vfs_size"] = info[0] * info[2]
     except OSError:
         out["vfs_free"] = None
