@@ -75,7 +75,7 @@ def clean():
     net.sockets = net.sockets[-1:]
     net.connects.clear()
     if dev._link is not None:
-        dev._link.topic = dev._link.codes = None
+        dev._link.topic = dev._link.answer = None
     dev.error = None
 
 
@@ -89,7 +89,7 @@ def one(data):
         until(lambda: not dev.connected, "noticed the end of the connection")
         if mode == 1:
             gateway.suback = None
-            until(lambda: dev._signing, "subscribed")
+            until(lambda: dev._signing not in (True, False), "subscribed")
         else:
             gateway.connack = stream[:64]
             stream = stream[64:]

@@ -6,7 +6,7 @@
 import sys
 
 import umqtt.simple
-from alink import device, log, packets, wire
+from alink import device, log, session, wire
 
 _HALF = 1 << 29  # ticks wrap at 2**30 on the chip; on a 64-bit host practically never
 _EAGAIN_READS = 2  # how often a fake socket says "nothing yet" in a row before time has to pass
@@ -181,7 +181,7 @@ def world(ticks=1000):
     clock = Clock(ticks)
     net = Net(clock)
     sys.modules["time"] = clock  # for what is loaded later, and let go
-    for module in (device, packets, wire):
+    for module in (device, session, wire):
         module.time = clock
     umqtt.simple.socket = net
     net.log = []

@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from alink import errors, packets, parts, wire
+from alink import errors, session, parts, wire
 from alink.errors import AlinkError
 from mqtt_fakes import make, publish_packet, turn, up, world
 
@@ -183,11 +183,11 @@ def test_a_message_for_which_there_is_no_memory_is_skipped():
     got = []
     dev.subscribe("/a", lambda topic, payload: got.append(payload))
     turn(dev, clock, 200)
-    ring = packets.RingIO
-    packets.RingIO = _none
+    ring = session.RingIO
+    session.RingIO = _none
     net.last.incoming += publish_packet("/a", bytes(1000), 1, 7)
     turn(dev, clock, 200)
-    packets.RingIO = ring
+    session.RingIO = ring
     net.last.incoming += publish_packet("/a", b"after", 1, 8)
     turn(dev, clock, 200)
     assert got == [b"after"]

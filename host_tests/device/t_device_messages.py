@@ -301,7 +301,8 @@ def test_any_noise_becomes_a_lost_link_and_never_an_exception():
     clock, net = world()
     dev, _ = _listening(clock)
     for _ in range(300):
-        dev._wait = dev._failures = 0
+        dev._at = clock.ticks_ms()
+        dev._failures = 0
         dev._starts.clear()
         turn(dev, clock, 200, 20)
         assert dev.connected, dev.error

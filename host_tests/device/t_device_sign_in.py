@@ -344,7 +344,7 @@ def test_the_secret_and_the_password_are_never_shown():
             make(**bad)
         except ValueError as exc:
             shown += [str(exc), repr(exc)]
-    password = dev._account[4][2].decode()
+    password = dev._settings[4][2].decode()
     assert len(password) == 64
     text = "\n".join(shown + net.log)
     assert "signed in" in text

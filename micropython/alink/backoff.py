@@ -4,8 +4,8 @@
 # everything else, so that not even an application that calls connect() in a loop breaks it.
 #
 # Loaded when something has failed, and let go: what it knows lives in the Device (or what stands in
-# for it during a registration): the next attempt is due `_wait` ms after `_since` (ticks; while
-# signed in, those of the sign-in), `_failures` came in a row, `_starts` are ticks of attempts.
+# for it during a registration): the next attempt is due `_at` (ticks; while signed in, those of the
+# sign-in), `_failures` came in a row, `_starts` are ticks of attempts.
 
 import os
 import time
@@ -32,8 +32,10 @@ def lost(device, exc):
     error = parts.ask("faults", "named", exc)
     told = device.error
     device.error = error
-    if device._link is not None and not 0 <= _passed(device) <= _STABLE_MS:
-        device._failures = 0
+    if device._link is not None:
+        lasted = time.ticks_diff(time.ticks_ms(), device._at)
+        if not 0 <= lasted <= _STABLE_MS:
+            device._failures = 0
     failed(device, error.code)
     if told is None or told.code != error.code or told.detail != error.detail:
         log.info("not connected:", error)
@@ -55,16 +57,12 @@ def failed(device, code):
         wait = max(wait - span // 2 + chance, _FIRST_MS)
         if not slowly:
             wait = min(wait, _LONGEST_MS)
-    device._wait = wait
-    device._since = time.ticks_ms()
+    device._at = time.ticks_add(time.ticks_ms(), wait)
 
 
 def wait_ms(device):
-    """How long until the next attempt may start (int; 0: now)."""
-    waited = _passed(device)
-    # Negative: more than half the range of ticks (6 days) ago.
-    left = device._wait - waited if 0 <= waited < device._wait else 0
-    return max(left, limit_ms(device._starts))
+    """How long until the next attempt may start (int; 0 or less: now)."""
+    return max(time.ticks_diff(device._at, time.ticks_ms()), limit_ms(device._starts))
 
 
 def limit_ms(starts):
@@ -82,7 +80,3 @@ def reason(device):
     if limit_ms(device._starts):
         return "the platform allows 5 sign-ins a minute: wait for the next one"
     return "not signed in in time"
-
-
-def _passed(device):
-    return time.ticks_diff(time.ticks_ms(), device._since)

@@ -14,7 +14,7 @@ _E_LINK = const(5)
 _E_SUBSCRIBE = const(6)
 _E_TIMEOUT = const(7)
 
-_DOWN = const(1)  # as in device.py
+_HELD = const(2)  # as in device.py
 _IDLE_MS = const(5)  # rest between two polls
 
 
@@ -22,22 +22,20 @@ def connect(device, timeout_ms):
     """See there."""
     if device._busy:
         raise RuntimeError("connect() was called from a message handler: let poll() do it")
-    if device._held:
-        raise AlinkError(_E_LINK, "held for a download")
     began = time.ticks_ms()
-    if device._link is None:
-        device._state = _DOWN
-        device._wait = 0
+    if device._link is None and not device._off & _HELD:
+        device._off = 0
+        device._at = began
         device.error = None
     while not device.connected:
+        if device._off & _HELD:
+            raise AlinkError(_E_LINK, "held for a download")
         device.poll()
         if device.connected:
             return
         error = device.error if device._link is None else None
         if error is not None and error.code in (_E_REFUSED, _E_SUBSCRIBE, _E_TLS, _E_CLOCK):
             raise error
-        if device._held:
-            raise AlinkError(_E_LINK, "held for a download")
         if time.ticks_diff(time.ticks_ms(), began) >= timeout_ms:
             raise error or AlinkError(_E_TIMEOUT, parts.ask("backoff", "reason", device))
         if device.on_feed is not None:

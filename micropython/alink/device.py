@@ -9,8 +9,8 @@
 #   receiving  does not wait; at most one message or 8 KiB, and the time your handler takes
 #   idle       microseconds, and no allocation
 #
-# Here is what an idle board needs. All that is done once a connection is in signin/, what is done
-# on trouble in backoff.py and faults.py: loaded, used, let go.
+# Here is what an idle board needs. What is done once a connection is in signin/, what is done on
+# trouble in backoff.py and faults.py: loaded, used, let go.
 
 import time
 
@@ -23,14 +23,16 @@ from .session import framed
 _E_LINK = const(5)
 _E_NO_MEMORY = const(84)
 
-_OFF = const(0)  # disconnect() was called: connect() is wanted
-_DOWN = const(1)  # not signed in; poll() sees to it when its time has come
-_UP = const(2)  # signed in, and every subscription of the sign-in is confirmed
+# Why nothing signs in.
+_OFF = const(1)  # disconnect() was called: connect() is wanted
+_HELD = const(2)  # hold() was called: resume() is wanted
 
 _IN_FLIGHT = const(8)  # QoS 1 messages that may wait for their PUBACK
 _PIDS = const(65535)
 _SUBSCRIPTIONS = const(100)  # of one device ("Limits", 30527)
+_TOPIC = const(128)  # bytes, as the platform has them
 _PAUSE_MS = const(2000)
+_LONGEST_MS = const(375000)  # that backoff.py waits
 
 carried = []  # ticks of a registration's attempts: the platform counts them as sign-ins
 
@@ -46,42 +48,39 @@ class Device:
     product_key, device_name, device_secret: the device triple. host: the instance's MQTT
     endpoint. port: int, by default 8883 with TLS and 1883 without. secure: TLS, verified against
     `ca` (see wire.context). keepalive: s, 30..1200. client_id, sign_method, timestamp: see
-    credentials.sign. device_token: in place of a device secret (None then), with its client_id,
-    what a registration gave to a device that was not listed (registration.py); TLS only.
-    max_message: bytes of payload taken; a longer message is skipped. connect_timeout_ms,
+    signin/credentials.py. device_token: in place of a device secret (None then), with its
+    client_id, what a registration gave to a device that was not listed (registration.py); TLS
+    only. max_message: bytes of payload taken; a longer message is skipped. connect_timeout_ms,
     ack_timeout_ms (PUBACK, SUBACK, PINGRESP, writing), ping_ms: int.
     Raises ValueError with the name of a setting that cannot work.
 
-    on_feed: a function or None, called while a step waits (for a watchdog; it must not use the
-    Device). error: AlinkError that ended the last session or attempt, None while signed in.
-    session: number of completed sign-ins, by which others notice a new one.
+    connected: bool, signed in, and every subscription of the sign-in is confirmed. error:
+    AlinkError that ended the last session or attempt, None while signed in. session: number of
+    completed sign-ins, by which others notice a new one. on_feed: a function or None, called while
+    a step waits (for a watchdog; it must not use the Device).
     """
 
     def __init__(self, *args, **settings):
         try:
-            account = parts.ask("signin.setup", "account", args, settings)
+            settings = parts.ask("signin.setup", "settings", args, settings)
         finally:
             parts.drop("signin")
-        self.product_key, self.device_name, self._account = account
+        self.product_key, self.device_name, self._settings = settings
         self.on_feed = self.error = None
         self.session = 0
-        self._state = _DOWN
+        self.connected = False
+        self._off = 0
+        self._busy = False
         self._link = None  # a Session
-        self._signing = None  # what subscribes, until all is confirmed
-        self._settled = self._busy = self._held = False
-        self._subscriptions = []  # [filter, handler, qos, asked for in this session]
-        self._matches = None  # topics.matches, once a filter has a wildcard
-        self._pid = self._last_id = 0
-        # For backoff.py: the next attempt is `_wait` ms from `_since` (ticks, also of the sign-in).
-        self._wait = self._since = self._failures = 0
+        self._topics = []  # [filter, handler, qos, whether this session has asked for it]
+        self._signing = True  # or what subscribes; False: all is confirmed
+        self._pid = self._id = 0
+        # For backoff.py: ticks when the next attempt is due; while signed in, of the sign-in.
+        self._at = time.ticks_ms()
+        self._failures = 0
         self._starts = carried[:]
 
     # -- for the application
-
-    @property
-    def connected(self):
-        """Whether the board is signed in and every subscription of the sign-in is confirmed."""
-        return self._state == _UP
 
     def poll(self):
         """One bounded step (see the head of this file). Network trouble and want of memory never
@@ -94,9 +93,13 @@ class Device:
         try:
             if self._link is not None:
                 self._serve()
-            elif self._state and not self._held:
-                if not 0 <= time.ticks_diff(time.ticks_ms(), self._since) < self._wait:
-                    self._sign_in()
+            # (What seems to lie further ahead was due days ago: ticks wrap.)
+            elif not self._off and not (
+                0 < time.ticks_diff(self._at, time.ticks_ms()) <= _LONGEST_MS
+            ):
+                self._link = parts.ask("signin.connect", "connect", self)
+                if self._link is not None:
+                    self._serve()
         except (OSError, ValueError, AlinkError, MemoryError) as exc:
             self._lost(exc)
         except BaseException:
@@ -117,17 +120,17 @@ class Device:
     def disconnect(self):
         """Sign off and stay off until connect() is called."""
         self._drop(True)
-        self._state = _OFF
+        self._off |= _OFF
 
     def hold(self):
         """Sign off, and let nothing sign in before resume(): the memory is wanted elsewhere."""
-        self._held = True
         self._drop(True)
+        self._off |= _HELD
 
     def resume(self):
         """Sign in again with the next poll(), unless it was off anyway."""
-        self._held = False
-        self._wait = 0
+        self._off &= _OFF
+        self._at = time.ticks_ms()
 
     def publish(self, topic, payload, qos=0):
         """Send payload (bytes or str) to a topic -> packet id, 0 for QoS 0; see acked().
@@ -137,21 +140,24 @@ class Device:
         (NO_MEMORY if for want of memory), or with 8 QoS 1 messages unacknowledged; ValueError for
         a topic or QoS that MQTT does not have.
         """
-        if not _plain(topic, qos):
-            parts.ask("topics", "check_name", topic, qos)
-        link = self._link
-        if self._state != _UP:
+        _check(topic, qos, "check_name")
+        if not self.connected:
             raise AlinkError(_E_LINK, "not connected")
-        flight = link.flight
+        link = self._link
+        waiting = link.waiting
         pid = 0
+        number = b""
         if qos:
-            if len(flight) - (0 in flight) >= _IN_FLIGHT:
+            if len(waiting) - (0 in waiting) >= _IN_FLIGHT:
                 raise AlinkError(_E_LINK, "8 messages wait for their PUBACK")
-            pid = link.next_pid()
+            pid = link.pid
+            while not number or pid in waiting:
+                link.pid = pid = pid % _PIDS + 1
+                link.issued += 1
+                number = pid.to_bytes(2, "big")
         topic = topic.encode()
         if isinstance(payload, str):
             payload = payload.encode()
-        number = pid.to_bytes(2, "big") if qos else b""
         packet = framed(0x30 | qos << 1, len(topic).to_bytes(2, "big"), topic, number, payload)
         try:
             link.send(packet, len(packet))
@@ -160,7 +166,7 @@ class Device:
             code = self.error.code
             raise AlinkError(code if code == _E_NO_MEMORY else _E_LINK, self.error.detail)
         if qos:
-            flight[pid] = time.ticks_ms()
+            waiting[pid] = time.ticks_ms()
         return pid
 
     def acked(self, pid):
@@ -169,9 +175,9 @@ class Device:
         for ack_timeout_ms ends the session.
         """
         link = self._link
-        if self._state != _UP or pid <= 0 or (link.pid - pid) % _PIDS >= link.issued:
+        if not self.connected or pid <= 0 or (link.pid - pid) % _PIDS >= link.issued:
             return False
-        return pid not in link.flight
+        return pid not in link.waiting
 
     def subscribe(self, topic, handler, qos=0):
         """Call handler(topic: str, payload: bytes) for each message on `topic` (str, may hold +
@@ -180,85 +186,80 @@ class Device:
         refused subscription is AlinkError(SUBSCRIBE) in `error`, ends the session and is tried
         again in minutes. Raises ValueError for what MQTT or the platform does not allow.
         """
-        if not _plain(topic, qos):
-            topics = parts.use("topics")
-            topics.check_filter(topic, qos)
-            self._matches = topics.matches
-        subscriptions = self._subscriptions
-        for one in subscriptions:
+        _check(topic, qos, "check_filter")
+        for one in self._topics:
             if one[0] == topic:
                 one[1] = handler
                 return
-        if len(subscriptions) >= _SUBSCRIPTIONS:
+        if len(self._topics) >= _SUBSCRIPTIONS:
             raise ValueError("the platform allows 100 subscriptions")
-        subscriptions.append([topic, handler, qos, False])
-        self._settled = False
+        self._topics.append([topic, handler, qos, False])
+        self._signing = self._signing or True
 
     def next_id(self):
         """A message id no other message of this run has: "1", "2", ..."""
-        self._last_id = self._last_id % 0x3FFFFFFF + 1
-        return str(self._last_id)
+        self._id = self._id % 0x3FFFFFFF + 1
+        return str(self._id)
 
     # -- the steps
 
-    def _sign_in(self):
-        self._link = parts.ask("signin.connect", "attempt", self)
-        if self._link is not None:
-            self._confirm()
-
-    def _confirm(self):
-        if self._signing is None:
-            self._signing = parts.use("signin.subscribe").confirm(self)
-        if next(self._signing):
-            self._signing = None
-            parts.drop("signin")
-
     def _serve(self):
         link = self._link
-        payload = next(link.found)
+        payload = next(link.recv)
         if payload is not None and payload is not True:
             topic = link.topic
-            for one in self._subscriptions:
-                if one[1] is not None and (
-                    one[0] == topic or self._matches is not None and self._matches(one[0], topic)
+            for one in self._topics:
+                handler = one[1]
+                if handler is not None and (
+                    one[0] == topic
+                    or ("+" in one[0] or "#" in one[0])
+                    and parts.use("topics").matches(one[0], topic)
                 ):
                     try:
-                        one[1](topic, payload)
+                        handler(topic, payload)
                     except Exception as exc:
                         # The application's mistake must not cost it the connection.
                         log.info("handler for", topic, "failed:", type(exc).__name__, exc)
             # The handler may have closed the connection, or lost it while publishing.
             if self._link is link:
-                next(link.found)
-        if not self._settled and self._link is link:
-            self._confirm()
+                next(link.recv)
+        if self._signing and self._link is link:
+            if self._signing is True:
+                self._signing = parts.use("signin.subscribe").subscribe(self)
+            if next(self._signing):
+                self._signing = False
+                parts.drop("signin")
 
     def _lost(self, exc):
         try:
             parts.ask("backoff", "lost", self, exc)
         except MemoryError:
             self.error = AlinkError(_E_NO_MEMORY)
-            self._wait = _PAUSE_MS
-            self._since = time.ticks_ms()
+            self._at = time.ticks_add(time.ticks_ms(), _PAUSE_MS)
         self._drop()
 
-    def _drop(self, bye=False):
+    def _drop(self, flag=False):
+        # flag: say good-bye.
         link = self._link
-        self._link = self._signing = None
-        self._state = min(self._state, _DOWN)
+        self._link = None
+        self._signing = True
+        self.connected = False
         if link is not None:
             self._pid = link.pid
-            if bye:
+            if flag:
                 try:
                     link.send(b"\xe0\0", 2)
-                except (OSError, ValueError) as exc:
-                    log.debug("disconnecting:", repr(exc))
+                except (OSError, ValueError):
+                    pass  # it is closed anyway
             link.close()
         parts.drop("signin")
 
 
-def _plain(topic, qos):
-    # A topic without wildcards, surely right; topics.py knows all of them.
-    if not isinstance(topic, str) or not 0 < len(topic) <= 128 or qos not in (0, 1):
-        return False
-    return not ("+" in topic or "#" in topic or "\0" in topic)
+def _check(topic, qos, name):
+    # What is plainly a topic needs no more. (Where a filter has wildcards, topics.py stays.)
+    if not isinstance(topic, str) or not 0 < len(topic) <= _TOPIC or qos not in (0, 1):
+        plain = False
+    else:
+        plain = not ("+" in topic or "#" in topic or "\0" in topic)
+    if not plain:
+        getattr(parts.use("topics"), name)(topic, qos)

@@ -1,61 +1,269 @@
-# One MQTT 3.1.1 session over one connection. MIT licence.
+# One MQTT 3.1.1 session over one connection, and its deadlines. MIT licence.
 #
 # Made by a sign-in (signin/connect.py) and gone with its connection: nothing of it is ever reset.
-# What comes in, and its deadlines: packets.py. RAM: one piece of 256 bytes, and each packet that is
-# sent, while it is sent.
+#
+# Packets come off a stream that may stop anywhere: they are put together by a generator, whose
+# variables are what a class would need attributes and names for. It never waits and never holds
+# too much. What MQTT does not allow raises AlinkError(PROTOCOL): a stream that lost its frame
+# cannot be mended, only dropped. RAM: one buffer of 256 bytes; while a message arrives, its size
+# (twice for the moment in which it is handed over); each packet that is sent, while it is sent.
 
-from micropython import const
+import time
 
-from .packets import incoming
+from micropython import RingIO, const
+
+from . import log
+from .errors import AlinkError
 from .wire import Wire
 
-_PIDS = const(65535)
+_E_LINK = const(5)
+_E_TIMEOUT = const(7)
+_E_PROTOCOL = const(8)
+
+# Stages of the packet that is arriving. Up to _BEGIN, a field is waited for until it is complete.
+_TYPE = const(0)
+_LENGTH = const(1)
+_TOPIC_LENGTH = const(2)
+_TOPIC = const(3)
+_PID = const(4)
+_ANSWER = const(5)  # PUBACK or SUBACK
+_BEGIN = const(6)  # of a payload: what becomes of it?
+_PAYLOAD = const(7)
+_SKIP = const(8)
+_STREAM = const(9)  # whoever claimed it reads it
+
+_PUBLISH = const(3)
+_PUBACK = const(4)
+_SUBACK = const(9)
+_PINGRESP = const(13)
+
+_PIECE = const(256)  # read at once; also the longest topic taken (the platform's limit is 128)
+_PIECES = const(32)  # from one yield to the next: 8 KiB, then the caller gets its turn
+_SKIPS_TOLD = const(8)
 
 
 class Session(Wire):
-    """raw: the connected socket. owner: has on_feed. pid: int, the packet id used last before.
+    """next(recv) takes what has arrived: see _packets().
 
-    next(found) takes what has arrived: see packets.incoming(), and there ack_ms, ping_ms, keep_ms,
-    most. flight: when what still waits for its answer was sent, in ticks, by packet id; 0 is the
-    ping. Packet ids go on from one connection to the next, so that an old one is never taken for a
-    new one: this connection's are the `issued` last ones.
+    raw: the connected socket. feeder: has on_feed. pid: int, the packet id used last before; they
+    go on from one connection to the next, so that an old one is never taken for a new one: this
+    connection's are the `issued` last ones. limits: (ack_ms, ping_ms, keep_ms, most), see
+    _packets(). waiting: when what still has no answer was sent, in ticks, by packet id; 0 is the
+    ping. answer: the body of the last SUBACK (bytearray), or None.
     """
 
-    def __init__(self, raw, owner, pid, ack_ms, ping_ms, keep_ms, most):
-        super().__init__(raw, owner)
-        self.piece = bytearray(256)
-        self.flight = {}
+    def __init__(self, raw, feeder, pid, limits):
+        super().__init__(raw, feeder)
+        self.buf = bytearray(256)
+        self.waiting = {}
         self.pid = pid
         self.issued = self.left = 0
-        self.claimed = False
-        self.topic = self.codes = self.stream = self.view = None
-        self._ack_ms = ack_ms
-        self.found = incoming(self, ack_ms, ping_ms, keep_ms, most)
+        self.topic = self.answer = self.stream = self.view = self.claimed = None
+        self._ack_ms = limits[0]
+        self.recv = self._packets(limits)
 
-    def send(self, packet, n):
-        """packet[:n], a whole one: gone within ack_ms, or OSError, and the link is given up."""
+    def send(self, data, n):
+        """data[:n], a whole packet: gone within ack_ms, or OSError, and the link is given up."""
         self.allow(self._ack_ms)
-        self.write(packet, n)
+        self.write(data, n)
 
-    def next_pid(self):
-        """A packet id that is not in flight."""
+    def _packets(self, limits):
+        """Each next() takes what has arrived, up to one packet or 8 KiB.
+
+        Gives None when nothing is there; a message's payload (bytes), its topic (str) being in
+        self.topic, which the following next() acknowledges; True for anything else. Sends a ping
+        every ping_ms. Allocates nothing while nothing arrives.
+
+        most: int, bytes of payload; a longer message is read past in pieces, and acknowledged, or
+        the platform would send it again for ever. A message on self.stream (bytes; self.view is as
+        much of self.buf) is never taken: while self.claimed it stops in front of the payload,
+        self.left bytes, until they have been read from self.sock and counted down; if `left` is
+        made negative, so much is read past.
+
+        Raises AlinkError: TIMEOUT for a ping or a QoS 1 message without an answer for ack_ms, half
+        a packet and nothing more for ping_ms, a packet that takes longer than keep_ms; LINK when
+        the other side has closed; PROTOCOL. OSError and ValueError when the connection is broken.
+        """
+        # (The compiler's first sixteen variables take the least code.)
+        buf = self.buf
+        stage = left = at = op = size = number = shift = reads = skips = 0
+        want = 1
+        now = pinged = heard = began = time.ticks_ms()
+        passed = time.ticks_diff
+        waiting = self.waiting
+        streamed = False
+        found = ring = told = None
+        one = bytearray(1)
+        sock = self.sock
+        ack_ms, ping_ms, keep_ms, most = limits
         while True:
-            self.pid = self.pid % _PIDS + 1
-            self.issued += 1
-            if self.pid not in self.flight:
-                return self.pid
+            now = time.ticks_ms()
+            if passed(now, pinged) >= ping_ms and 0 not in waiting:
+                self.send(b"\xc0\0", 2)
+                waiting[0] = pinged = now
+            if reads == _PIECES:
+                reads = 0
+                yield True
+            n = None
+            if stage != _STREAM:
+                # A field that comes in parts is put together byte by byte: no slice, no allocation.
+                n = sock.readinto(one, 1) if at else sock.readinto(buf, want)
+            elif self.left <= 0:
+                left = -self.left
+                self.left = 0
+                stage = _SKIP
+                n = -1
+            elif self.left != left:
+                left = self.left
+                heard = now
+            if n is None:
+                # (Only now: what has arrived is not late.)
+                if stage:
+                    if passed(now, heard) > ping_ms or passed(now, began) > keep_ms:
+                        raise AlinkError(_E_TIMEOUT, "half a packet")
+                for pid in waiting:
+                    if stage:
+                        waiting[pid] = now  # it may stand behind this packet: its time begins anew
+                    elif passed(now, waiting[pid]) > ack_ms:
+                        raise AlinkError(_E_TIMEOUT, "no PUBACK" if pid else "no PINGRESP")
+                reads = 0
+                yield None
+                continue
+            if not n:
+                raise AlinkError(_E_LINK, "closed by the other side")
+            if n > 0:
+                reads += 1
+                heard = now
+                if at:
+                    buf[at] = one[0]
+                at += n
+                left -= n
+                if at < want and stage < _PAYLOAD:
+                    continue
+                at = 0
+
+            if stage == _TYPE:
+                op = buf[0]
+                began = now
+                size = shift = 0
+                stage = _LENGTH
+            elif stage == _LENGTH:
+                size |= (buf[0] & 127) << shift
+                shift += 7
+                if buf[0] & 128:
+                    if shift > 21:
+                        break
+                    continue
+                left = size
+                number = 0
+                stage = _SKIP
+                size = op >> 4
+                if size == _PUBLISH:
+                    if op & 6 == 6 or left < 2:
+                        break
+                    stage = _TOPIC_LENGTH
+                    want = 2
+                elif left == 0:
+                    if size == _PINGRESP:
+                        waiting.pop(0, None)
+                elif size in (_PUBACK, _SUBACK) and left <= _PIECE:
+                    stage = _ANSWER
+                    want = left
+            elif stage == _ANSWER:
+                if want < 2:
+                    break
+                stage = _SKIP
+                size = buf[0] << 8 | buf[1]
+                if op >> 4 == _SUBACK:
+                    self.answer = buf[:want]
+                elif size:
+                    waiting.pop(size, None)
+            elif stage == _TOPIC_LENGTH:
+                size = shift = buf[0] << 8 | buf[1]
+                if not size or left < size + (2 if op & 6 else 0):
+                    break
+                stage = _TOPIC
+                want = min(size, _PIECE)
+            elif stage == _TOPIC:
+                size -= want
+                if size:
+                    want = min(size, _PIECE)  # too long to be ours: read past, to find its packet id
+                    continue
+                self.topic = None
+                streamed = False
+                if shift <= _PIECE:
+                    view = self.view
+                    streamed = view is not None and len(view) == want and view == self.stream
+                    if not streamed:
+                        self.topic = buf[:want].decode()
+                stage = _BEGIN
+                if op & 6:
+                    stage = _PID
+                    want = 2
+            elif stage == _PID:
+                number = buf[0] << 8 | buf[1]
+                if not number:
+                    break
+                stage = _BEGIN
+            elif stage == _PAYLOAD:
+                ring.write(buf, n)
+
+            if stage == _BEGIN:
+                stage = _SKIP
+                if op & 4:
+                    number = 0  # the platform has no QoS 2, and a PUBACK would be the wrong answer
+                elif streamed:
+                    if self.claimed and left:
+                        self.left = left
+                        stage = _STREAM
+                elif self.topic is not None and left <= most:
+                    try:
+                        ring = RingIO(left or 1)
+                        stage = _PAYLOAD
+                    except MemoryError:
+                        pass
+            if stage == _PAYLOAD or stage == _SKIP:
+                want = min(left, _PIECE)
+                if left:
+                    continue
+                found = True
+                if stage == _PAYLOAD:
+                    try:
+                        found = ring.read()
+                    except MemoryError:
+                        pass
+                    ring = None
+                stage = _TYPE
+                want = 1
+                if found is not True:
+                    yield found
+                    found = None
+                elif op >> 4 == _PUBLISH and not streamed and self.topic != told:
+                    if skips < _SKIPS_TOLD:
+                        told = self.topic
+                        skips += 1
+                        log.info("message skipped, too large for max_message; topic", told)
+                if number:
+                    buf[0] = 0x40
+                    buf[1] = 2
+                    buf[2] = number >> 8
+                    buf[3] = number & 255
+                    self.send(buf, 4)
+                reads = 0
+                yield True
+        raise AlinkError(_E_PROTOCOL, "malformed MQTT packet 0x%02x" % op)
 
 
-def framed(op, *parts):
-    """A packet of first byte `op` (int) with `parts` (bytes) -> bytearray."""
+def framed(code, *args):
+    """A packet of first byte `code` (int) with `args` (bytes) -> bytearray."""
     size = 0
-    for part in parts:
+    for part in args:
         size += len(part)
-    packet = bytearray((op,))
+    packet = bytearray((code,))
     while size > 127:
         packet.append(size & 127 | 128)
         size >>= 7
     packet.append(size)
-    for part in parts:
+    for part in args:
         packet += part
     return packet

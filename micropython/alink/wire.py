@@ -44,14 +44,14 @@ class Wire:
 
     def __init__(self, raw, feeder):
         self.raw = self.sock = raw
-        self._feeder = feeder
+        self.feeder = feeder
         self._until = 0
         raw.setblocking(False)
         # Without it each QoS 1 message waits 40 ms for the peer's delayed ACK (Nagle).
         try:
             raw.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
-        except OSError as exc:
-            log.debug("no TCP_NODELAY:", exc)
+        except OSError:
+            pass  # this firmware has none
 
     def secure(self, context, host):
         """Put TLS on it, verified against `host` (str); the first write() shakes hands."""
@@ -60,15 +60,15 @@ class Wire:
             self.raw, server_hostname=host, do_handshake_on_connect=False
         )
 
-    def allow(self, ms):
-        """Until `ms` from now write() and wait() may wait."""
-        self._until = time.ticks_add(time.ticks_ms(), ms)
+    def allow(self, timeout):
+        """Until `timeout` ms from now write() and wait() may wait."""
+        self._until = time.ticks_add(time.ticks_ms(), timeout)
 
     def wait(self):
         """Nothing there yet, or no room: rest. Raises OSError(ETIMEDOUT) past the deadline."""
         if time.ticks_diff(self._until, time.ticks_ms()) <= 0:
             raise OSError(errno.ETIMEDOUT)
-        feed = self._feeder.on_feed
+        feed = self.feeder.on_feed
         if feed is not None:
             try:
                 feed()
@@ -93,6 +93,6 @@ class Wire:
             if sock is not None:
                 try:
                     sock.close()
-                except (OSError, ValueError) as exc:
-                    log.debug("closing:", repr(exc))
+                except (OSError, ValueError):
+                    pass  # it is gone, which is what was wanted
         self.sock = self.raw = None

@@ -1,6 +1,6 @@
 # The messages on one topic, read piece by piece off the MQTT session, without a heap. MIT licence.
 #
-# For blocks over MQTT: a message of 128 KiB is never held. What packets.py does for it: it stops in
+# For blocks over MQTT: a message of 128 KiB is never held. What session.py does for it: it stops in
 # front of the payload of a claimed message, and reads past one that is not claimed.
 
 from micropython import const
@@ -37,12 +37,12 @@ class Stream:
     @property
     def ready(self):
         """Whether a message can be asked for: signed in, and each subscription confirmed."""
-        return self._device.connected and self._device._settled
+        return self._device.connected and not self._device._signing
 
     @property
     def refused(self):
         """Whether the platform does not let the Device listen to the topic."""
-        for one in self._device._subscriptions:
+        for one in self._device._topics:
             if one[0] == self._name:
                 return one[2] > 1
         return False
@@ -53,7 +53,7 @@ class Stream:
         if link is not None:
             if link.stream is not self._topic:
                 link.stream = self._topic
-                link.view = memoryview(link.piece)[: len(self._topic)]
+                link.view = memoryview(link.buf)[: len(self._topic)]
             link.claimed = True
 
     def release(self):
@@ -117,7 +117,7 @@ class Stream:
     def close(self):
         """Forget the topic; what may still come on it is no longer subscribed to next time."""
         self.release()
-        subscriptions = self._device._subscriptions
+        subscriptions = self._device._topics
         for one in subscriptions:
             if one[0] == self._name:
                 subscriptions.remove(one)

@@ -28,7 +28,7 @@ _CONNACK = {
 }
 
 
-def attempt(device):
+def connect(device):
     """Sign the Device in -> its Session, or None: not yet, the platform's limit forbids it.
 
     Raises as sign_in() does.
@@ -37,26 +37,24 @@ def attempt(device):
     if len(starts) >= _WINDOW_CONNECTS:
         wait = parts.ask("backoff", "limit_ms", starts)
         if wait:
-            device._wait = wait
-            device._since = time.ticks_ms()
+            device._at = time.ticks_add(time.ticks_ms(), wait)
             return None
-    link = sign_in(device, device._account, device._pid)
-    device._since = time.ticks_ms()
-    device._settled = False
-    for one in device._subscriptions:
+    link = sign_in(device, device._settings, device._pid)
+    device._at = time.ticks_ms()
+    for one in device._topics:
         one[3] = False
     return link
 
 
-def sign_in(owner, account, pid):
-    """Connect and sign in -> Session. account: see setup.py. owner: has on_feed, called while it
+def sign_in(owner, settings, pid):
+    """Connect and sign in -> Session. settings: see setup.py. owner: has on_feed, called while it
     waits, and _starts (list), which gets the ticks of the attempt. pid: see Session.
 
     Blocks up to connect_timeout_ms plus the name's resolution, which has no limit on the chip.
     Raises AlinkError for the clock (CLOCK) and for the gateway's answer (REFUSED, LINK, PROTOCOL),
     OSError, ValueError for a certificate, MemoryError. Nothing is left open then.
     """
-    host, port, secure, ca, signed, keepalive, times, most = account
+    host, port, secure, ca, signed, keepalive, times, most = settings
     context = wire.context(ca) if secure else None
     owner._starts.append(time.ticks_ms())
     known = "umqtt.simple" in sys.modules
@@ -105,7 +103,7 @@ class _Door:
         self._packet = b""
 
     def wrap_socket(self, sock, server_hostname):
-        self.link = link = Session(sock, self._owner, self._pid, *self._limits)
+        self.link = link = Session(sock, self._owner, self._pid, self._limits)
         link.allow(time.ticks_diff(self._until, time.ticks_ms()))
         if self._context is not None:
             link.secure(self._context, server_hostname)

@@ -178,12 +178,12 @@ def _receive(link, topic, feed, reply_ms):
     # The payload of the one message that comes by itself, right after the CONNACK.
     began = time.ticks_ms()
     while True:
-        payload = next(link.found)
+        payload = next(link.recv)
         if payload is None:
             _rest(feed)
         elif payload is not True:
             mine = link.topic == topic
-            next(link.found)  # acknowledges it
+            next(link.recv)  # acknowledges it
             if mine:
                 return payload
         if time.ticks_diff(time.ticks_ms(), began) > reply_ms:
@@ -226,5 +226,6 @@ class _Pace:
     # these attempts, too.
     def __init__(self, feed):
         self.on_feed = feed
-        self._wait = self._since = self._failures = 0
+        self._at = time.ticks_ms()
+        self._failures = 0
         self._starts = device.carried

@@ -4,12 +4,12 @@ from .. import parts
 from . import credentials
 
 
-def account(args, settings):
+def settings(args, settings):
     """What a Device keeps of its arguments -> (product_key, device_name, what a sign-in needs)."""
-    return _account(*args, **settings)
+    return _settings(*args, **settings)
 
 
-def _account(
+def _settings(
     product_key,
     device_name,
     device_secret,
