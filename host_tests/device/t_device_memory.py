@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from alink import errors, session, parts, wire
+from alink import errors, parts, session, wire
 from alink.errors import AlinkError
 from mqtt_fakes import make, publish_packet, turn, up, world
 
@@ -128,7 +128,9 @@ def test_a_sign_in_without_memory_is_told_as_such_and_tried_again():
         wire._shared = None
         dev = make(secure=what == "context", ca=b"\x30")
         if what == "context":
-            parts.ask = lambda name, *args: _invalid() if name == "signin.tls" else ask(name, *args)
+            parts.ask = lambda name, *args: (
+                _invalid() if name == "signin.tls" else ask(name, *args)
+            )
         dev.poll()
         parts.ask = ask
         net.on_socket = None

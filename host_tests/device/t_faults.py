@@ -6,7 +6,10 @@ import sys
 from alink import errors, faults
 
 _TLS = (
-    (ValueError("\nThe certificate validity has expired\n"), "The certificate validity has expired"),
+    (
+        ValueError("\nThe certificate validity has expired\n"),
+        "The certificate validity has expired",
+    ),
     (OSError(-30592, "MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE"), "FATAL_ALERT"),
     (OSError(-30592), "0x7780"),
     (OSError(-0x2700, "MBEDTLS_ERR_X509_CERT_VERIFY_FAILED"), "VERIFY_FAILED"),

@@ -3,9 +3,9 @@
 # The platform takes 5 CONNECTs a minute from a device ("Limits", 30527). The limiter stands above
 # everything else, so that not even an application that calls connect() in a loop breaks it.
 #
-# Loaded when something has failed, and let go: what it knows lives in the Device (or what stands in
-# for it during a registration): the next attempt is due `_at` (ticks; while signed in, those of the
-# sign-in), `_failures` came in a row, `_starts` are ticks of attempts.
+# Loaded when something has failed, and let go: what it knows lives in the Device (or what stands
+# in for it during a registration). The next attempt is due `_at` (ticks; while signed in, those of
+# the sign-in), `_failures` came in a row, `_starts` are ticks of attempts.
 
 import os
 import time

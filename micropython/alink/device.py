@@ -66,6 +66,7 @@ class Device:
         finally:
             parts.drop("signin")
         self.product_key, self.device_name, self._settings = settings
+        self.secure = self._settings[2]
         self.on_feed = self.error = None
         self.session = 0
         self.connected = False
@@ -212,8 +213,10 @@ class Device:
                 handler = one[1]
                 if handler is not None and (
                     one[0] == topic
-                    or ("+" in one[0] or "#" in one[0])
-                    and parts.use("topics").matches(one[0], topic)
+                    or (
+                        ("+" in one[0] or "#" in one[0])
+                        and parts.use("topics").matches(one[0], topic)
+                    )
                 ):
                     try:
                         handler(topic, payload)

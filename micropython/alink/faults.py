@@ -52,7 +52,7 @@ def named(exc, doing=""):
     if said not in _NO_NAME and -256 < said < 0:
         number = -said  # a socket's errno that came through mbedTLS
     shaking = not doing or doing == SHAKING
-    if isinstance(exc, MemoryError) or number == errno.ENOMEM or _no_memory(said, words) or short():
+    if isinstance(exc, MemoryError) or _no_memory(said, words) or short():
         code = _E_NO_MEMORY
         words = (words or (_number(said) if said else "no memory")) + _figures()
     elif isinstance(exc, UnicodeError):
@@ -83,7 +83,7 @@ def named(exc, doing=""):
 
 
 def short():
-    """Whether the IDF heap is so low that any fault is the memory's (False where there is none)."""
+    """Whether the IDF heap is so low that any fault is the memory's. False where there is none."""
     heap = _heap()
     return heap is not None and (heap[0] < _FREE_MIN or heap[1] < _LARGEST_MIN)
 
@@ -109,12 +109,14 @@ def _figures():
 def _no_memory(said, words):
     # said: the number as it came. "invalid cert" is what load_verify_locations() says of a
     # certificate for which it has no memory.
-    if "ALLOC" in words or words == "invalid cert":
+    if "ALLOC" in words or words == "invalid cert" or abs(said) == errno.ENOMEM:
         return True
     number = -said
     if 0 < number <= _LOW:
         return number in _ALLOC_FAILED_INSIDE
-    return number & ~_LOW in _ALLOC_FAILED or number > 0 and number & _LOW in _ALLOC_FAILED_INSIDE
+    if number & ~_LOW in _ALLOC_FAILED:
+        return True
+    return number > 0 and number & _LOW in _ALLOC_FAILED_INSIDE
 
 
 def _number(number):

@@ -106,7 +106,7 @@ class Session(Wire):
                 yield True
             n = None
             if stage != _STREAM:
-                # A field that comes in parts is put together byte by byte: no slice, no allocation.
+                # A field that comes in parts is put together byte by byte, without a slice.
                 n = sock.readinto(one, 1) if at else sock.readinto(buf, want)
             elif self.left <= 0:
                 left = -self.left
@@ -118,9 +118,8 @@ class Session(Wire):
                 heard = now
             if n is None:
                 # (Only now: what has arrived is not late.)
-                if stage:
-                    if passed(now, heard) > ping_ms or passed(now, began) > keep_ms:
-                        raise AlinkError(_E_TIMEOUT, "half a packet")
+                if stage and (passed(now, heard) > ping_ms or passed(now, began) > keep_ms):
+                    raise AlinkError(_E_TIMEOUT, "half a packet")
                 for pid in waiting:
                     if stage:
                         waiting[pid] = now  # it may stand behind this packet: its time begins anew
@@ -187,7 +186,8 @@ class Session(Wire):
             elif stage == _TOPIC:
                 size -= want
                 if size:
-                    want = min(size, _PIECE)  # too long to be ours: read past, to find its packet id
+                    # Too long to be ours: read past, to find its packet id.
+                    want = min(size, _PIECE)
                     continue
                 self.topic = None
                 streamed = False
@@ -222,7 +222,7 @@ class Session(Wire):
                         stage = _PAYLOAD
                     except MemoryError:
                         pass
-            if stage == _PAYLOAD or stage == _SKIP:
+            if _PAYLOAD <= stage <= _SKIP:
                 want = min(left, _PIECE)
                 if left:
                     continue
@@ -238,11 +238,12 @@ class Session(Wire):
                 if found is not True:
                     yield found
                     found = None
-                elif op >> 4 == _PUBLISH and not streamed and self.topic != told:
-                    if skips < _SKIPS_TOLD:
-                        told = self.topic
-                        skips += 1
-                        log.info("message skipped, too large for max_message; topic", told)
+                elif skips < _SKIPS_TOLD and (
+                    op >> 4 == _PUBLISH and not streamed and self.topic != told
+                ):
+                    told = self.topic
+                    skips += 1
+                    log.info("message skipped, too large for max_message; topic", told)
                 if number:
                     buf[0] = 0x40
                     buf[1] = 2

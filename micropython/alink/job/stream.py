@@ -1,7 +1,7 @@
 # The messages on one topic, read piece by piece off the MQTT session, without a heap. MIT licence.
 #
-# For blocks over MQTT: a message of 128 KiB is never held. What session.py does for it: it stops in
-# front of the payload of a claimed message, and reads past one that is not claimed.
+# For blocks over MQTT: a message of 128 KiB is never held. What session.py does for it: it stops
+# in front of the payload of a claimed message, and reads past one that is not claimed.
 
 from micropython import const
 
@@ -85,7 +85,7 @@ class Stream:
             count = link.sock.readinto(buf, min(n, link.left))
             if count == 0:
                 raise AlinkError(_E_LINK, "closed by the other side")
-        except (OSError, ValueError, AlinkError) as exc:
+        except (OSError, ValueError, AlinkError, MemoryError) as exc:
             device._lost(exc)
             return None
         except BaseException:
@@ -117,8 +117,8 @@ class Stream:
     def close(self):
         """Forget the topic; what may still come on it is no longer subscribed to next time."""
         self.release()
-        subscriptions = self._device._topics
-        for one in subscriptions:
+        topics = self._device._topics
+        for one in topics:
             if one[0] == self._name:
-                subscriptions.remove(one)
+                topics.remove(one)
                 break

@@ -1,8 +1,8 @@
 # The sign-in up to the CONNACK: name, TCP, TLS, CONNECT. MIT licence.
 #
-# umqtt.simple (frozen into stock firmware, 1.6 to 1.8) makes the CONNECT; its socket then becomes a
-# Session. What else umqtt has is not used: there one half-sent packet blocks for ever, a message is
-# read whole whatever its size, and a lost acknowledgement is waited for without end.
+# umqtt.simple (frozen into stock firmware, 1.6 to 1.8) makes the CONNECT; its socket then becomes
+# a Session. What else umqtt has is not used: there one half-sent packet blocks for ever, a message
+# is read whole whatever its size, and a lost acknowledgement is waited for without end.
 
 import sys
 import time
@@ -91,8 +91,8 @@ def sign_in(owner, settings, pid):
 
 
 class _Door:
-    # As umqtt's `ssl` it gets hold of the socket that umqtt made; as its socket it sends what umqtt
-    # writes in one piece (each would be a TLS record of its own), and waits for the answer.
+    # As umqtt's `ssl` it gets hold of the socket that umqtt made; as its socket it sends in one
+    # piece what umqtt writes word by word (each would be a TLS record), and waits for the answer.
     def __init__(self, owner, pid, context, connect_ms, limits):
         self.link = None
         self._owner = owner

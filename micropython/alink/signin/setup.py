@@ -57,7 +57,8 @@ def _settings(
         )
     signed = [text.encode() for text in signed]
     times = connect_timeout_ms, ack_timeout_ms, ping_ms
-    return product_key, device_name, (host, port, secure, ca, signed, keepalive, times, max_message)
+    kept = host, port, secure, ca, signed, keepalive, times, max_message
+    return product_key, device_name, kept
 
 
 def _check(name, value, low, high, unit):
