@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.sim import Board, interpreter
-from tools.sim.runner import SOFT_RESET, Runner, _readable
+from tools.sim.runner import HARD_RESET, SOFT_RESET, Runner, _readable
 
 _RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n"
 _BANNER = re.compile(rb"^MicroPython [^\n]+\n", re.MULTILINE)
@@ -131,6 +131,12 @@ class SerialRunner(Runner):
         Path(path).write_text(json.dumps(settings), encoding="utf-8")
         return path
 
+    def _one_boot(self, cause: int) -> int | None:
+        if cause == SOFT_RESET and self._board.stumbles:
+            self._board.stumbles -= 1
+            cause = HARD_RESET
+        return super()._one_boot(cause)
+
     def _run_program(self, cause: int, entry: Any) -> int | None:
         board = self._board
         _readable([self._wake_r], board.soft_s if cause == SOFT_RESET else board.start_s)
@@ -218,12 +224,14 @@ class SerialBoard(Board):
     """A Board with a serial port. Not to be switched on twice at a time, like any.
 
     start_s: silence after a reset, before boot.py. soft_s: the same after a soft reset.
+    stumbles: soft resets to come that end in a reset.
     """
 
     def __init__(self, path: str | Path, **settings: Any) -> None:
         self.line = Line()
         self.start_s = 0.0
         self.soft_s = 0.0
+        self.stumbles = 0
         super().__init__(path, **settings)
 
     def __enter__(self) -> SerialBoard:

@@ -148,6 +148,15 @@ def test_a_board_that_is_reset_in_the_middle_is_told_at_once(rig: SerialRig) -> 
             link.run("import machine\nmachine.reset()", timeout_s=60)
 
 
+def test_a_soft_reset_that_ends_in_a_reset_is_tried_once_more(rig: SerialRig) -> None:
+    rig.board.stumbles = 1
+    assert rig.flash("provision", "--clear")[0] == 0
+    rig.board.stumbles = 2
+    code, said = rig.flash("provision", "--clear")
+    assert code == 1
+    assert "the board restarted by itself meanwhile (SW)" in said
+
+
 def test_an_exception_on_the_board_is_passed_on_with_its_last_line(rig: SerialRig) -> None:
     with Link(rig.port) as link:
         link.clean()

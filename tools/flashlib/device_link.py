@@ -33,7 +33,7 @@ BAUD = 115200
 SCRIPTS = Path(__file__).with_name("on_board")
 
 _PIECE = 1536  # bytes of a file that travel at once; a multiple of 3
-_RESET = re.compile(r"rst:0x[0-9a-f]+ \((\w+)\)")  # what a boot ROM says first
+_RESET = re.compile(rb"rst:0x[0-9a-f]+ \((\w+)\)")  # what a boot ROM says first
 _SHORTCUTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}  # those of mpremote
 _FACTS = (
     "import sys;print(repr((sys.implementation.name,tuple(sys.implementation.version[:3]),"
@@ -166,14 +166,11 @@ class Link:
             self.interrupt()
         except BoardFailed:
             self.implementation = ""  # no memory left even for the question: asked again below
-        within_s = self._patience.boot
-        with self._waiting("the board is starting"):
-            heard = self._enter(soft_reset=True, within_s=within_s)
-        if heard is not None:
-            raise FlashError(
-                f"the board did not come back from a soft reset within {within_s:g} s",
-                "Its boot.py may wait for something: press the reset button and try again.",
-            )
+        try:
+            self._reset_softly()
+        except Restarted:  # once is bad luck: a watchdog of the program that ran, say
+            self.interrupt()
+            self._reset_softly()
         if not self.implementation:
             self._meet()
 
@@ -292,6 +289,21 @@ class Link:
         except (SyntaxError, ValueError):
             return heard.encode()
         return value if isinstance(value, bytes) else heard.encode()
+
+    def _reset_softly(self) -> None:
+        within_s = self._patience.boot
+        transport = self._transport
+        transport.watch = _refuse_reset
+        try:
+            with self._waiting("the board is starting"):
+                heard = self._enter(soft_reset=True, within_s=within_s)
+        finally:
+            transport.watch = None
+        if heard is not None:
+            raise FlashError(
+                f"the board did not come back from a soft reset within {within_s:g} s",
+                "Its boot.py may wait for something: press the reset button and try again.",
+            )
 
     def _send(self, program: str) -> None:
         """Start a program; a second time when the first was not taken whole."""
@@ -446,12 +458,17 @@ class _Lines:
             self._pass_on(len(self._data))
 
     def _pass_on(self, end: int) -> None:
-        line = self._data[self._from : end].decode("utf-8", "replace").rstrip("\r")
-        reset = _RESET.match(line)
-        if reset:
-            raise Restarted(reset[1])
+        line = bytes(self._data[self._from : end])
+        _refuse_reset(line)
         if self._on_line is not None:
-            self._on_line(line)
+            self._on_line(line.decode("utf-8", "replace").rstrip("\r"))
+
+
+def _refuse_reset(line: bytes) -> None:
+    """Raise Restarted for what only a boot ROM says."""
+    reset = _RESET.match(line)
+    if reset:
+        raise Restarted(reset[1].decode())
 
 
 def _cannot_open(name: str, exc: Exception) -> FlashError:

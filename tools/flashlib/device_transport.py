@@ -49,12 +49,13 @@ class Transport(SerialTransport):  # type: ignore[misc]  # mpremote has no types
     """A raw REPL at a port.
 
     patience_s: how long the board may say nothing where no other limit is given. tick: called
-    every now and then while it is waited for.
+    every now and then while it is waited for. watch: gets each line that is read meanwhile.
     """
 
     serial: Any
     patience_s = 10.0
     tick: Callable[[], None] | None = None
+    watch: Callable[[bytes], None] | None = None
     _until: float | None = None
 
     def __init__(self, port: str, baudrate: int, timeout: float) -> None:
@@ -85,6 +86,8 @@ class Transport(SerialTransport):  # type: ignore[misc]  # mpremote has no types
             if self.serial.inWaiting() and (byte := self.serial.read(1)):
                 if data_consumer is None:
                     data += byte
+                    if byte == b"\n" and self.watch is not None:
+                        self.watch(data[data.rfind(b"\n", 0, -1) + 1 :])
                 else:
                     data_consumer(byte)
                     data = byte
