@@ -17,8 +17,7 @@ from .errors import ImageError
 class Feature:
     """A part that can be left out.
 
-    what: one phrase. paths: its files and folders (ending in a slash) within the package. used:
-    what the sources of an application that needs it say somewhere. by_default: it is packed all
+    what: one phrase. paths: how the paths of its files begin, within the package. used: what the sources of an application that needs it say somewhere. by_default: it is packed all
     the same, since the platform or a setting on the board asks for it, not the application.
     """
 
@@ -40,7 +39,7 @@ FEATURES = {
     ),
     "blocks": Feature(
         "downloads over MQTT",
-        ("job/blocks.py", "job/block_head.py", "job/crc16.py", "job/stream.py"),
+        ("job/blocks", "job/stream.py"),
         re.compile(rb"\bblock_size\b"),
         by_default=True,
     ),
