@@ -17,8 +17,9 @@ from .errors import ImageError
 class Feature:
     """A part that can be left out.
 
-    what: one phrase. paths: how the paths of its files begin, within the package. used: what the sources of an application that needs it say somewhere. by_default: it is packed all
-    the same, since the platform or a setting on the board asks for it, not the application.
+    what: one phrase. paths: how the paths of its files begin, within the package. used: what the
+    sources of an application that needs it say somewhere. by_default: it is packed all the same,
+    since the platform or a setting on the board asks for it, not the application.
     """
 
     what: str
