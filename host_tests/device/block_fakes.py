@@ -3,11 +3,22 @@
 import json
 import sys
 
-from alink import crc16, mqtt_source
+from alink.job import blocks, blocks_rest, download
+from alink.job.offer import File
 from mqtt_fakes import publish_packet, up, world
 
 NAME = "/sys/a1B2c3D4e5F/greenhouse_07/thing/file/download"
 STREAM = (90417, 1)
+
+
+_TABLE = blocks_rest.crc_table()
+
+
+def crc16(crc, data):
+    """The CRC (int) of what gave `crc` (0 at first) and then `data`."""
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    return crc
 
 
 def body(size):
@@ -24,7 +35,7 @@ def frame(header, data=b"", crc=None):
     """A reply's payload; header: str. crc: int, None: the right one, -1: without."""
     header = header.encode()
     if crc is None:
-        crc = crc16.update(0, data, len(data))
+        crc = crc16(0, data)
     end = b"" if crc < 0 else bytes([crc & 255, crc >> 8])
     return bytes([len(header) >> 8, len(header) & 255]) + header + data + end
 
@@ -73,28 +84,50 @@ class Files:
             sock.incoming += publish_packet(NAME + "_reply", one, self.qos, 9)
 
 
+class Source(blocks.MqttSource):
+    """An MqttSource with a Download that does nothing but read, see piece()."""
+
+    def __init__(self, dev, **options):
+        super().__init__(dev, **options)
+        self.reader = download.Download()
+        self.reader.source = self
+        self.reader.stall = 0x1FFFFFFF
+
+    def open(self, stream, offset, size):
+        reader = self.reader
+        self.block = reader.block
+        reader.ring.readinto(reader.block)
+        reader.at = 0
+        reader.last = reader.stop = blocks.time.ticks_ms()
+        reader.stop = blocks.time.ticks_add(reader.stop, 0x1FFFFFFE)
+        return super().open(File(size, "md5", b"", None, stream), offset, size)
+
+    def piece(self, n):
+        """The next `n` bytes into reader.block: n, or 0 when more has to arrive."""
+        return self.reader.read(self.reader.view, n)
+
+
 def scene(size, *script, device=None, **options):
     """-> (clock, net, device, files, source), the source opened at byte 0."""
     clock, net = world()
-    mqtt_source.time = clock
+    blocks.time = download.time = clock
     dev = up(clock, **(device or {}))
     files = Files(clock, net, dev, body(size), *script)
-    source = mqtt_source.MqttSource(dev, **options)
+    source = Source(dev, **options)
     source.open(STREAM, 0, size)
     return clock, net, dev, files, source
 
 
 def pull(clock, dev, source, at, size, turns=4000):
-    """The file's bytes from `at` on, as Fetch would ask for them; each turn is 20 ms."""
-    chunk = bytearray(4096)
+    """The file's bytes from `at` on, as a Download would ask for them; each turn is 20 ms."""
     got = b""
     for _ in range(turns):
         if at == size:
             return got
         dev.poll()
-        n = source.readinto(chunk, min(4096, size - at))
+        n = source.piece(min(4096, size - at))
         if n:
-            got += chunk[:n]
+            got += source.reader.block[:n]
             at += n
         else:
             clock.sleep_ms(20)

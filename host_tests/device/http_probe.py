@@ -2,7 +2,7 @@
 # MIT licence.
 #
 # Argument: that file, with: url, offset, size, ca (file or null), allow_http, connect_ms, head_ms,
-# stall_ms, chunk, year (to pretend another clock), lock (read under heap_lock).
+# stall_ms, year (to pretend another clock), lock (read under heap_lock).
 
 import binascii
 import gc
@@ -29,22 +29,28 @@ if told.get("year"):
 
 import requests
 from alink.errors import AlinkError
-from alink.http_source import HttpSource
+from alink.job.download import Download
+from alink.job.http import HttpSource
+from alink.job.offer import File
 
 ca = None
 if told.get("ca"):
     with open(told["ca"], "rb") as file:
         ca = file.read()
-chunk_size = told.get("chunk", 4096)
 source = HttpSource(
-    chunk_size,
     ca=ca,
     allow_http=told.get("allow_http", False),
     connect_timeout_ms=told.get("connect_ms", 10000),
     head_timeout_ms=told.get("head_ms", 10000),
-    stall_timeout_ms=told.get("stall_ms", 20000),
 )
-chunk = bytearray(chunk_size)
+size = told["size"]
+reader = Download()  # does nothing but read
+source.block = reader.block
+reader.source = source
+reader.file = File(size, "md5", b"", told["url"])
+reader.size = size
+reader.stall = told.get("stall_ms", 20000)
+reader.stop = time.ticks_add(time.ticks_ms(), 600000)
 digest = hashlib.md5()
 
 
@@ -56,16 +62,16 @@ def open_files():
 def read_body(left):
     result["left"] = left
     while left:
-        want = chunk_size if left > chunk_size else left
-        got = source.readinto(chunk, want)
-        if got:
-            left -= got
-            if got == chunk_size:
-                digest.update(chunk)
+        want = min(left, 4096)
+        if reader.read(reader.view, want):
+            left -= want
+            reader.offset += want
+            if want == 4096:
+                digest.update(reader.block)
             else:  # the last one: only now is a slice made
                 if told.get("lock"):
                     micropython.heap_unlock()
-                digest.update(memoryview(chunk)[:got])
+                digest.update(memoryview(reader.block)[:want])
                 if told.get("lock"):
                     micropython.heap_lock()
             result["left"] = left
@@ -75,13 +81,13 @@ def read_body(left):
 
 result = {"start": None, "error": None, "text": "", "desc": "", "md5": "", "left": 0, "waits": 0}
 result["body_ms"] = 0
-size = told["size"]
 before = open_files()
 began = time.ticks_ms()
 opened = began
 try:
-    result["start"] = source.open(told["url"], told.get("offset", 0), size)
-    opened = time.ticks_ms()
+    result["start"] = source.open(reader.file, told.get("offset", 0), size)
+    opened = reader.last = time.ticks_ms()
+    reader.offset = result["start"]
     result["open_ms"] = time.ticks_diff(opened, began)
     if told.get("lock"):
         micropython.heap_lock()
@@ -90,11 +96,11 @@ try:
     finally:
         if told.get("lock"):
             micropython.heap_unlock()
-    source.close()
 except AlinkError as err:
     result["error"] = err.name
     result["text"] = str(err)
     result["desc"] = err.desc()
+source.close()
 result["total_ms"] = time.ticks_diff(time.ticks_ms(), began)
 if result["error"] and result["start"] is None:
     result["open_ms"] = result["total_ms"]

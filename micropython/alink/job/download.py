@@ -39,10 +39,11 @@ class Source:
 
     Another source brings its own open(), which sets what is read from: `stream`, with
     readinto(buf, n): up to `n` bytes into buf -> how many; None when there are none yet, 0 at the
-    end. After None it is called with the same again; nothing else has touched buf meanwhile. It
-    never blocks, never allocates, and raises AlinkError, OSError, or ValueError as TLS does.
-    unvouched: int, when it has raised: how many of the bytes handed on last are damaged. block: the
-    download's, free for use in open().
+    end, -1 when what it gave of the last 4096 is void and comes once more. After None it is called
+    with the same again; nothing else has touched buf meanwhile. It never blocks, never allocates,
+    and raises AlinkError, OSError, or ValueError as TLS does. unvouched: int, when it has raised:
+    how many of the bytes handed on last are damaged. block: the download's, free for use in open().
+    It is None when the download is over, then close() has to let go of everything.
     """
 
     unvouched = 0
@@ -186,7 +187,7 @@ class Download:
                     want -= have
                 piece = view[at >> _SHIFT]
                 count = self.source.stream.readinto(piece, want)
-                if not count:
+                if not count or count < 0:
                     break
                 if have:
                     ring.write(piece, count)
@@ -203,7 +204,10 @@ class Download:
         now = time.ticks_ms()
         if count:
             self.last = now
-            if at == n:
+            if count < 0:  # what has come of the piece is void
+                ring.readinto(self.block)
+                at = 0
+            elif at == n:
                 self.at = 0
                 return n
         self.at = at
@@ -222,5 +226,5 @@ class Download:
         self.work = None
         source = self.source
         if source is not None:
-            source.close()
             source.block = None  # an application's source lives on, without it
+            source.close()

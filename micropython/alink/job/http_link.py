@@ -70,7 +70,7 @@ def request(source, url, offset):
         n += len(part)
         if n > _BLOCK:
             raise AlinkError(_E_JOB_FIELD, "too long: " + where)
-        source.block[start:n] = part
+        source.block[start:n] = memoryview(part)
     return n, "%s://%s/" % (scheme, host), where
 
 

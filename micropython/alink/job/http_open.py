@@ -44,8 +44,11 @@ def connect(source, url, offset, size):
 
     real_socket = requests.socket
     real_tls = sys.modules.get("tls")
-    requests.socket = sys.modules["tls"] = door
     try:
+        if door.secure:
+            door.context = wire.context(source.config.get("ca"))  # while there is a real `tls`
+        door.doing = "looking up the host"
+        requests.socket = sys.modules["tls"] = door
         requests.get(link, parse_headers=False)
         if door.start < 0:
             raise AlinkError(_E_HTTP_HEAD, "requests read no head")
@@ -56,7 +59,7 @@ def connect(source, url, offset, size):
     finally:
         requests.socket = real_socket
         if real_tls is None:
-            del sys.modules["tls"]
+            sys.modules.pop("tls", None)
         else:
             sys.modules["tls"] = real_tls
         if not known:
@@ -79,8 +82,8 @@ class _Door:
     def __init__(self, source, count, offset, size, secure):
         self.on_feed = source.config.get("on_feed")
         self.start = -1
-        self.doing = "looking up the host"
-        self.wire = self.raw = self.verify_mode = None
+        self.doing = "TLS handshake"
+        self.wire = self.raw = self.context = self.verify_mode = None
         self.source = source
         self.count = count  # bytes of the request, in the block
         self.offset = offset
@@ -110,7 +113,7 @@ class _Door:
 
     def wrap_socket(self, sock, server_hostname):
         self.doing = "TLS handshake"
-        self.wire.secure(wire.context(self.source.config.get("ca")), server_hostname)
+        self.wire.secure(self.context, server_hostname)
         return self
 
     def write(self, data):

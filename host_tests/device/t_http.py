@@ -5,11 +5,16 @@ import gc
 import sys
 
 import requests
-from alink import errors, http_source, http_wire
+from alink import errors, parts, wire
 from alink.errors import AlinkError
-from alink.http_source import HttpSource
+from alink.job import download
+from alink.job.http import HttpSource
+from alink.job.offer import File
+
+http_open = parts.use("job.http_open")  # loaded beforehand it stays, with what is exchanged in it
 
 URL = "http://host/fw.bin?Signature=secret"
+FILE = File(10, "md5", b"", URL)
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
 
 
@@ -29,9 +34,13 @@ class Socket:
     def connect(self, address):
         pass
 
-    def write(self, data):
-        self.sent += bytes(data[:100])  # a socket may take less than it was given
-        return min(100, len(data))
+    def setsockopt(self, *args):
+        pass
+
+    def write(self, data, off, n):
+        n = min(100, n)  # a socket may take less than it was given
+        self.sent += bytes(data[off : off + n])
+        return n
 
     def readinto(self, buf, n):
         if not self.answers:
@@ -98,12 +107,31 @@ def raises(code, function, *args):
     raise AssertionError("no error")
 
 
+def source_of(**settings):
+    """A source for http:// links, which has a block to use."""
+    source = HttpSource(**settings)
+    source.block = bytearray(4096)
+    return source
+
+
 def opened(answers, **settings):
     sock = Socket(answers)
-    http_wire.socket = Sockets(sock)
-    source = HttpSource(64, allow_http=True, **settings)
-    assert source.open(URL, 0, 10) == 0
+    http_open.socket = Sockets(sock)
+    source = source_of(allow_http=True, **settings)
+    assert source.open(FILE, 0, 10) == 0
     return source, sock
+
+
+def reader(source):
+    """A Download that does nothing but read."""
+    one = download.Download()
+    one.source = source
+    one.file = FILE
+    one.size = 10
+    one.stall = 1000
+    one.last = download.time.ticks_ms()
+    one.stop = download.time.ticks_add(one.last, 100000)
+    return one
 
 
 def test_a_request_taken_in_parts_is_sent_whole():
@@ -121,9 +149,9 @@ def test_requests_is_itself_again_after_any_exception():
         (KeyboardInterrupt(), KeyboardInterrupt),
         (SystemExit(), SystemExit),
     ):
-        http_wire.socket = Sockets(Socket([]), exc)
+        http_open.socket = Sockets(Socket([]), exc)
         try:
-            HttpSource(64, allow_http=True).open(URL, 0, 10)
+            source_of(allow_http=True).open(FILE, 0, 10)
         except kind:
             assert requests.socket is real
             assert "tls" not in sys.modules
@@ -133,9 +161,9 @@ def test_requests_is_itself_again_after_any_exception():
 
 def test_an_interrupt_in_the_head_leaves_no_connection_open():
     sock = Socket([b"HTTP/1.1 200", KeyboardInterrupt()])
-    http_wire.socket = Sockets(sock)
+    http_open.socket = Sockets(sock)
     try:
-        HttpSource(64, allow_http=True).open(URL, 0, 10)
+        source_of(allow_http=True).open(FILE, 0, 10)
     except KeyboardInterrupt:
         assert sock.closed
         return
@@ -144,7 +172,7 @@ def test_an_interrupt_in_the_head_leaves_no_connection_open():
 
 def test_a_link_is_not_sent_when_requests_has_gone_around_tls():
     class Careless:
-        def get(self, url, headers, parse_headers):
+        def get(self, url, parse_headers):
             sock = self.socket.socket()
             sock.connect(None)
             sock.write(b"GET /fw.bin?Signature=secret HTTP/1.0\r\n\r\n")
@@ -153,9 +181,10 @@ def test_a_link_is_not_sent_when_requests_has_gone_around_tls():
     careless = Careless()
     careless.socket = None
     sock = Socket([HEAD])
-    http_wire.socket = Sockets(sock)
-    http_wire.requests = careless
-    raises(errors.TLS, HttpSource(64).open, "https://host/fw.bin?Signature=secret", 0, 10)
+    http_open.socket = Sockets(sock)
+    sys.modules["requests"] = careless
+    link = File(10, "md5", b"", "https://host/fw.bin?Signature=secret")
+    raises(errors.TLS, source_of().open, link, 0, 10)
     assert sock.sent == b"" and sock.closed
 
 
@@ -163,68 +192,81 @@ def test_a_requests_that_reads_no_head_is_not_taken_for_an_answer():
     class Lazy:
         socket = None
 
-        def get(self, url, headers, parse_headers):
+        def get(self, url, parse_headers):
             pass
 
-    http_wire.requests = Lazy()
-    raises(errors.HTTP_HEAD, HttpSource(64, allow_http=True).open, URL, 0, 10)
+    sys.modules["requests"] = Lazy()
+    raises(errors.HTTP_HEAD, source_of(allow_http=True).open, FILE, 0, 10)
 
 
-def test_a_value_error_of_tls_in_the_body_is_a_broken_link_and_closes():
-    source, sock = opened([HEAD, b"123", ValueError("tls")])
-    chunk = bytearray(10)
-    assert source.readinto(chunk, 10) == 0
-    raises(errors.LINK, source.readinto, chunk, 10)
-    assert sock.closed
-    raises(errors.LINK, source.readinto, chunk, 10)
+def test_requests_sees_neither_the_path_nor_the_signature():
+    class Curious:
+        socket = None
+        url = None
+
+        def get(self, url, parse_headers):
+            self.url = url
+
+    sys.modules["requests"] = curious = Curious()
+    raises(errors.HTTP_HEAD, source_of(allow_http=True).open, FILE, 0, 10)
+    assert curious.url == "http://host/"
+
+
+def test_a_misspelled_setting_is_not_passed_over():
+    try:
+        source_of(alow_http=True).open(FILE, 0, 10)
+    except TypeError as e:
+        assert "alow_http" in str(e)
+        return
+    raise AssertionError("no error")
+
+
+def test_a_link_that_does_not_fit_the_block_is_refused():
+    link = File(10, "md5", b"", "http://host/" + "x" * 4000)
+    assert (
+        "too long" in raises(errors.JOB_FIELD, source_of(allow_http=True).open, link, 0, 10).detail
+    )
+
+
+def test_a_value_error_of_tls_in_the_body_is_a_broken_link():
+    source, _ = opened([HEAD, b"123", ValueError("tls")])
+    one = reader(source)
+    assert one.read(one.view, 10) == 0
+    raises(errors.LINK, one.read, one.view, 10)
 
 
 def test_more_than_the_body_is_never_asked_of_the_socket():
     source, sock = opened([HEAD, b"1234567890and more"])
-    chunk = bytearray(64)
-    try:
-        source.readinto(chunk, 11)
-    except ValueError:
-        assert source.readinto(chunk, 10) == 10
-        assert sock.answers == [b"and more"]
-        return
-    raise AssertionError("read past the end of the body")
+    one = reader(source)
+    assert one.read(one.view, 10) == 10
+    assert sock.answers == [b"and more"]
 
 
-def test_a_stall_is_noticed_across_the_wrap_of_the_ticks_and_not_before_its_time():
-    clock = Clock((1 << 30) - 300)
-    http_source.time = http_wire.time = clock
-    source, sock = opened([HEAD], stall_timeout_ms=1000)
-    chunk = bytearray(10)
-    for _ in range(4):  # each byte starts the time-out anew
-        clock.now += 900
-        sock.answers.append(b"x")
-        assert source.readinto(chunk, 10) == 0
-    clock.now += 1000
-    assert source.readinto(chunk, 10) == 0
-    clock.now += 1
-    raises(errors.TIMEOUT, source.readinto, chunk, 10)
-    assert sock.closed
+def test_a_source_that_is_closed_lets_go_of_its_connection():
+    source, sock = opened([HEAD])
+    source.close()
+    source.close()
+    assert sock.closed == 1 and source.stream is None
 
 
 def test_the_head_deadline_holds_across_the_wrap_of_the_ticks():
     clock = Clock((1 << 30) - 300)
-    http_source.time = http_wire.time = clock
-    http_wire.socket = Sockets(Socket([b"HTTP/1.1 "]))
-    source = HttpSource(64, allow_http=True, head_timeout_ms=1000)
+    http_open.time = wire.time = clock
+    http_open.socket = Sockets(Socket([b"HTTP/1.1 "]))
+    source = source_of(allow_http=True, head_timeout_ms=1000)
     began = clock.now
-    raises(errors.TIMEOUT, source.open, URL, 0, 10)
+    raises(errors.TIMEOUT, source.open, FILE, 0, 10)
     assert 1000 <= clock.now - began <= 1010
 
 
-def test_a_source_at_rest_holds_little_more_than_its_ring():
+def test_a_source_at_rest_holds_little():
     gc.collect()
     before = gc.mem_alloc()
-    source = HttpSource(4096)
+    source = HttpSource(allow_http=True)
     gc.collect()
     held = gc.mem_alloc() - before
-    print("HttpSource(4096) holds", held, "bytes")
-    assert 4096 < held < 4096 + 700
+    print("HttpSource() holds", held, "bytes")
+    assert 0 < held < 400
     assert source
 
 
