@@ -10,6 +10,7 @@ import sys
 import time
 
 import micropython
+from alink import parts
 from alink.device import Device
 from alink.errors import AlinkError
 
@@ -44,7 +45,11 @@ class Probe:
         if "ca" in config:
             with open(config["ca"], "rb") as f:
                 config["ca"] = f.read()
-        Device(**config)  # the names it brings stay for ever
+        # The names that a sign-in brings stay for ever, and are not the Device's.
+        for name in ("setup", "connect", "subscribe"):
+            parts.use("signin." + name)
+        __import__("umqtt.simple")
+        Device(**config)
         before = heap()
         self.dev = Device(**config)
         for topic in topics:

@@ -34,7 +34,8 @@ _TOPIC = const(128)  # bytes, as the platform has them
 _PAUSE_MS = const(2000)
 _LONGEST_MS = const(375000)  # that backoff.py waits
 
-carried = []  # ticks of a registration's attempts: the platform counts them as sign-ins
+# Ticks of a registration's attempts: the platform counts them as sign-ins.
+carried = []  # type: list[int]
 
 
 class Device:
@@ -74,7 +75,7 @@ class Device:
         self._busy = False
         self._link = None  # a Session
         self._topics = []  # [filter, handler, qos, whether this session has asked for it]
-        self._signing = True  # or what subscribes; False: all is confirmed
+        self._signing = True  # type: object  # or what subscribes; False: all is confirmed
         self._pid = self._id = 0
         # For backoff.py: ticks when the next attempt is due; while signed in, of the sign-in.
         self._at = time.ticks_ms()
@@ -99,8 +100,12 @@ class Device:
                 0 < time.ticks_diff(self._at, time.ticks_ms()) <= _LONGEST_MS
             ):
                 self._link = parts.ask("signin.connect", "connect", self)
-                if self._link is not None:
-                    self._serve()
+            if self._signing and self._link is not None:
+                if self._signing is True:
+                    self._signing = parts.use("signin.subscribe").subscribe(self)
+                if next(self._signing):  # type: ignore[call-overload]
+                    self._signing = False
+                    parts.drop("signin")
         except (OSError, ValueError, AlinkError, MemoryError) as exc:
             self._lost(exc)
         except BaseException:
@@ -226,19 +231,13 @@ class Device:
             # The handler may have closed the connection, or lost it while publishing.
             if self._link is link:
                 next(link.recv)
-        if self._signing and self._link is link:
-            if self._signing is True:
-                self._signing = parts.use("signin.subscribe").subscribe(self)
-            if next(self._signing):
-                self._signing = False
-                parts.drop("signin")
 
     def _lost(self, exc):
         try:
             parts.ask("backoff", "lost", self, exc)
         except MemoryError:
             self.error = AlinkError(_E_NO_MEMORY)
-            self._at = time.ticks_add(time.ticks_ms(), _PAUSE_MS)
+            self._at = time.ticks_add(time.ticks_ms(), _PAUSE_MS)  # type: ignore[assignment]
         self._drop()
 
     def _drop(self, flag=False):

@@ -92,7 +92,8 @@ class Session(Wire):
         passed = time.ticks_diff
         waiting = self.waiting
         streamed = False
-        found = ring = told = None
+        found = told = None  # type: object
+        ring = None  # type: RingIO | None
         one = bytearray(1)
         sock = self.sock
         ack_ms, ping_ms, keep_ms, most = limits

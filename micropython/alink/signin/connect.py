@@ -74,10 +74,10 @@ def sign_in(owner, settings, pid):
         done = True
     except MQTTException as exc:
         code = exc.args[0] if exc.args else 0
-        known = _CONNACK.get(code)
-        if known is None:
-            known = (_E_PROTOCOL, "CONNACK %s: not an MQTT gateway?" % code)
-        raise AlinkError(*known)
+        error = _CONNACK.get(code)
+        if error is None:
+            error = (_E_PROTOCOL, "CONNACK %s: not an MQTT gateway?" % code)
+        raise AlinkError(*error)
     except (IndexError, AssertionError):
         # How umqtt takes a connection that ends, or that answers in another language.
         raise AlinkError(_E_LINK, "no CONNACK: closed, or not an MQTT gateway")

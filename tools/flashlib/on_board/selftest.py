@@ -47,11 +47,12 @@ def modules():
 
 
 def digests():
-    from alink.credentials import hmac_hex
+    from alink import parts
 
     fox = b"The quick brown fox jumps over the lazy dog"
     wanted = "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"
-    need(hmac_hex("hmacsha256", b"key", fox) == wanted, "HMAC-SHA256 is wrong")
+    found = parts.ask("signin.credentials", "hmac_hex", "hmacsha256", b"key", fox)
+    need(found == wanted, "HMAC-SHA256 is wrong")
     md5 = binascii.hexlify(hashlib.md5(fox).digest())
     need(md5 == b"9e107d9d372bb6826bd81d3542a419d6", "MD5 is wrong")
     return "HMAC-SHA256, MD5"
