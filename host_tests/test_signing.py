@@ -25,7 +25,7 @@ INFO = bytes.fromhex("3031300d060960864801650304020105000420")
 
 _CHECK = """
 import binascii, json, sys
-from alink import signature
+from alink.job import signature
 with open(sys.argv[1]) as f:
     task = json.load(f)
 n = signature.load_key(binascii.unhexlify(task["key"]))

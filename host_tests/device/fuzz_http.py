@@ -1,4 +1,4 @@
-# Answers of a hostile download server into HttpSource. MIT licence.
+# Answers of a hostile download server into a Download over HTTP. MIT licence.
 #
 # An input: the bytes a read gives at most (2), whether the server closes at the end (1) or stays
 # silent, the offset asked for (4), the size of the file (4), then everything the server sends.
@@ -8,8 +8,11 @@ import json
 import sys
 
 import mqtt_fakes
-from alink import errors, http_source, http_wire, log
+from alink import errors, log, parts, wire
 from alink.errors import AlinkError
+from alink.job import download
+from alink.job.http import HttpSource
+from alink.job.offer import File
 from fuzz_common import Run
 
 run = Run()
@@ -52,11 +55,13 @@ class Net:
 
 
 net = Net()
-http_wire.socket = net
-http_wire.time = clock
-http_source.time = clock
-source = http_source.HttpSource(512, allow_http=True)
-chunk = bytearray(512)
+sys.modules["time"] = clock  # for what is loaded later, and let go
+http_open = parts.use("job.http_open")  # loaded beforehand it stays, with what is exchanged in it
+http_open.socket = net
+http_open.time = wire.time = download.time = clock
+reader = download.Download()  # does nothing but read
+source = reader.source = HttpSource(allow_http=True)
+source.block = reader.block
 URL = "http://dl.example.net/ota/fw.bin?auth_key=1700000000-0-s3cret"
 
 
@@ -70,15 +75,20 @@ def check(exc):
         run.bad("not one line of text: %r" % text)
 
 
-def body(left):
+def body(start, size):
     # -> what came of the body, as hex
+    reader.ring.readinto(reader.block)
+    reader.at = 0
+    reader.offset = start
+    reader.last = clock.ticks_ms()
+    reader.stop = clock.ticks_add(reader.last, 100000000)
     whole = b""
-    while left:
-        want = min(left, 512)
-        n = source.readinto(chunk, want)
+    while reader.offset < size:
+        want = min(size - reader.offset, 4096)
+        n = reader.read(reader.view, want)
         if n:
-            whole += bytes(chunk[:n])
-            left -= n
+            whole += bytes(reader.block[:n])
+            reader.offset += n
         else:
             clock.sleep_ms(500)
     return whole
@@ -96,17 +106,19 @@ def one(data):
     told = None
     try:
         try:
-            start = source.open(URL, offset, size)
+            reader.file = File(size, "md5", b"", URL)
+            reader.size = size
+            reader.stall = 20000
+            start = source.open(reader.file, offset, size)
         finally:
             if clock.total - began > 20100:
                 run.bad("open() took %d ms" % (clock.total - began))
         told = [start, None]
-        whole = body(size - start)
+        whole = body(start, size)
         told[1] = binascii.hexlify(whole).decode()
-        source.close()
     except AlinkError as exc:
         check(exc)
-        if not sock.closed:
+        if told is None and not sock.closed:
             run.bad("the connection stays open after " + exc.text())
     source.close()
     if not sock.closed:

@@ -2,8 +2,8 @@
 
 import sys
 
-from alink import image
 from alink.errors import AlinkError
+from alink.job import image
 from fuzz_common import Run
 
 run = Run()

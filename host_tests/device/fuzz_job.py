@@ -1,10 +1,10 @@
-# Upgrade messages of any form into job.parse(). MIT licence.
+# Upgrade messages of any form into offer.parse(). MIT licence.
 
 import binascii
 import json
 import sys
 
-from alink import job
+from alink.job import offer
 from fuzz_common import Run
 
 run = Run()
@@ -12,11 +12,13 @@ run = Run()
 
 def one(data):
     try:
-        found = job.parse(data[1:], bool(data[0] & 1))
-    except job.BadJob as exc:
+        found = offer.parse(data[1:], bool(data[0] & 1))
+    except offer.BadJob as exc:
         if not -4 <= exc.step < 0 or len(exc.desc()) > 128 or not isinstance(exc.module, str):
             run.bad("an error that cannot be reported: %r" % (exc.args,))
         return
+    except MemoryError:
+        return  # 8 KB of brackets: the Updater gives it its name
     if found is None:
         print("GOT", run.index, "null")
         return

@@ -1,5 +1,6 @@
 # What becomes of the platform's upgrade messages. MIT licence.
 
+import gc
 import json
 
 from alink import errors
@@ -212,6 +213,33 @@ def test_a_deeply_nested_value_does_not_stop_the_main_loop():
                 parse(payload)
             except BadJob as e:
                 assert len(e.desc()) <= 128
+
+
+def test_a_package_of_twenty_files_is_understood_with_links_as_long_as_the_platforms():
+    link = URL + "&security-token=" + "t0" * 400
+    many = [element("part%d" % i, fileUrl=link + str(i)) for i in range(20)]
+    found = several(*many)
+    assert len(found.files) == 20
+    assert found.size == 20 * 272
+    assert found.files[19].url == link + "19"
+    assert found.files[19].name == "part19"
+
+
+def test_a_message_costs_little_beside_what_it_says():
+    text = json.dumps(
+        message(url=URL + "&security-token=" + "t0" * 300, md5=MD5, extData={"ring": "beta"})
+    )
+    payload = text.encode()
+    parse(payload)
+    gc.collect()
+    gc.disable()
+    before = gc.mem_alloc()
+    found = parse(payload)
+    spent = gc.mem_alloc() - before
+    gc.enable()
+    gc.collect()
+    print(len(payload), "bytes of message,", spent, "of heap")
+    assert found and spent < 5000
 
 
 def test_a_refusal_knows_whose_job_it_was():

@@ -6,9 +6,10 @@
 import binascii
 import time
 
-from alink import errors, signature
+from alink import errors
 from alink.errors import AlinkError
-from alink.job import File
+from alink.job import signature
+from alink.job.offer import File
 
 _MD5 = binascii.unhexlify("5aea39a2a288d22d9b19b9cab95bf00c")
 _SHA256 = binascii.unhexlify("6aed54b2c80834cc921daeb23e938d39137f3c6878c1e56d8cbe176ac2bcd258")
