@@ -38,7 +38,7 @@ MUTANTS = (
     Mutant(
         "1a connect",
         "alink/device.py",
-        "                self._sign_in()\n",
+        '                self._link = parts.ask("signin.connect", "connect", self)\n',
         "                pass\n",
     ),
     Mutant(

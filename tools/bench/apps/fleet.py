@@ -32,12 +32,12 @@ updater = Updater(device, VERSION, ca=ca)
 def rest(ms):
     # The unix port's sleep_ms() wakes up a thousand times a second, which 500 boards on two cores
     # would feel; poll() on the session's socket sleeps in the kernel.
-    wire = device._link._wire
-    if wire is None or wire.raw is None:
+    link = device._link
+    if link is None:
         time.sleep_ms(ms)
     else:
         poller = select.poll()
-        poller.register(wire.raw, select.POLLIN)
+        poller.register(link.raw, select.POLLIN)
         poller.poll(ms)
 
 
