@@ -62,11 +62,12 @@ def failed(device, code):
 
 def wait_ms(device):
     """How long until the next attempt may start (int; 0 or less: now)."""
-    return max(time.ticks_diff(device._at, time.ticks_ms()), limit_ms(device._starts))
+    return max(time.ticks_diff(device._at, time.ticks_ms()), limit_ms(device))
 
 
-def limit_ms(starts):
+def limit_ms(device):
     """How long the platform's limit still forbids an attempt (int); old ones are forgotten."""
+    starts = device._starts
     now = time.ticks_ms()
     while starts and not 0 <= time.ticks_diff(now, starts[0]) <= _WINDOW_MS:
         starts.pop(0)
@@ -77,6 +78,6 @@ def limit_ms(starts):
 
 def reason(device):
     """Why no attempt was made, or none has ended, in words."""
-    if limit_ms(device._starts):
+    if limit_ms(device):
         return "the platform allows 5 sign-ins a minute: wait for the next one"
     return "not signed in in time"

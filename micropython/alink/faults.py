@@ -20,15 +20,13 @@ _E_NO_MEMORY = const(84)
 _TLS_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF: the peer closed, which is no verdict on it
 _LOW = const(0x7F)  # an mbedTLS number has the fault of an inner module in these bits
 # MBEDTLS_ERR_*_ALLOC_FAILED: SSL, X509, PK, ECP, CIPHER, MD, PEM; then MPI and ASN1 (inner ones).
-_ALLOC_FAILED = (0x7F00, 0x2880, 0x3F80, 0x4D80, 0x6180, 0x5180, 0x1180)
-_ALLOC_FAILED_INSIDE = (0x10, 0x6A)
+_ALLOC_FAILED = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x6180, 0x5180, 0x1180))
+_ALLOC_FAILED_INSIDE = const((0x10, 0x6A))
 
-SHAKING = "TLS handshake"  # what a download says it is doing then
+_SHAKING = const("TLS handshake")  # what a download says it is doing then
 
 # What getaddrinfo raises: EAI_FAIL and EAI_NONAME of lwIP, and three of a Unix host.
-_NO_NAME = (-202, -200, -2, -3, -5)
-# What connect() raises when its time is up, by port and version.
-_LATE = (errno.ETIMEDOUT, errno.EINPROGRESS, errno.EAGAIN)
+_NO_NAME = const((-202, -200, -2, -3, -5))
 
 # Below this TLS cannot even send an alert, and lwIP drops packets.
 _FREE_MIN = const(4096)
@@ -51,20 +49,24 @@ def named(exc, doing=""):
         said = number = exc.args[0]
     if said not in _NO_NAME and -256 < said < 0:
         number = -said  # a socket's errno that came through mbedTLS
-    shaking = not doing or doing == SHAKING
+    shaking = not doing or doing == _SHAKING
     if isinstance(exc, MemoryError) or _no_memory(said, words) or short():
         code = _E_NO_MEMORY
-        words = (words or (_number(said) if said else "no memory")) + _figures()
+        words = words or (_number(said) if said else "no memory left")
+        heap = _heap()
+        if heap is not None:
+            words += "; idf %d free, %d in one piece" % heap
     elif isinstance(exc, UnicodeError):
         code = _E_HTTP_HEAD if doing else _E_PROTOCOL
-        words = "not UTF-8"
+        words = "text that is not UTF-8"
     elif isinstance(exc, OSError):
         code = _E_LINK
         if number in _NO_NAME:
             words = "the host's name could not be resolved"
-        elif number in _LATE:
+        elif number in (errno.ETIMEDOUT, errno.EINPROGRESS, errno.EAGAIN):
+            # (What connect() raises when its time is up, by port and version.)
             code = _E_TIMEOUT
-            words = "no answer" if doing else "no answer while connecting"
+            words = "no answer in time"
         elif number == _TLS_EOF:
             words = "closed by the other side"
         elif number < 0 or "MBEDTLS" in words:
@@ -99,11 +101,6 @@ def _heap():
         free += region[1]
         largest = max(largest, region[2])
     return free, largest
-
-
-def _figures():
-    heap = _heap()
-    return "" if heap is None else "; idf %d free, %d in one piece" % heap
 
 
 def _no_memory(said, words):

@@ -2,7 +2,9 @@
 #
 # Loaded for what is not plainly a topic; it stays where a filter has wildcards.
 
-_MAX = 65535  # bytes in a UTF-8 string of MQTT
+from micropython import const
+
+_MAX = const(65535)  # bytes in a UTF-8 string of MQTT
 
 
 def check_filter(topic, qos):

@@ -33,9 +33,8 @@ def connect(device):
 
     Raises as sign_in() does.
     """
-    starts = device._starts
-    if len(starts) >= _WINDOW_CONNECTS:
-        wait = parts.ask("backoff", "limit_ms", starts)
+    if len(device._starts) >= _WINDOW_CONNECTS:
+        wait = parts.ask("backoff", "limit_ms", device)
         if wait:
             device._at = time.ticks_add(time.ticks_ms(), wait)
             return None
@@ -46,8 +45,8 @@ def connect(device):
     return link
 
 
-def sign_in(owner, settings, pid):
-    """Connect and sign in -> Session. settings: see setup.py. owner: has on_feed, called while it
+def sign_in(feeder, settings, pid):
+    """Connect and sign in -> Session. settings: see setup.py. feeder: has on_feed, called while it
     waits, and _starts (list), which gets the ticks of the attempt. pid: see Session.
 
     Blocks up to connect_timeout_ms plus the name's resolution, which has no limit on the chip.
@@ -56,7 +55,7 @@ def sign_in(owner, settings, pid):
     """
     host, port, secure, ca, signed, keepalive, times, most = settings
     context = wire.context(ca) if secure else None
-    owner._starts.append(time.ticks_ms())
+    feeder._starts.append(time.ticks_ms())
     known = "umqtt.simple" in sys.modules
     from umqtt.simple import MQTTClient, MQTTException
 
@@ -65,7 +64,7 @@ def sign_in(owner, settings, pid):
         del sys.modules["umqtt.simple"]
         sys.modules.pop("umqtt", None)
     connect_ms, ack_ms, ping_ms = times
-    door = _Door(owner, pid, context, connect_ms, (ack_ms, ping_ms, keepalive * 1000, most))
+    door = _Door(feeder, pid, context, connect_ms, (ack_ms, ping_ms, keepalive * 1000, most))
     client_id, user, password = signed
     client = MQTTClient(client_id, host, port, user, password, keepalive, ssl=door)
     done = False
@@ -93,28 +92,28 @@ def sign_in(owner, settings, pid):
 class _Door:
     # As umqtt's `ssl` it gets hold of the socket that umqtt made; as its socket it sends in one
     # piece what umqtt writes word by word (each would be a TLS record), and waits for the answer.
-    def __init__(self, owner, pid, context, connect_ms, limits):
+    def __init__(self, feeder, pid, context, timeout, limits):
         self.link = None
-        self._owner = owner
-        self._pid = pid
-        self._context = context
-        self._until = time.ticks_add(time.ticks_ms(), connect_ms)
-        self._limits = limits
-        self._packet = b""
+        self.feeder = feeder
+        self.pid = pid
+        self.context = context
+        self._until = time.ticks_add(time.ticks_ms(), timeout)
+        self.limits = limits
+        self.data = b""
 
     def wrap_socket(self, sock, server_hostname):
-        self.link = link = Session(sock, self._owner, self._pid, self._limits)
+        self.link = link = Session(sock, self.feeder, self.pid, self.limits)
         link.allow(time.ticks_diff(self._until, time.ticks_ms()))
-        if self._context is not None:
-            link.secure(self._context, server_hostname)
+        if self.context is not None:
+            link.secure(self.context, server_hostname)
         return self
 
     def write(self, data, n=-1):
-        self._packet += data if n < 0 else data[:n]
+        self.data += data if n < 0 else data[:n]
 
     def read(self, n):
         link = self.link
-        link.write(self._packet, len(self._packet))
+        link.write(self.data, len(self.data))
         one = bytearray(1)
         got = b""
         while len(got) < n:

@@ -61,6 +61,6 @@ def _settings(
     return product_key, device_name, kept
 
 
-def _check(name, value, low, high, unit):
-    if not isinstance(value, int) or not low <= value <= high:
-        raise ValueError("%s must be %d to %d %s" % (name, low, high, unit))
+def _check(name, value, start, end, text):
+    if not isinstance(value, int) or not start <= value <= end:
+        raise ValueError("%s must be %d to %d %s" % (name, start, end, text))

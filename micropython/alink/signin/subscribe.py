@@ -46,7 +46,7 @@ def subscribe(device):
         packet = body = name = None
         while link.answer is None or link.answer[:2] != pid:
             if time.ticks_diff(time.ticks_ms(), asked_at) > ack_ms:
-                raise AlinkError(_E_TIMEOUT, "no SUBACK")
+                raise AlinkError(_E_TIMEOUT, "no SUBACK in time")
             yield False
         codes = link.answer[2:]
         link.answer = None

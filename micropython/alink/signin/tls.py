@@ -6,11 +6,12 @@
 import binascii
 
 import tls
+from micropython import const
 
 from .. import parts
 
-_BEGIN = b"-----BEGIN CERTIFICATE-----"
-_END = b"-----END CERTIFICATE-----"
+_BEGIN = const(b"-----BEGIN CERTIFICATE-----")
+_END = const(b"-----END CERTIFICATE-----")
 
 
 def context(ca=None):
