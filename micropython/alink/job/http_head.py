@@ -25,7 +25,9 @@ _TEXT_MAX = const(40)  # characters of a server's own words in an error
 _PLACE_MAX = const(120)  # and of where it redirects to
 
 _REDIRECTS = (300, 301, 302, 303, 307, 308)
-_NAMES = (13, 14, 17, 8)  # how long the names are that matter
+# First letter (times 256) and length of the names that matter: content-length, content-range,
+# transfer-encoding, location.
+_NAMES = (25358, 25357, 29713, 27656)
 
 
 def read(wire, block, offset, size):
@@ -81,7 +83,7 @@ def read(wire, block, offset, size):
         end = colon
         while end and block[end - 1] <= 32:
             end -= 1
-        if end not in _NAMES:
+        if block[0] << 8 | end not in _NAMES:
             continue
         name = bytes(view[:end])
         value = bytes(view[colon + 1 : n]).strip()

@@ -10,9 +10,9 @@ _E_JOB_PROTOCOL = const(22)
 _E_INSECURE = const(28)
 
 _BLOCK = const(4096)
-_REQUEST = (
-    " HTTP/1.0\r\nHost: %s\r\nUser-Agent: alink/1\r\nAccept-Encoding: identity\r\n"
-    "Range: bytes=%d-\r\nConnection: close\r\n\r\n"
+_REST = (
+    b"\r\nUser-Agent: alink/1\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
+    b"Range: bytes=%d-\r\n\r\n"
 )
 _CONFIG = (
     "ca",
@@ -34,9 +34,9 @@ def request(source, url, offset):
         if name not in _CONFIG:
             raise TypeError("HttpSource: there is no %s" % name)
     where = shown(url)
-    at = url.find("://")
-    scheme = url[: at if at > 0 else 0].lower()
-    if scheme not in ("https", "http"):
+    start = url.find("://") + 3
+    scheme = url[:start].lower()
+    if scheme not in ("https://", "http://"):
         raise AlinkError(_E_JOB_PROTOCOL, where)
     # A line end in the link would let it write headers of its own into the request. (Bytes: each
     # character of a str would be a new object.)
@@ -47,10 +47,10 @@ def request(source, url, offset):
     end = url.find("#")
     if end < 0:
         end = len(url)
-    slash = url.find("/", at + 3)
+    slash = url.find("/", start)
     if not 0 <= slash < end:
         slash = end
-    host = url[at + 3 : slash]
+    host = url[start:slash]
     name, colon, port = host.partition(":")
     if (
         not name
@@ -59,29 +59,37 @@ def request(source, url, offset):
         or (colon and not (port.isdigit() and 0 < int(port) <= 65535))
     ):
         raise AlinkError(_E_JOB_FIELD, "no host, or no such port, in " + where)
-    if scheme == "https":
+    if scheme == "https://":
         clock.check()
     elif not source.config.get("allow_http"):
         raise AlinkError(_E_INSECURE, where)
-    log.info("download from byte %d: %s" % (offset, where))
+    log.info("download from byte", offset, where)
     n = 0
-    for part in ("GET " if slash < end else "GET /", view[slash:end], _REQUEST % (host, offset)):
-        start = n
+    for part in (
+        b"GET " if slash < end else b"GET /",
+        view[slash:end],
+        b" HTTP/1.0\r\nHost: ",
+        view[start:slash],
+        _REST % offset,
+    ):
+        at = n
         n += len(part)
         if n > _BLOCK:
             raise AlinkError(_E_JOB_FIELD, "too long: " + where)
-        source.block[start:n] = memoryview(part)
-    return n, "%s://%s/" % (scheme, host), where
+        source.block[at:n] = part
+    return n, scheme + host + "/", where
 
 
 def shown(url):
     """`url` (str) without its query and user part: what of a signed link may be shown."""
+    end = len(url)
     for mark in "?#":
-        at = url.find(mark)
+        at = url.find(mark, 0, end)
         if at >= 0:
-            url = url[:at]
-    scheme, found, rest = url.partition("://")
-    if not found:
-        return url
-    host, slash, path = rest.partition("/")
-    return scheme + "://" + host.split("@")[-1] + slash + path
+            end = at
+    start = url.find("://", 0, end) + 3
+    slash = url.find("/", start, end)
+    user = url.rfind("@", start, slash if slash >= 0 else end)
+    if start < 3 or user < 0:
+        return url[:end]
+    return url[:start] + url[user + 1 : end]
