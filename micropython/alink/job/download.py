@@ -55,10 +55,20 @@ class Source:
     def open(self, file, offset, size):
         """Get ready for `file` (offer.File) from byte `offset` on; the whole file has `size` bytes.
 
-        Returns where the bytes really start (int): offset, or 0. See http_open.connect() for what
-        it may raise and how long it may take.
+        Returns where the bytes really start (int): offset, or 0 when the server sends the whole
+        file to a request for a part. One bounded step: connect_timeout_ms for connection, TLS
+        handshake and request, head_timeout_ms for the head; on top comes the look-up of the host,
+        which has no time-out on an ESP32, and one step of the handshake (a second on a slow chip).
+        Uses requests with `socket` and `tls` exchanged meanwhile, so no other thread may.
+
+        Raises AlinkError: INSECURE, JOB_PROTOCOL or JOB_FIELD for a link not to be used at all;
+        CLOCK, TLS, LINK, TIMEOUT, NO_MEMORY; EXPIRED (403, 410), HTTP_STATUS, HTTP_HEAD,
+        HTTP_LENGTH, HTTP_REDIRECT, HTTP_CHUNKED. No error tells more of the link than host and
+        path: the rest is a signature. Nothing is left open after an error.
         """
-        return parts.ask("job.http_open", "connect", self, file.url, offset, size)
+        self.close()
+        parts.ask("job.http_open", "connect", self, file.url, offset)
+        return parts.ask("job.http_head", "read", self, file.url, offset, size)
 
     def close(self):
         """Let go of the connection; again is harmless."""

@@ -30,15 +30,33 @@ _REDIRECTS = (300, 301, 302, 303, 307, 308)
 _NAMES = (25358, 25357, 29713, 27656)
 
 
-def read(wire, block, offset, size):
-    """Read the head off `wire` (Wire), line by line into `block`, up to where the body begins.
+def read(source, url, offset, size):
+    """Read the head off the Wire in source.stream, up to where the body begins.
 
-    offset, size: int, what was asked for: bytes `offset`.. of a file of `size` bytes. Returns where
-    the body starts in the file (int). Raises AlinkError as soon as the answer is known to be of no
-    use: EXPIRED for 403 and 410 (what a signed link answers when it is over), HTTP_STATUS,
-    HTTP_REDIRECT, HTTP_CHUNKED, HTTP_LENGTH when the length told is not what is missing of the
-    file, HTTP_HEAD; LINK when it ends early.
+    url: str. offset, size: int, what was asked for: bytes `offset`.. of a file of `size` bytes.
+    Returns where the body starts in the file (int), with what it is read from in source.stream.
+    Raises AlinkError as soon as the answer is known to be of no use: EXPIRED for 403 and 410 (what
+    a signed link answers when it is over), HTTP_STATUS, HTTP_REDIRECT, HTTP_CHUNKED, HTTP_LENGTH
+    when the length told is not what is missing of the file, HTTP_HEAD; LINK when it ends early,
+    TIMEOUT. Nothing is left open then.
     """
+    wire = source.stream
+    try:
+        wire.allow(source.config.get("head_timeout_ms", 10000))
+        start = _read(wire, source.block, offset, size)
+        source.stream = wire.sock
+        return start
+    except Exception as e:
+        e = parts.ask("faults", "named", e, "waiting for the answer")
+        where = parts.ask("job.http_link", "shown", url)
+        raise AlinkError(e.code, "%s (%s)" % (e.detail, where))
+    finally:
+        if source.stream is wire:
+            source.close()
+
+
+def _read(wire, block, offset, size):
+    # Line by line, each in its turn at the start of `block` -> where the body starts
     view = memoryview(block)
     one = bytearray(1)
     left = _HEAD_MAX
@@ -132,25 +150,19 @@ def _check_range(span, offset, size):
     # bytes FIRST-LAST/TOTAL; TOTAL may be * (RFC 9110, 14.4), which tells too little.
     if span is None:
         raise AlinkError(_E_HTTP_HEAD, "206 without Content-Range")
-    said = "Content-Range " + _quoted(span)
-    unit, _, rest = span.partition(b" ")
-    rest, _, total = rest.strip().partition(b"/")
-    first, _, last = rest.partition(b"-")
-    total = _number(total.strip())
-    if unit.lower() != b"bytes" or total < 0:
-        raise AlinkError(_E_HTTP_HEAD, said)
-    if total != size:
-        raise AlinkError(_E_HTTP_LENGTH, "%s, not of %d" % (said, size))
-    if _number(first.strip()) != offset or _number(last.strip()) != size - 1:
-        raise AlinkError(_E_HTTP_HEAD, "%s, not from %d" % (said, offset))
+    if span.lower().replace(b" ", b"") != b"bytes%d-%d/%d" % (offset, size - 1, size):
+        total = _number(span[span.rfind(b"/") + 1 :].strip())
+        raise AlinkError(
+            _E_HTTP_HEAD if total in (-1, size) else _E_HTTP_LENGTH,
+            "Content-Range %s, not from %d or not of %d" % (_quoted(span), offset, size),
+        )
 
 
 def _number(digits):
     # bytes of decimal digits -> int below 2**30, else -1
-    if not digits or len(digits) > _SIZE_DIGITS or not digits.isdigit():
+    if not digits.isdigit() or len(digits) > _SIZE_DIGITS or int(digits) > _SIZE_MAX:
         return -1
-    number = int(digits)
-    return number if number <= _SIZE_MAX else -1
+    return int(digits)
 
 
 def _text(line):
