@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tests import rig as rig_module
 from host_tests.rig import ROOT, app, firmware
 from host_tests.serial_rig import SerialRig
 from tools import package
@@ -54,7 +55,22 @@ def test_a_release_is_the_same_bytes_each_time_and_its_checksums_hold(tmp_path: 
     assert {"boot.py", "main.py", "lib/alink/updater.mpy"} <= inside
 
 
-def test_a_package_installed_by_mip_completes_an_update(tmp_path: Path) -> None:
+# A board's own file system for the sources of all of alink: 66 files in blocks of 4096 bytes.
+ROOMY = """
+nvs,      data, nvs,   0x9000,   0x4000
+otadata,  data, ota,   0xd000,   0x2000
+phy_init, data, phy,   0xf000,   0x1000
+ota_0,    app,  ota_0, 0x10000,  0x100000
+ota_1,    app,  ota_1, 0x110000, 0x100000
+vfs,      data, fat,   0x210000, 0x1f0000
+"""
+
+
+def test_a_package_installed_by_mip_completes_an_update(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "roomy.csv").write_text(ROOMY)
+    monkeypatch.setattr(rig_module, "TABLE", tmp_path / "roomy.csv")
     with SerialRig(tmp_path) as rig:
         # A firmware alone: no application behind it, so the board's own files are what runs.
         rig.board.write_slot(0, firmware(65536))

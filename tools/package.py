@@ -42,7 +42,9 @@ def version() -> str:
 def package() -> dict[str, object]:
     """package.json as mip reads it: [target, source] with sources beside the file itself.
 
-    boot.py is not in it: mip puts everything below lib, and the loader belongs to the root.
+    boot.py is not in it: mip puts everything below lib, and the loader belongs to the root. It
+    takes 450 KB of the board's own file system, which only tables for 8 MiB of flash and more
+    have: others carry alink in an image (image.py), or frozen into the firmware (manifest.py).
     """
     alink = DEVICE / "alink"
     names = sorted(path.relative_to(alink).as_posix() for path in alink.rglob("*.py"))
