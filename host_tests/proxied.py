@@ -18,10 +18,8 @@ CONNECT_MS, ACK_MS, HEAD_MS, STALL_MS = 1500, 1000, 1000, 1000
 BOUND_MS = 2 * CONNECT_MS + ACK_MS + HEAD_MS + 1500  # the rest is for a busy machine
 
 SOURCE = app(
-    prologue="from alink.http_source import HttpSource\n"
-    f"SOURCE = HttpSource(ca=ca, connect_timeout_ms={CONNECT_MS}, head_timeout_ms={HEAD_MS},"
+    prologue=f"WAITS.update(connect_timeout_ms={CONNECT_MS}, head_timeout_ms={HEAD_MS},"
     f" stall_timeout_ms={STALL_MS})",
-    options="source=SOURCE",
     device=f"connect_timeout_ms={CONNECT_MS}, ack_timeout_ms={ACK_MS}, ping_ms=500",
     setup="""
 longest = 0

@@ -16,32 +16,36 @@ from tools.imagelib import build_image
 LOCKED = app(
     setup="""
 import micropython
-fetch = updater._fetch
-plain = fetch.move
 counts = [0, 0]
 
-def move():
-    micropython.heap_lock()
-    try:
-        n = plain()
-    finally:
-        micropython.heap_unlock()
-    counts[0 if n else 1] += 1
-    if fetch.offset == updater.job.size:
-        print("locked: %d chunks, %d turns without one" % tuple(counts))
-    return n
+def locked(state):
+    if state != "downloading":
+        return
+    fetch = updater.run.fetch
+    plain = fetch.move
 
-fetch.move = move
+    def move():
+        micropython.heap_lock()
+        try:
+            n = plain()
+        finally:
+            micropython.heap_unlock()
+        counts[0 if n else 1] += 1
+        if fetch.offset == updater.job.size:
+            print("locked: %d chunks, %d turns without one" % tuple(counts))
+        return n
+
+    fetch.move = move
+
+updater.on_state = locked
 """,
     loop="pass",
 )
 
 # Prints the longest poll() of each state it has been in when the cloud asks for it.
 TIMED = app(
-    prologue="from alink.http_source import HttpSource\n"
-    "SOURCE = HttpSource(ca=ca, connect_timeout_ms=1000, head_timeout_ms=1000,"
-    " stall_timeout_ms=1000)\nWAITS['tries'] = 2",
-    options="source=SOURCE",
+    prologue="WAITS.update(connect_timeout_ms=1000, head_timeout_ms=1000,"
+    " stall_timeout_ms=1000, tries=2)",
     device="connect_timeout_ms=1000, ack_timeout_ms=1000, ping_ms=500",
     setup="""
 longest = 0

@@ -20,11 +20,9 @@ USER = f"/{PK}/{DN}/user"
 
 def source(*, block_size: int = CHUNK, gap_ms: int = 0, wait_ms: int = 400, **parts: str) -> str:
     """An application whose downloads over MQTT do not wait for long."""
-    make = (
-        f"MqttSource(device, block_size={block_size}, gap_ms={gap_ms}, reply_timeout_ms={wait_ms})"
-    )
-    prologue = "from alink.mqtt_source import MqttSource\n" + parts.pop("prologue", "")
-    return app(prologue=prologue, options=f"source={make}", **parts)
+    waits = f"WAITS.update(gap_ms={gap_ms}, reply_timeout_ms={wait_ms})\n"
+    prologue = waits + parts.pop("prologue", "")
+    return app(prologue=prologue, options=f"block_size={block_size}", **parts)
 
 
 SMALL = source()
@@ -170,19 +168,22 @@ def test_not_a_byte_is_allocated_for_a_chunk_on_its_way_into_flash(rig: Rig) -> 
         block_size=8192,
         prologue="import micropython",
         setup="""
-plain = updater._fetch.move
 moved = 0
-def move():
-    global moved
-    micropython.heap_lock()
-    try:
-        n = plain()
-    finally:
-        micropython.heap_unlock()
-    if n:
-        moved += 1
-    return n
-updater._fetch.move = move
+def locked(state):
+    if state == "downloading":
+        plain = updater.run.fetch.move
+        def move():
+            global moved
+            micropython.heap_lock()
+            try:
+                n = plain()
+            finally:
+                micropython.heap_unlock()
+            if n:
+                moved += 1
+            return n
+        updater.run.fetch.move = move
+updater.on_state = locked
 updater.on_progress = lambda percent: percent == 100 and print("chunks without heap:", moved)
 """,
     )

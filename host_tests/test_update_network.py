@@ -12,11 +12,8 @@ from host_tests.rig import DN, PK, Rig, app
 
 # Time-outs short enough to wait for.
 QUICK = app(
-    prologue="from alink.http_source import HttpSource\n"
-    "SOURCE = HttpSource(ca=ca, connect_timeout_ms=1500, head_timeout_ms=700,"
-    " stall_timeout_ms=700)\n"
-    "WAITS['tries'] = 3",
-    options="source=SOURCE",
+    prologue="WAITS.update(connect_timeout_ms=1500, head_timeout_ms=700,"
+    " stall_timeout_ms=700, tries=3)",
 )
 CHUNK = 4096
 BIG = 400_000  # bytes of firmware, where a test has to act in the middle of a download

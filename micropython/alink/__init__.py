@@ -19,7 +19,6 @@ _HOMES = {
     "FilesTarget": "files.files",
     "Target": "target",
     "Updater": "updater",
-    "registration": "signin.registration",
 }
 
 

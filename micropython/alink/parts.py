@@ -23,11 +23,14 @@ def drop(*names):
     Nothing may be inside a function of them, and no object of their classes may be used any more.
     """
     found = False
-    for one in list(sys.modules):
-        for name in names:
-            full = _HOME + name
-            if one == full or one.startswith(full + "."):
-                found = _clear(one) or found
+    try:
+        for one in list(sys.modules):
+            for name in names:
+                full = _HOME + name
+                if one == full or one.startswith(full + "."):
+                    found = _clear(one) or found
+    except MemoryError:
+        found = True  # what is still there goes with the next call
     if found:
         _deep(_DEPTH)
         gc.collect()

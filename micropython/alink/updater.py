@@ -28,8 +28,8 @@ class Updater:
     taken, "beside" the MQTT session, "in turn" with it, or "alone", after a restart without the
     application; None chooses by the memory that is free (see job/ways.py). max_attempts: failures
     of one job after which it is refused. retry_trial_ms: how long after the sign-in a trial that
-    never got a link is tried again. fetch: keyword arguments for Download (tries, ...). sign_key:
-    your public RSA key (see job/signature.py), with which each file of a job has to be signed, or
+    never got a link is tried again. fetch: dict of what a download waits for and how often it is
+    tried again (see job/retry.py and Source). sign_key: your public RSA key (see job/signature.py), with which each file of a job has to be signed, or
     None: signatures are not looked at. target, source: in place of the inactive slot, and of what
     the job names (see target.Target, job/source.py). Raises ValueError for an argument that cannot
     work.

@@ -1,8 +1,10 @@
 """A folder of the user's application and the alink package -> the files of the volume."""
 
 import ast
+import contextlib
 import hashlib
 import re
+import tokenize
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 from . import features as parts
 from .compile import compile_mpy
 from .errors import ImageError
+from .shorten import shorten
 
 ROOT = Path(__file__).resolve().parents[2]
 ALINK = ROOT / "micropython" / "alink"
@@ -136,16 +139,22 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
     Their tracebacks name them as modules ("alink.device"): a text that the board has in its memory
     anyway, and a path would be one more for each module that is loaded.
     """
-    files = {}
+    sources = {}
     for path, source in walk(alink, ""):
         content = source.read_bytes()
         if not path.endswith(".py") or parts.left_out(path[1:], features):
             continue
         if path.count("/") > 1 and path.endswith("/__init__.py") and not _does_anything(content):
             continue  # a folder is a package for MicroPython without it
-        name = f"alink{path[:-3]}"
-        module = name.replace("/", ".").removesuffix(".__init__")
-        files[f"/{name}.mpy"] = compile_mpy(content, module, source)
+        sources[f"/alink{path[:-3]}"] = content
+    with contextlib.suppress(SyntaxError, tokenize.TokenError, ValueError):
+        # What CPython cannot read is left to MicroPython's compiler, and its names as they are.
+        sources = shorten(sources)
+    files = {}
+    for path, content in sources.items():
+        module = path[1:].replace("/", ".").removesuffix(".__init__")
+        origin = alink / f"{path.removeprefix('/alink/')}.py"
+        files[f"{path}.mpy"] = compile_mpy(content, module, origin)
     return files
 
 

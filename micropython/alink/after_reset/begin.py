@@ -14,13 +14,11 @@ _WAYS = (None, "beside", "in turn", "alone")
 
 def begin(up):
     """Bring a new Updater up to date. Raises ValueError for an argument that cannot work."""
-    _, _, _, _, block_size, way, _, sign_key = up.options
+    _, _, _, _, block_size, way, fetch, sign_key = up.options
     if not valid(up.version):
         raise ValueError("version: 1 to 64 of letters, digits, '.', '-', '_'")
-    if not isinstance(block_size, int) or block_size % 4096 or not 4096 <= block_size <= 131072:
-        raise ValueError(
-            "block_size must be a multiple of 4096 (whole flash blocks), at most 131072"
-        )
+    if fetch is not None or block_size != 4096:
+        parts.ask("job.retry", "check", fetch, block_size)
     if way not in _WAYS:
         raise ValueError("way must be None, 'beside', 'in turn' or 'alone'")
     if sign_key is not None:

@@ -43,8 +43,19 @@ _BLOCK_MAX = const(131072)  # of a download over MQTT ("OTA updates", 89307)
 
 # tries: failures in a row without a byte of progress before it gives up. retry_min_ms and
 # retry_max_ms: the pause between them, doubled each time. deadline_ms: for all of it. fresh_links:
-# how often an expired link may be replaced.
-_CONFIG = ("tries", "retry_min_ms", "retry_max_ms", "deadline_ms", "fresh_links")
+# how often an expired link may be replaced. The others: see Source and MqttSource.
+_CONFIG = (
+    "tries",
+    "retry_min_ms",
+    "retry_max_ms",
+    "deadline_ms",
+    "fresh_links",
+    "connect_timeout_ms",
+    "head_timeout_ms",
+    "stall_timeout_ms",
+    "gap_ms",
+    "reply_timeout_ms",
+)
 
 
 def check(config, block_size=_BLOCK):

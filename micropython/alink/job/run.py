@@ -1,7 +1,7 @@
 # Run: one job, from its beginning to its end, one bounded step at a time. MIT licence.
 #
-# What one phase alone needs is loaded for it and let go again. RAM: the buffers (source.Buffers),
-# the source, the target and the Download.
+# What one phase alone needs is loaded for it and let go again. RAM: the Download with its buffers,
+# the source and the target.
 
 import time
 
@@ -53,7 +53,7 @@ class Run:
 
     up: Updater. job: Job, or None for one that could not even be read. part: modules.Module, or
     None for the slot. module: str, its name. Attributes: fetching (bool, renew() is welcome),
-    checking (False: see again.py).
+    checking (False: see again.py), fetch (the Download, or None).
     """
 
     checking = False
@@ -67,7 +67,7 @@ class Run:
         self._state = _NEW
         self._way = 0
         self._held = False  # MQTT is signed off
-        self._fetch = self._target = None
+        self.fetch = self._target = None
         self._index = 0  # of the job's file that is being fetched
         self._before = 0  # bytes of the files before it
         self._mark = 0  # bytes at which the percentage changes
@@ -96,7 +96,7 @@ class Run:
     def _try_way(self, failed):
         # The first way, or the next one: `failed` had too little memory.
         up = self.up
-        self._fetch = self._target = None
+        self.fetch = self._target = None
         try:
             ways = parts.use("job.ways")
             self._way = ways.choose(up, self.job, up.device.secure, failed)
@@ -111,11 +111,7 @@ class Run:
             self._target = up.options[1] if self._part is None else self._part.target
             if self._target is None:
                 self._target = parts.use("job.slot").Slot()
-            buffers = parts.use("job.source").Buffers()
-            self._fetch = parts.use("job.download").Download(
-                buffers, Store(JOURNAL), up.options[6]
-            )
-            buffers = None
+            self.fetch = parts.use("job.download").Download(Store(JOURNAL), up.options[6])
             self._start_file(self._index)
             self._tell(max(self._told, 1), "downloading, " + name)
         except Exception as e:
@@ -126,7 +122,7 @@ class Run:
         file = job.files[index]
         if self._part is not None or len(job.files) > 1:
             self._target.take(job.version, index, file.name, len(job.files))
-        self._fetch.start(file, job.key, self._source(file), self._target)
+        self.fetch.start(file, job.key, self._source(file), self._target)
         self._index = index
         self._link_at = None
         self._link_asks = 0
@@ -136,14 +132,16 @@ class Run:
 
     def _source(self, file):
         up = self.up
-        source, _, ca, allow_http, block_size, _, _, _ = up.options
+        source, _, ca, allow_http, block_size, _, fetch, _ = up.options
         if source is not None:
             return source
         if file.stream is None:
-            return parts.use("job.http").HttpSource(
-                ca=ca, allow_http=allow_http, on_feed=up.feed_all
-            )
-        return parts.use("job.blocks").MqttSource(up.device, block_size=block_size)
+            config = {"ca": ca, "allow_http": allow_http, "on_feed": up.feed_all}
+            _take(config, fetch, "connect_timeout_ms", "head_timeout_ms", "stall_timeout_ms")
+            return parts.use("job.download").Source(**config)
+        config = {"block_size": block_size}
+        _take(config, fetch, "gap_ms", "reply_timeout_ms")
+        return parts.use("job.blocks").MqttSource(up.device, **config)
 
     def renew(self, job):
         """The job under way, offered once more: its link may be fresh, or of another kind."""
@@ -151,9 +149,9 @@ class Run:
         self._link_asks = 0
         mine = self.job.files[self._index]
         if (mine.stream is None) == (job.files[self._index].stream is None):
-            self._fetch.fresh(job.files[self._index])
+            self.fetch.link = job.files[self._index]
             return
-        self._fetch.close()
+        self.fetch.close()
         self._target.drop()
         self.job = self.up.job = job
         self._index = self._before = 0
@@ -164,7 +162,7 @@ class Run:
         try:
             state = self._state
             if state == _FETCHING:
-                self._fetch_step()
+                self._download_step()
             elif state == _VERIFYING:
                 self._verify_step()
             else:
@@ -173,8 +171,8 @@ class Run:
             self._trouble(e)
         return self._state == _OVER
 
-    def _fetch_step(self):
-        fetch = self._fetch
+    def _download_step(self):
+        fetch = self.fetch
         device = self.up.device
         wanting = fetch.waits == "link"
         if self._way == _IN_TURN and self._held == wanting:
@@ -215,7 +213,7 @@ class Run:
             log.debug("query not sent:", e)
 
     def _progress(self):
-        done = self._before + self._fetch.offset
+        done = self._before + self.fetch.offset
         one = self.job.size // 100 or 1
         percent = min(done // one, 99)  # 100 is said when it is bootable
         self._mark = (percent + 1) * one if percent < 99 else self.job.size + 1
@@ -250,7 +248,7 @@ class Run:
         self.up.set_state("installing")
         part.install(version)
         self._count(0)
-        self._fetch.forget()
+        self.fetch.forget()
         self._target.drop()
         self.up.call(self.up.on_progress, 100)
         self._tell(100, "installed")
@@ -283,7 +281,7 @@ class Run:
         except AlinkError:
             record.clear(store)
             raise
-        self._fetch.forget()
+        self.fetch.forget()
         hint(store.erase, "alone_n", "alone")
         log.info("version %s is stored and boots next, on trial" % job.version)
         up.call(up.on_progress, 100)
@@ -327,8 +325,8 @@ class Run:
         exc = None
         if error.code == _E_NO_MEMORY and self._state <= _FETCHING and 0 < self._way < _ALONE:
             log.info("update not taken this way:", error)
-            if self._fetch is not None:
-                self._fetch.close()
+            if self.fetch is not None:
+                self.fetch.close()
             self._try_way(self._way)
         else:
             self.fail(error)
@@ -338,15 +336,15 @@ class Run:
         up = self.up
         log.info("update failed:", error)
         up.error = error
-        if self._fetch is not None:
-            self._fetch.close()
+        if self.fetch is not None:
+            self.fetch.close()
             if error.step <= -3 and self._state in (_FETCHING, _VERIFYING):
                 # The image or the flash is at fault: a lost link or a power cut would not count.
                 self._count(1)
-                self._fetch.forget()
+                self.fetch.forget()
         if self._target is not None:
             self._target.drop()
-        self._fetch = self._target = None
+        self.fetch = self._target = None
         self._release()
         up.asked.pop(self._module, None)
         self._close(_FAILING, error.step, error.desc())
@@ -363,3 +361,10 @@ class Run:
                 reports.step(device, step, desc, self._module)
             except AlinkError as e:
                 log.debug("progress not sent:", e)
+
+
+def _take(config, fetch, *names):
+    # What the application has set of a source's settings.
+    for name in names:
+        if fetch and name in fetch:
+            config[name] = fetch[name]
