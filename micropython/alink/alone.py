@@ -29,9 +29,10 @@ def run():
     key = store.get_text("alone")
     if tries > _TRIES or not key:
         _back(store, "given up after %d tries" % _TRIES)
-    log.info("an update without the application, try", tries)
     try:
+        # Before anything of it is tried: what resets the board in there has been a try, too.
         store.set_int("alone_n", tries)
+        log.info("an update without the application, try", tries)
         _back(store, _work(key))
     except Exception as e:
         sys.print_exception(e)

@@ -86,7 +86,7 @@ def choose(up, job, secure, failed):
     if not way or (way == ALONE and reason):
         raise AlinkError(
             _E_NO_MEMORY,
-            "IDF %d free, %d in a piece; %s" % (free, largest, reason or "no way left"),
+            "%s (IDF %d free, %d in a piece)" % (reason or "no way left", free, largest),
         )
     log.info("taken %s: IDF heap %d free, %d in a piece" % (NAMES[way], free, largest))
     return way
