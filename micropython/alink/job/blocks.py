@@ -29,8 +29,8 @@ _ID_AT = const(7)
 _SIZE_AT = const(64)
 _OFFSET_AT = const(80)
 
-# What scan() looks for: hashes of id, code, bSize, bOffset, fileLength (see there). Another key that
-# has the same by chance does no harm but to make a good block a bad one.
+# What scan() looks for: hashes of id, code, bSize, bOffset, fileLength (see there). Another key
+# that has the same by chance does no harm but to make a good block a bad one.
 _KEYS = (3355, 3059181, 807811, 4128661, 1838978)
 
 
@@ -39,9 +39,9 @@ class MqttSource(Source):
 
     device: Device, whose session is used. block_size: int, bytes asked for at once, a multiple of
     4096 up to 131072; the first block of a file is 4096 in any case, since what is in it is acted
-    on at once. gap_ms: at least so long from one request to the next; doubled, up to 1 s, each time
-    a reply stays away. reply_timeout_ms: how long one is waited for. Raises ValueError for another
-    block_size.
+    on at once. gap_ms: at least so long from one request to the next; doubled, up to 1 s, each
+    time a reply stays away. reply_timeout_ms: how long one is waited for. Raises ValueError for
+    another block_size.
 
     While the device is not connected nothing comes, and nothing is wrong: what was lost is asked
     for again then. readinto() raises AlinkError: TIMEOUT when a reply stays away, BLOCK for one
@@ -161,8 +161,9 @@ class MqttSource(Source):
                         self._fail(_E_BLOCK, found)
                     if found[3] == self.offset:
                         break
-                # Late, twice, or of another file: the one that was asked for may still come. (Where
-                # there is no id, or none of the form that was sent, offset and length have to do.)
+                # Late, twice, or of another file: the one that was asked for may still come.
+                # (Where there is no id, or none of the form that was sent, offset and length have
+                # to do.)
                 net.release()
                 net.claim()
             if 0 <= found[4] != self.size:
@@ -221,8 +222,8 @@ def _put(packet, at, width, number):
 def scan(buf, end, found):
     """Find the numbers of _KEYS in the JSON of buf[:end], which may be cut off anywhere.
 
-    found: list, to be filled: -1 where there is no whole number. Keys count at any depth and in any
-    order; of two equal ones the last. Allocates nothing, never raises.
+    found: list, to be filled: -1 where there is no whole number. Keys count at any depth and in
+    any order; of two equal ones the last. Allocates nothing, never raises.
     """
     for i in range(len(_KEYS)):
         found[i] = -1
@@ -243,8 +244,8 @@ def scan(buf, end, found):
         at += 1
         while at < end and buf[at] <= 32:
             at += 1
-        # Pushes have codes as strings: a quoted number is one, too. More than nine digits would not
-        # be a small integer on the chip. Cut off in the middle it is another number.
+        # Pushes have codes as strings: a quoted number is one, too. More than nine digits would
+        # not be a small integer on the chip. Cut off in the middle it is another number.
         quoted = at < end and buf[at] == 34
         i = first = at + quoted
         number = 0

@@ -34,16 +34,16 @@ class Source:
 
     Settings, as keywords: ca: own CA certificates or None (see wire.context). allow_http: bool,
     take http:// links too. on_feed: called while open() waits for TLS and for the answer, or None.
-    connect_timeout_ms, head_timeout_ms: int, see http_open.py, 10 s each; stall_timeout_ms: so
-    long no byte at all may come, 20 s.
+    connect_timeout_ms, head_timeout_ms: int, see open(), 10 s each; stall_timeout_ms: so long no
+    byte at all may come, 20 s.
 
     Another source brings its own open(), which sets what is read from: `stream`, with
     readinto(buf, n): up to `n` bytes into buf -> how many; None when there are none yet, 0 at the
     end, -1 when what it gave of the last 4096 is void and comes once more. After None it is called
     with the same again; nothing else has touched buf meanwhile. It never blocks, never allocates,
     and raises AlinkError, OSError, or ValueError as TLS does. unvouched: int, when it has raised:
-    how many of the bytes handed on last are damaged. block: the download's, free for use in open().
-    It is None when the download is over, then close() has to let go of everything.
+    how many of the bytes handed on last are damaged. block: the download's, free for use in
+    open(); None when the download is over: close() then has to let go of everything.
     """
 
     unvouched = 0
@@ -53,7 +53,7 @@ class Source:
         self.block = self.stream = None
 
     def open(self, file, offset, size):
-        """Get ready for `file` (offer.File) from byte `offset` on; the whole file has `size` bytes.
+        """Get ready for `file` (offer.File) from byte `offset` on; all of it has `size` bytes.
 
         Returns where the bytes really start (int): offset, or 0 when the server sends the whole
         file to a request for a part. One bounded step: connect_timeout_ms for connection, TLS

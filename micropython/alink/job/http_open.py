@@ -2,10 +2,10 @@
 #
 # On requests (frozen into ESP32 firmware as 0.10.2), which has no way to pass a TLS context and
 # verifies nothing, copies a link eight times, and reads any line at any pace. So for the length of
-# one call it is given a stand-in for the two modules it uses, `socket` and `tls`, and for what they
-# make. It makes the connection and asks; the link is judged before, in http_link.py, the answer
-# afterwards, in http_head.py. Request and head lie in the download's own block, which is empty
-# meanwhile.
+# one call it is given a stand-in for the two modules it uses, `socket` and `tls`, and for what
+# they make. It makes the connection and asks; the link is judged before, in http_link.py, the
+# answer afterwards, in http_head.py. Request and head lie in the download's own block, which is
+# empty meanwhile.
 #
 # requests.socket and sys.modules are shared by the whole program: no second request meanwhile.
 

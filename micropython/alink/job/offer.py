@@ -34,9 +34,10 @@ class Facts:
 def File(size, method, digest, url=None, stream=None, name="", signature=None):
     """One download of a job.
 
-    size: int, bytes. method: "md5" or "sha256". digest: bytes, of the download. url: str, a signed
-    link, or None. stream: (streamId, fileId), two int, of a download over MQTT, or None. name: str,
-    "" unless the package has several files. signature: bytes, the platform's `digestsign`, or None.
+    size: int, bytes. method: "md5" or "sha256". digest: bytes, of the download. url: str, a
+    signed link, or None. stream: (streamId, fileId), two int, of a download over MQTT, or None.
+    name: str, "" unless the package has several files. signature: bytes, the platform's
+    `digestsign`, or None.
     """
     return _facts(
         size=size,

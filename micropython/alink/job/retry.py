@@ -112,7 +112,7 @@ def broken(download, what):
 
 
 def trouble(download, error):
-    """One failure (AlinkError) of `download`: raise it if it is final, else decide how to go on."""
+    """One failure (AlinkError) of `download`: raise it if it is final, else settle what is next."""
     code = error.code
     if download.state == _RECALL:
         parts.ask("job.checkpoint", "restart", download, error)

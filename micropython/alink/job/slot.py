@@ -1,8 +1,8 @@
 # Slot: the inactive app partition; here what a download needs of it while it moves. MIT licence.
 #
 # One write() erases and writes one 4096-byte flash block (about 50 ms on an ESP32, 500 ms at
-# worst), and allocates nothing. The rest is in slot_rest.py, loaded when it is asked for and let go
-# before something moves.
+# worst), and allocates nothing. The rest is in slot_rest.py, loaded when it is asked for and let
+# go before something moves.
 
 from micropython import const
 
