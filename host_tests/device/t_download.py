@@ -1,9 +1,12 @@
 # A download that meets every kind of trouble, with a scripted source and target. MIT licence.
 
 import hashlib
+import io
+import sys
 import time
 
-from alink import errors
+import micropython
+from alink import errors, parts
 from alink.errors import AlinkError
 from alink.job import download
 from alink.job.download import Download
@@ -326,3 +329,170 @@ def test_a_block_that_is_damaged_each_time_is_given_up():
     error = fails(errors.DOWNLOAD, source, target=Flash(), tries=3)
     assert "block" in error.detail
     assert source.opened == [0, 4096, 4096]
+
+
+def test_settings_that_cannot_be_are_refused():
+    retry = parts.use("job.retry")
+    retry.check(None)
+    retry.check({"tries": 3, "stall_timeout_ms": 5, "gap_ms": 0}, 8192)
+    for config, size, kind in (
+        ({"trys": 3}, 4096, TypeError),
+        (None, 0, ValueError),
+        (None, 6000, ValueError),
+        (None, 135168, ValueError),
+        (None, "4096", ValueError),
+    ):
+        try:
+            retry.check(config, size)
+        except kind:
+            continue
+        raise AssertionError((config, size))
+
+
+def test_pauses_double_up_to_their_most_and_end_after_the_tries():
+    retry = parts.use("job.retry")
+    config = {"tries": 5, "retry_min_ms": 100, "retry_max_ms": 500}
+    assert [retry.pause_ms(config, n, 0) for n in range(1, 6)] == [100, 200, 400, 500, -1]
+    assert retry.pause_ms({}, 1, 0) == 2000
+    assert retry.pause_ms({}, 7, 255) == 60000 + 60000 * 255 // 1024
+
+
+def test_want_of_memory_is_left_to_the_run_and_nothing_is_open():
+    source = Source(errors.NO_MEMORY)
+    fails(errors.NO_MEMORY, source)
+    assert len(source.opened) == 1
+
+
+def test_a_checkpoint_follows_the_data_and_a_full_memory_does_not_stop_it():
+    size = 130000
+    body = bytearray(BODY[: size % 10000] + BODY * (size // 10000))
+    whole = File(size, "md5", hashlib.md5(body).digest(), URL)
+    kept = Kept()
+    assert run(Source(body=body), the_file=whole, kept=kept) == body
+    said = [value for value in kept.said if value[0] == "at"]
+    assert said == [("at", 61440), ("at", 122880)], said
+    assert kept.values["file"].startswith("default/1.1.0/key 130000 ")
+    assert run(Source(body=body), the_file=whole, kept=Kept(True)) == body
+
+
+def resumed(flash, body, at):
+    whole = File(len(body), "md5", hashlib.md5(body).digest(), URL)
+    kept = Kept()
+    run(Source(body=body), flash, whole, kept)  # writes the name of the file
+    kept.values["at"] = at
+    source = Source(body=body)
+    run(source, flash, whole, kept)
+    return source.opened
+
+
+def test_after_a_reset_what_is_in_flash_is_hashed_and_the_rest_fetched():
+    assert resumed(Flash(), BODY, 8192) == [8192]
+    # Never the last block: there is always something to ask for.
+    assert resumed(Flash(), BODY, 1 << 30) == [8192]
+    assert resumed(Flash(), BODY, -5) == [0]
+
+
+class Spoilt(Flash):
+    """Reads something else than what was written."""
+
+    def recall(self, block):
+        super().recall(block)
+        block[9] ^= 1
+
+
+class Unreadable(Flash):
+    def recall(self, block):
+        raise AlinkError(errors.FLASH)
+
+
+class Picky(Flash):
+    """Does not like what it sees first, when it is read back."""
+
+    def recall(self, block):
+        super().recall(block)
+        self.recalled = True
+
+    def look(self, block, size):
+        assert size == len(BODY) and bytes(block[:4096]) == BODY[:4096]
+        if getattr(self, "recalled", False):
+            self.recalled = False
+            raise AlinkError(errors.IMAGE_MAGIC)
+
+
+def test_what_is_in_flash_after_a_reset_is_counted_on_to_be_wrong():
+    for kind, opened in ((Spoilt, [8192, 0]), (Unreadable, [0]), (Picky, [0])):
+        flash = kind()
+        assert resumed(flash, BODY, 8192) == opened, kind
+        assert b"".join([flash.kept[at] for at in sorted(flash.kept)]) == BODY
+
+
+class Looking(Target):
+    def __init__(self, error=None):
+        super().__init__()
+        self.error = error
+        self.looked = 0
+
+    def look(self, block, size):
+        assert self.data == b"", "looked at too late"
+        assert bytes(block) == BODY[:4096] and size == len(BODY)
+        self.looked += 1
+        if self.error:
+            raise AlinkError(self.error)
+
+
+def test_a_target_looks_at_the_first_block_before_anything_is_written():
+    target = Looking()
+    assert run(Source(("cut", 5000)), target) == BODY
+    assert target.looked == 1
+    target = Looking(errors.IMAGE_CHIP)
+    fails(errors.IMAGE_CHIP, Source(), target=target)
+    assert target.data == b"" and target.looked == 1
+
+
+def test_nothing_is_loaded_while_it_moves():
+    one = Download(None, {"retry_min_ms": 1, "retry_max_ms": 1})
+    parts.drop("job.retry", "job.checkpoint")
+    one.start(file(), "key", Source(("cut", 5000)), Target())
+    while one.offset < 8192:
+        one.step()
+        if one.offset:
+            found = [name for name in sys.modules if name.startswith("alink.job.")]
+            if not one.waits and one.state == 7:
+                assert sorted(found) == ["alink.job.download", "alink.job.offer"], found
+    one.close()
+
+
+class Part:
+    """Stands in for an esp32.Partition; nothing is kept."""
+
+    def __init__(self):
+        self.blocks = 0
+
+    def writeblocks(self, block, buf):
+        assert block == self.blocks
+        self.blocks += 1
+
+
+def test_a_block_on_its_way_from_the_socket_to_flash_costs_no_heap():
+    size = 4096 * 40
+    stream = io.BytesIO(bytes(size))
+    one = Download(None)
+    slot = parts.use("job.slot").Slot()
+    slot.size = size
+    slot.part = Part()
+    one.source = download.Source()
+    one.source.stream = stream
+    one.target = slot
+    one.size = one.next = size
+    one.digest = hashlib.sha256()
+    one.state = 7
+    one.stall = 1000
+    one.last = time.ticks_ms()
+    one.stop = time.ticks_add(one.last, 100000)
+    micropython.heap_lock()
+    try:
+        while one.offset < size - 4096:
+            one.step()
+    finally:
+        micropython.heap_unlock()
+    assert slot.part.blocks == 39

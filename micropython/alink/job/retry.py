@@ -43,7 +43,7 @@ _BLOCK_MAX = const(131072)  # of a download over MQTT ("OTA updates", 89307)
 
 # tries: failures in a row without a byte of progress before it gives up. retry_min_ms and
 # retry_max_ms: the pause between them, doubled each time. deadline_ms: for all of it. fresh_links:
-# how often an expired link may be replaced. The others: see Source and MqttSource.
+# how often an expired link may be replaced. The others are for the sources.
 _CONFIG = (
     "tries",
     "retry_min_ms",
@@ -61,7 +61,8 @@ _CONFIG = (
 def check(config, block_size=_BLOCK):
     """Raise TypeError or ValueError for settings of a download that cannot be.
 
-    config: dict for Download, or None. block_size: int, bytes to ask for at once over MQTT.
+    config: dict for Download and Source, or None. block_size: int, bytes to ask for at once over
+    MQTT.
     """
     for name in config or ():
         if name not in _CONFIG:
@@ -112,7 +113,7 @@ def broken(download, what):
 
 
 def trouble(download, error):
-    """One failure (AlinkError) of `download`: raise it if it is final, else settle what is next."""
+    """One failure (AlinkError) of `download`: raise it if it is final, else say what is next."""
     code = error.code
     if download.state == _RECALL:
         parts.ask("job.checkpoint", "restart", download, error)
