@@ -32,6 +32,7 @@ _BANNER = re.compile(rb"^MicroPython [^\n]+\n", re.MULTILINE)
 _PROMPT = b">>> "
 _ASKED = re.compile(rb"\r([\x01\x02])")  # for the raw REPL, or to leave it: as mpremote asks
 _FIFO = 256
+_BUSY_S = 0.3  # s that a Ctrl-C waits for a program to sleep
 _CTRL_C = b"\x03"
 _FILE_REQUEST = b"\x18"  # of a board that has mounted a folder of the computer
 _SENT_WITHIN_S = 5.0  # what the other side has not taken by then is lost, as on a UART
@@ -61,9 +62,6 @@ class Line:
             self._keyboard = keyboard
             self._interrupt = interrupt or (lambda: None)
             self.serving = False
-            if keyboard is not None and self._waiting:
-                self._type(keyboard, self._waiting)
-                self._waiting = b""
 
     def send(self, data: bytes) -> None:
         """Bytes from the board; without anybody there they are lost."""
@@ -87,22 +85,26 @@ class Line:
         poll = select.poll()
         poll.register(self._master, select.POLLIN)
         while self._open:
-            events = poll.poll(100)
+            events = poll.poll(20)
+            typed = b""
             if events and events[0][1] & select.POLLIN:
                 with contextlib.suppress(OSError):
-                    self._typed(os.read(self._master, 4096))
+                    typed = os.read(self._master, 4096)
             elif events:
                 time.sleep(0.01)  # nobody has it open, and poll() cannot wait for somebody
+            with contextlib.suppress(OSError, termios.error):  # it has just ended
+                self._typed(typed)
 
     def _typed(self, data: bytes) -> None:
         asked = _ASKED.findall(data)
         if asked:
             self.raw = asked[-1] == b"\x01"
         with self._lock:
-            if self._keyboard is not None:
+            data, self._waiting = self._waiting + data, b""
+            if self._keyboard is None:
+                self._waiting = b"" if self.deaf else data[-_FIFO:]
+            elif data:
                 self._type(self._keyboard, data)
-            elif not self.deaf:
-                self._waiting = (self._waiting + data)[-_FIFO:]
 
     def _type(self, keyboard: int, data: bytes) -> None:
         # ISIG is what the interpreter switches off while its REPL reads. The terminal itself
@@ -174,8 +176,24 @@ class SerialRunner(Runner):
 
     def _verb(self, line: str) -> None:
         if line == "B":  # not before: a Ctrl-C would hit an interpreter that is still starting
-            self._board.line.connect(self._keyboard, lambda: self.interrupt(signal.SIGINT))
+            self._board.line.connect(self._keyboard, self._break)
         super()._verb(line)
+
+    def _break(self) -> None:
+        # At a SIGINT the unix port jumps out of whatever it does, also out of a section that it
+        # has locked, and hangs at the next one. It has locked none while it sleeps.
+        until = time.monotonic() + _BUSY_S
+        while time.monotonic() < until and not self._sleeps():
+            time.sleep(0.001)
+        self.interrupt(signal.SIGINT)
+
+    def _sleeps(self) -> bool:
+        proc = self._proc
+        try:
+            stat = Path(f"/proc/{proc.pid}/stat").read_text(encoding="ascii") if proc else ""
+        except OSError:
+            return True  # gone; or there is no /proc
+        return stat.rpartition(")")[2].split()[:1] != ["R"]
 
     def _copy(self, master: int, console: int, raw: bool) -> None:
         """Pass on what the interpreter prints, until it ends; raw: take it to the raw REPL."""
