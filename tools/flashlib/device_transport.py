@@ -64,6 +64,12 @@ class Transport(SerialTransport):  # type: ignore[misc]  # mpremote has no types
         if peer is not None:  # its many small answers to a board must not wait for each other
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    def close(self) -> None:
+        """As mpremote's. A process that is just being started cannot keep the port busy."""
+        with contextlib.suppress(OSError):
+            self.serial.exclusive = False
+        super().close()
+
     def read_until(
         self,
         least: int,
