@@ -188,14 +188,27 @@ def address():
     return "%s is %s" % (host, found[0]) if isinstance(found, tuple) else host
 
 
-def sign_in():
-    from alink import AlinkError, Device, registration
+def register():
+    # Whether this is the board's first contact.
+    from alink import AlinkError
 
-    first = registration.needed(store)
+    if store.get_text("device_secret") or store.get_text("device_token"):
+        return False
+    try:
+        from alink import registration
+    except ImportError:
+        raise Failed("the application was built without it: image.py build --with registration")
     try:
         registration.ensure(store, tries=1)
     except AlinkError as e:
         raise Failed("E%d %s: %s; %s" % (e.code, e.name, e.detail, e.advice))
+    return True
+
+
+def sign_in():
+    from alink import AlinkError, Device
+
+    first = register()
     device = Device(
         store.get_text("product_key"),
         store.get_text("device_name"),
