@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.rig import DN, PK, app
-from host_tests.serial_rig import QUIET, SerialRig
+from host_tests.serial_rig import QUIET, QUIET_FOR_ALL, SerialRig
 from tools.flashlib.device_link import Link
 from tools.flashlib.device_selftest import Check, verdict
 from tools.flashlib.device_status import look
@@ -24,7 +24,7 @@ SAYS = 'from version import VERSION\nimport helper\nprint("deployed", VERSION, h
 @pytest.fixture(scope="module")
 def one_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SerialRig]:
     with SerialRig(tmp_path_factory.mktemp("rig")) as rig:
-        rig.board.write_slot(0, rig.image("1.0.0", QUIET))
+        rig.board.write_slot(0, rig.image("1.0.0", QUIET_FOR_ALL))
         yield rig
 
 
@@ -75,6 +75,28 @@ def test_a_deployed_folder_runs_and_only_what_changed_is_sent(
         "/dev_app/main.py",
         "/dev_app/version.py",
     ]
+
+
+def test_an_alink_that_the_slot_carries_is_not_sent_and_another_one_may_not_fit(
+    rig: SerialRig, folder: Path
+) -> None:
+    code, said = rig.flash("deploy", folder)  # needs less of it
+    assert code == 0, said
+    assert "5 files in /dev_app" in said
+    rig.says("deployed dev one")
+    rig.board.power_cut()
+    full = rig.board.slot_bytes(0)
+    rig.board.write_slot(0, rig.image("1.0.0", QUIET))
+    rig.board.power_on()
+    rig.wait_count("deployed dev one", 2)
+    (folder / "main.py").write_text(SAYS + "# setup\n")
+    (folder / "data" / "big.bin").write_bytes(bytes(200_000))
+    code, said = rig.flash("deploy", folder)
+    assert code == 1
+    assert "do not fit" in said
+    assert "the version in the slot carries another one or less of it" in said
+    rig.board.power_cut()
+    rig.board.write_slot(0, full)
 
 
 def test_off_returns_to_the_slots_version_and_status_tells_which_runs(

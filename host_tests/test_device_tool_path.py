@@ -17,7 +17,7 @@ from host_tests.firmware_files import merged
 from host_tests.metal import transport
 from host_tests.mock_rom import MockRom
 from host_tests.rig import DN, PK, ROOT
-from host_tests.serial_rig import QUIET, SerialRig, TcpPort, flash
+from host_tests.serial_rig import QUIET_FOR_ALL, SerialRig, TcpPort, flash
 from tools.cloud import LocalCloud
 from tools.imagelib.compile import compile_mpy
 
@@ -31,7 +31,7 @@ def test_from_the_bag_to_a_signed_in_board(tmp_path: Path) -> None:
     firmware.write_bytes(merged())
     program = tmp_path / "my_app"
     program.mkdir()
-    (program / "main.py").write_text(QUIET)
+    (program / "main.py").write_text(QUIET_FOR_ALL)
     with MockRom() as rom:
         code, said = flash(
             *("flash", "--board", "ESP32_GENERIC", "--port", rom.port),
@@ -68,12 +68,18 @@ def test_from_the_bag_to_a_signed_in_board(tmp_path: Path) -> None:
 def test_the_device_tests_and_an_update_run_on_a_board_over_its_port(tmp_path: Path) -> None:
     """What `pytest host_tests --port P` does on a board, a small selection of it."""
     with SerialRig(tmp_path) as rig:
-        rig.begin()
+        rig.begin(source=QUIET_FOR_ALL)
         firmware = tmp_path / "firmware.bin"
         firmware.write_bytes(firmware_app())
         done = _pytest(
-            *("--port", rig.port, "--host-ip", "127.0.0.1", "--firmware", str(firmware)),
-            *("-k", "t_errors or t_credentials or t_sim_umqtt or metal_update", "-rA"),
+            *("--port", rig.port, "--mount", "--host-ip", "127.0.0.1"),
+            *(
+                "--firmware",
+                str(firmware),
+                "-k",
+                "t_errors or t_credentials or t_sim_umqtt or metal_update",
+                "-rA",
+            ),
         )
         assert done.returncode == 0, done.stdout + rig.board.console_text()[-3000:]
         for name in ("test_every_advice_reaches", "test_a_board_takes_an_update_and_comes_back"):
@@ -100,20 +106,26 @@ def test_a_mounted_folder_takes_the_device_tests_past_the_boards_flash(tmp_path:
 def test_a_device_test_that_fails_on_the_board_fails_here_with_its_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spoilt = transport.files()
-    source = (ROOT / "micropython" / "alink" / "errors.py").read_bytes()
-    spoilt["/alink/errors.mpy"] = compile_mpy(
-        source + b"\nNOT_IN_THE_TABLE = 77\n", "errors.py", tmp_path
+    spoilt = {
+        path: content
+        for path, content in transport.files().items()
+        if path == "/t_errors.mpy" or re.fullmatch(r"/alink/\w+\.mpy", path)
+    }
+    source = (ROOT / "host_tests" / "device" / "t_errors.py").read_bytes()
+    spoilt["/t_errors.mpy"] = compile_mpy(
+        source + b"\ndef test_of_now():\n    assert False, 'on purpose'\n", "t_errors.py", tmp_path
     )
     monkeypatch.setattr(transport, "files", lambda: spoilt)
     with SerialRig(tmp_path) as rig:
         rig.begin()
         metal = transport.Metal(rig.port)
-        with pytest.raises(DeviceFailed, match=r"(?s)the board said.*AssertionError"):
-            metal.run("t_errors", "test_every_code_is_in_the_table_once")
-        assert "PASSED" in metal.run("t_errors", "test_a_signed_link_is_logged_without_its_secret")
+        with pytest.raises(DeviceFailed, match=r"(?s)the board said.*test_of_now.*on purpose"):
+            metal.run("t_errors", "test_of_now")
+        assert "PASSED" in metal.run("t_errors", "test_every_code_is_in_the_table_once")
         metal.close()
         rig.wait_count("quiet 1.0.0", 2)
+        rig.board.power_cut()
+        assert [p for p in rig.board.files() if p.startswith("/alink_test")] == []
 
 
 def _pytest(*arguments: str) -> subprocess.CompletedProcess[str]:

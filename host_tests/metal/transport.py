@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from host_tests.device_process import ROOT, DeviceFailed
-from tools.flashlib.device_deploy import sync
+from tools.flashlib.device_deploy import NoRoom, sync
 from tools.flashlib.device_link import BoardFailed, Link
 from tools.flashlib.errors import FlashError
 from tools.imagelib.compile import compile_mpy
@@ -100,7 +100,10 @@ class Metal:
         if not self._loaded:
             if self._folder is None:
                 self._link.clean()
-                sync(self._link, FOLDER, files())
+                try:
+                    sync(self._link, FOLDER, files())
+                except NoRoom as exc:
+                    raise NoRoom(exc.cause, "Run them with --mount.") from None
             else:
                 for path, content in files().items():
                     there = Path(self._folder.name + path)

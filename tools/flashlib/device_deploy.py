@@ -34,6 +34,16 @@ PACKAGE = "/alink/"
 _RESERVE = 8192  # bytes of the file system that stay free
 
 
+ON_TRIAL = FlashError(
+    "the version on the board is on trial",
+    "Wait until it is confirmed or falls back (flash.py monitor shows it), then deploy.",
+)
+
+
+class NoRoom(FlashError):
+    """The board's file system is too small for what it was to hold."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("folder", type=Path, nargs="?", help="folder with your main.py")
@@ -53,11 +63,12 @@ def run(options: argparse.Namespace) -> int:
         raise FlashError("give a folder to deploy, or --off alone", "See flash.py deploy --help.")
     files = {} if options.off else _files(options.folder, options.version)
     with Link(options.port) as link:
-        link.clean()
         if options.off:
+            link.clean()
             _mode(link, 0)
             print("development is off: the version in the slot runs.")
         else:
+            link.clean(ON_TRIAL)
             _deploy(link, files)
         name = link.name
     if options.monitor:
@@ -76,11 +87,6 @@ def _files(folder: Path, version: str) -> dict[str, bytes]:
 def _deploy(link: Link, files: dict[str, bytes]) -> None:
     if not link.has_loader():
         raise NO_LOADER
-    if link.on_trial():
-        raise FlashError(
-            "the version on the board is on trial",
-            "Wait until it is confirmed or falls back (flash.py monitor shows it), then deploy.",
-        )
     _mode(link, 0)  # a deployment that breaks off must not run
     # The package need not be there twice: what the slot's image carries is on the path too.
     image = {
@@ -88,10 +94,24 @@ def _deploy(link: Link, files: dict[str, bytes]) -> None:
         for path, digest in link.ask("tree", ROOTS=["/app/alink"]).items()
         if not path.endswith("/")
     }
-    package = {path: content for path, content in files.items() if path.startswith(PACKAGE)}
-    if image == {path: hashlib.sha256(content).hexdigest() for path, content in package.items()}:
+    package = {
+        path: hashlib.sha256(content).hexdigest()
+        for path, content in files.items()
+        if path.startswith(PACKAGE)
+    }
+    if package.items() <= image.items():
         files = {path: content for path, content in files.items() if path not in package}
-    sent, size = sync(link, ROOT, files)
+    try:
+        sent, size = sync(link, ROOT, files)
+    except NoRoom as exc:
+        advice = exc.advice
+        if package.keys() & files.keys():
+            advice += (
+                " alink takes most of it, because the version in the slot carries another one or "
+                "less of it: with an image of this one there (flash.py flash, or an update) it "
+                "is not sent."
+            )
+        raise NoRoom(exc.cause, advice) from None
     _mode(link, 1)
     print(f"{len(files)} files in {ROOT}, {sent} of them sent ({size} bytes); it runs now.")
 
@@ -108,8 +128,8 @@ def _mode(link: Link, on: int) -> None:
 def sync(link: Link, root: str, files: dict[str, bytes]) -> tuple[int, int]:
     """Make the folder `root` hold exactly `files` ("/name" -> content).
 
-    -> (number of files sent, bytes sent). Raises FlashError when they do not fit, or do not read
-    back.
+    -> (number of files sent, bytes sent). Raises NoRoom when they do not fit, FlashError when
+    they do not read back.
     """
     wanted = {root + path: content for path, content in files.items()}
     digests = {path: hashlib.sha256(content).hexdigest() for path, content in wanted.items()}
@@ -170,7 +190,7 @@ def _check_room(link: Link, sizes: list[int], folders: list[str], replaced: set[
     needed = _blocks(sizes, block) + 2 * len(folders)
     room = free * block - _RESERVE
     if needed * block > room:
-        raise FlashError(
+        raise NoRoom(
             f"{needed * block} bytes do not fit on the board's file system, which has "
             f"{max(room, 0)}",
             "Remove files from it (mpremote fs ls, fs rm), or from the folder.",

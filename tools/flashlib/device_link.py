@@ -160,10 +160,14 @@ class Link:
                 self._enter(soft_reset=False, within_s=patience.ask)
             self._meet_settled()
 
-    def clean(self) -> None:
-        """interrupt(), then a soft reset: boot.py runs, main.py does not."""
+    def clean(self, unless_on_trial: FlashError | None = None) -> None:
+        """interrupt(), then a soft reset: boot.py runs, main.py does not.
+
+        unless_on_trial: raised for a version on trial; before the reset, which it would count.
+        """
         try:
             self.interrupt()
+            self._refuse_trial(unless_on_trial)
         except BoardFailed:
             self.implementation = ""  # no memory left even for the question: asked again below
         try:
@@ -173,6 +177,7 @@ class Link:
             self._reset_softly()
         if not self.implementation:
             self._meet()
+        self._refuse_trial(unless_on_trial)  # boot.py itself may have been interrupted before
 
     def restart(self) -> None:
         """A soft reset that runs main.py: the board is as it was after power-on."""
@@ -230,13 +235,6 @@ class Link:
         """Whether alink's boot.py has run since the last reset."""
         return "True" in self.run("import sys;print('alink_boot' in sys.modules)")
 
-    def on_trial(self) -> bool:
-        """Whether the running version is not confirmed yet, as alink's boot.py has it."""
-        said = self.run(
-            "import sys;print(sys.modules.get('alink_boot',{}).get('trial') is not None)"
-        )
-        return "True" in said
-
     # Its files.
 
     def write_file(self, path: str, data: bytes, on_bytes: Callable[[int], None]) -> None:
@@ -289,6 +287,12 @@ class Link:
         except (SyntaxError, ValueError):
             return heard.encode()
         return value if isinstance(value, bytes) else heard.encode()
+
+    def _refuse_trial(self, refusal: FlashError | None) -> None:
+        if refusal is not None and "True" in self.run(
+            "import sys;print(sys.modules.get('alink_boot',{}).get('trial') is not None)"
+        ):
+            raise refusal
 
     def _reset_softly(self) -> None:
         within_s = self._patience.boot

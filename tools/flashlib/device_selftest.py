@@ -47,6 +47,12 @@ _ADVICE = {
 _LAST = {True: "settings", False: "sign-in"}  # the check that a whole run ends with; by --offline
 
 
+ON_TRIAL = FlashError(
+    "the version on the board is on trial: testing it now would disturb that",
+    "Wait until it is confirmed or falls back (flash.py monitor shows it).",
+)
+
+
 @dataclass(frozen=True)
 class Check:
     """One on-board test: its name, whether it passed, what it saw."""
@@ -73,8 +79,7 @@ def run(options: argparse.Namespace) -> int:
             print(f"{'ok  ' if found.ok else 'FAIL'}  {found.name:10} {found.detail}", flush=True)
 
     with Link(options.port) as link:
-        link.clean()
-        _not_on_trial(link)
+        link.clean(ON_TRIAL)
         shown = ".".join(map(str, link.version))
         print(f"MicroPython {shown} on {link.machine or link.platform}, {link.name}")
         link.script("selftest", OFFLINE=options.offline, timeout_s=_QUIET_S, on_line=show)
@@ -117,11 +122,3 @@ def _parse(line: str) -> Check | None:
         return Check(str(raw["check"]), bool(raw["ok"]), str(raw["detail"]))
     except (ValueError, KeyError):
         return None
-
-
-def _not_on_trial(link: Link) -> None:
-    if link.on_trial():
-        raise FlashError(
-            "the version on the board is on trial: testing it now would disturb that",
-            "Wait until it is confirmed or falls back (flash.py monitor shows it).",
-        )
