@@ -91,8 +91,8 @@ def _boot(loader):
             return  # everything is frozen into the image: nothing to mount
         size, count = struct.unpack("<II", head[24:])
         # The cache is a block: each read of the volume is a call from C into Python.
-        volume = AppVolume(part, at, size, count)
-        volume = vfs.VfsLfs2(volume, readsize=min(size, 512), lookahead=8)
+        block = min(size, 512)
+        volume = vfs.VfsLfs2(AppVolume(part, at, size, count), readsize=block, lookahead=8)
         vfs.mount(volume, "/app", readonly=True)
         os.chdir("/app")
         if "lib" in os.listdir():

@@ -32,4 +32,7 @@ def __getattr__(name):
         if home is not None:
             raise
         raise AttributeError(name)
-    return module if home is None else getattr(module, name, module)
+    if home is None:
+        return module
+    setattr(module, "keep", True)  # noqa: B010 (the application has it now: it is not let go)
+    return getattr(module, name)

@@ -15,9 +15,9 @@ class Target:
 
     take(version, index, name, count): file `index` (0, 1, ...) of `count` of the set `version`
         comes, named `name` (str). Here AlinkError(JOB_FORM): only one file is taken.
-    begin(size, method, digest, block): get ready for the first of `size` bytes, also when it starts
-        over. method: "md5" or "sha256". digest: bytes, of the file. block: the download's own
-        bytearray of 4096, free for use in finish().
+    begin(size, method, digest, block): get ready for the first of `size` bytes, also when it
+        starts over. method: "md5" or "sha256". digest: bytes, of the file. block: the download's
+        own bytearray of 4096, free for use in finish().
     look(block, size): the first block has arrived: refuse the file before anything is written.
     work(): one bounded part of what waits to be done; True while write() has to wait for more.
     write(block, n): take block[:n]; n is 4096, less only for the last. Must not keep the block.

@@ -1,9 +1,9 @@
 # Updater: keeps the board's software what the platform says it should be. MIT licence.
 #
 # The listener, which is all that an idle board has of it. What there is to say after a sign-in
-# (hello.py), what a message means (job/gate.py), the work on a job (job/run.py) and what a
-# reset has left (after_reset/) are loaded when there is some and let go when it is over. One job at
-# a time, whichever module it is for; what is offered meanwhile is asked for again afterwards. A job
+# (hello.py), what a message means (job/gate.py), the work on a job (job/run.py) and what a reset
+# has left (after_reset/) are loaded when there is some and let go when it is over. One job at a
+# time, whichever module it is for; what is offered meanwhile is asked for again afterwards. A job
 # for the slot ends in a reset and a trial, one for another module in its self-test and a report.
 
 import time
@@ -22,16 +22,21 @@ _REST_MS = const(5000)
 class Updater:
     """Keeps the board's software what the platform says it should be.
 
+    Updater(device, version, *, ca=None, allow_http=False, block_size=4096, way=None,
+        on_job=None, on_progress=None, on_state=None, self_test=None, before_reset=None, feed=None,
+        max_attempts=3, retry_trial_ms=600000, fetch=None, sign_key=None, target=None, source=None)
+
     device: Device, not necessarily connected. version: str, of the running software, as the
-    platform knows it. ca, allow_http: for the download (see job/http.py). block_size: bytes asked
-    for at once in a download over MQTT, 4096 to 131072 (see job/blocks.py). way: how an update is
-    taken, "beside" the MQTT session, "in turn" with it, or "alone", after a restart without the
-    application; None chooses by the memory that is free (see job/ways.py). max_attempts: failures
-    of one job after which it is refused. retry_trial_ms: how long after the sign-in a trial that
-    never got a link is tried again. fetch: dict of what a download waits for and how often it is
-    tried again (see job/retry.py and Source). sign_key: your public RSA key (see job/signature.py), with which each file of a job has to be signed, or
-    None: signatures are not looked at. target, source: in place of the inactive slot, and of what
-    the job names (see target.Target, job/source.py). Raises ValueError for an argument that cannot
+    platform knows it. ca, allow_http: for the download (see job/download.py, Source). block_size:
+    bytes asked for at once in a download over MQTT, 4096 to 131072 (see job/blocks.py). way: how
+    an update is taken, "beside" the MQTT session, "in turn" with it, or "alone", after a restart
+    without the application; None chooses by the memory that is free (see job/ways.py).
+    max_attempts: failures of one job after which it is refused. retry_trial_ms: how long after the
+    sign-in a trial that never got a link is tried again. fetch: dict of what a download waits for
+    and how often it is tried again (see job/retry.py). sign_key: your public RSA key (see
+    job/signature.py), with which each file of a job has to be signed, or None: signatures are not
+    looked at. target, source: in place of the inactive slot, and of what the job names (see
+    target.Target, job/download.Source). Raises ValueError or TypeError for an argument that cannot
     work.
 
     Hooks, all optional; an exception in one is logged (in on_job it refuses, in self_test it
@@ -47,40 +52,22 @@ class Updater:
     last AlinkError of a job or a trial). Those without a word here are the package's own.
     """
 
-    def __init__(
-        self,
-        device,
-        version,
-        *,
-        source=None,
-        target=None,
-        ca=None,
-        allow_http=False,
-        block_size=4096,
-        way=None,
-        on_job=None,
-        on_progress=None,
-        on_state=None,
-        self_test=None,
-        before_reset=None,
-        feed=None,
-        max_attempts=3,
-        retry_trial_ms=600000,
-        fetch=None,
-        sign_key=None,
-    ):
+    def __init__(self, device, version, **settings):
         self.version = version
         self.state = ""
         self.job = self.error = None
-        self.on_job = on_job
-        self.on_progress = on_progress
-        self.on_state = on_state
-        self.self_test = self_test
-        self.before_reset = before_reset
-        self.feed = feed
+        begin = parts.use("after_reset.begin")
+        (
+            self.on_job,
+            self.on_progress,
+            self.on_state,
+            self.self_test,
+            self.before_reset,
+            self.feed,
+            self.options,
+            self.limits,
+        ) = begin.settings(version, **settings)
         self.device = device
-        self.options = (source, target, ca, allow_http, block_size, way, fetch, sign_key)
-        self.limits = (max_attempts, retry_trial_ms)
         self.loader_ok = False
         self.run = None  # the work under way: job/run.py, job/again.py
         self.hello = None  # what is said after a sign-in, until it is taken: hello.py
@@ -97,7 +84,8 @@ class Updater:
         self.greeted = 0  # number of the session in which hello.py was begun
         self._polling = self._feed_failed = False
         self._rest = None  # ticks until which nothing is tried, after trouble with memory
-        parts.use("after_reset.begin").begin(self)
+        begin.begin(self)
+        begin = None
         if self.after is None:
             parts.drop("after_reset", "versions")
         self._settle()
@@ -173,7 +161,7 @@ class Updater:
         self.call(self.on_state, state)
 
     def call(self, hook, *args):
-        """Call a hook (callable or None): a mistake in it must not cost the update, or the loop."""
+        """Call a hook (callable or None): a mistake in it must cost neither update nor loop."""
         if hook is not None:
             try:
                 hook(*args)
@@ -234,7 +222,7 @@ class Updater:
             payload, reply = self._inbox.pop(0)
             parts.use("job.gate").judge(self, payload, reply)
             payload = None
-            parts.drop("job.gate")
+            parts.drop("job.gate", "attempts", "versions")
             self._settle()
 
     def _wants_hello(self):
@@ -252,4 +240,4 @@ class Updater:
             if self.hello is None:
                 parts.drop("hello", "reports")
                 if self.after is None and self.deferral is None:
-                    parts.drop("nvs", "attempts", "record")
+                    parts.drop("nvs", "attempts", "record", "versions", "target")

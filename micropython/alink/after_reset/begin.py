@@ -12,10 +12,31 @@ _COPY = "/app/boot.py"
 _WAYS = (None, "beside", "in turn", "alone")
 
 
-def begin(up):
-    """Bring a new Updater up to date. Raises ValueError for an argument that cannot work."""
-    _, _, _, _, block_size, way, fetch, sign_key = up.options
-    if not valid(up.version):
+def settings(
+    version,
+    *,
+    source=None,
+    target=None,
+    ca=None,
+    allow_http=False,
+    block_size=4096,
+    way=None,
+    on_job=None,
+    on_progress=None,
+    on_state=None,
+    self_test=None,
+    before_reset=None,
+    feed=None,
+    max_attempts=3,
+    retry_trial_ms=600000,
+    fetch=None,
+    sign_key=None,
+):
+    """The arguments of an Updater, checked -> its hooks, its options, its limits.
+
+    Raises ValueError or TypeError for one that cannot work.
+    """
+    if not valid(version):
         raise ValueError("version: 1 to 64 of letters, digits, '.', '-', '_'")
     if fetch is not None or block_size != 4096:
         parts.ask("job.retry", "check", fetch, block_size)
@@ -23,8 +44,14 @@ def begin(up):
         raise ValueError("way must be None, 'beside', 'in turn' or 'alone'")
     if sign_key is not None:
         # The key as a number: what is wrong with it is said here, and not when a job comes.
-        key = parts.use("job.signature").load_key(sign_key)
-        up.options = up.options[:7] + (key,)
+        sign_key = parts.ask("job.signature", "load_key", sign_key)
+    options = (source, target, ca, allow_http, block_size, way, fetch, sign_key)
+    limits = (max_attempts, retry_trial_ms)
+    return on_job, on_progress, on_state, self_test, before_reset, feed, options, limits
+
+
+def begin(up):
+    """Bring a new Updater up to date with what the last reset has left."""
     up.loader_ok = _loader()
     store = Store(JOURNAL)
     if store.get_bytes("defer") is not None:

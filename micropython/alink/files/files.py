@@ -10,11 +10,13 @@
 
 import os
 
-from .. import parts
-from ..target import Target
+from .. import parts, target
+
+target.keep = True  # type: ignore[attr-defined]
+# a job for the slot is no reason to load it anew: it would be another one
 
 
-class FilesTarget(Target):
+class FilesTarget(target.Target):
     """A set of files below `folder`: what a module's update brings, all of it or nothing.
 
     folder: str, absolute, for this target alone, on LittleFS (MicroPython's own on the ESP32; FAT

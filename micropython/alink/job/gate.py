@@ -56,7 +56,7 @@ def judge(up, payload, reply):
     elif run is None:
         _consider(up, job, part)
     elif run.fetching and job.key == up.job.key:
-        run.renew(job)
+        run.turn("renew", job)
     else:
         up.missed = _MISSED_MS  # one job at a time: asked for again when this one is settled
 
@@ -65,7 +65,7 @@ def refuse(up, error, job=None):
     """Answer a job that is not begun with `error` (AlinkError; `module` of it says whose)."""
     run = parts.use("job.run").Run(up, job, None, error.module if job is None else job.module)
     up.run = run
-    run.fail(error)
+    run.turn("fail", error)
 
 
 def _part(up, job):
@@ -75,9 +75,8 @@ def _part(up, job):
     for module in up.modules:
         if module.name == job.module:
             return module
-    error = AlinkError(_E_JOB_MODULE, job.module[:32])
-    error.module = job.module
-    raise error
+    bad = parts.use("job.offer").BadJob
+    raise bad(_E_JOB_MODULE, job.module[:32], job.module, job.version)
 
 
 def _remember(up, error):
@@ -143,9 +142,8 @@ def _consider(up, job, part):
         return
     if part is up and up.after is not None:
         up.after.overtaken()
-    run = parts.use("job.run").Run(up, job, None if part is up else part, job.module)
-    up.run = run
-    run.begin()
+    # It begins with its first step, when this is out of RAM.
+    up.run = parts.use("job.run").Run(up, job, None if part is up else part, job.module)
 
 
 def _wish(on_job, job):

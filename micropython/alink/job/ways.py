@@ -51,10 +51,10 @@ def pick(free, largest, python, session, opening):
     return ALONE
 
 
-def choose(up, job, secure, failed):
+def choose(up, job, failed):
     """How to take `job`: BESIDE, IN_TURN or ALONE; told on the console.
 
-    up: Updater. secure: whether the MQTT session is over TLS. failed: the way for which memory was
+    up: Updater. failed: the way for which memory was
     not enough just now, or 0. Raises AlinkError(NO_MEMORY), with figures, when none is left.
     """
     free = largest = 1 << 29  # a firmware that does not tell has plenty
@@ -77,7 +77,7 @@ def choose(up, job, secure, failed):
         streamed = job.files[0].stream is not None
         tls = not streamed and job.files[0].url.startswith("https:")
         opening = 0 if streamed else _OPENING if tls else _PLAIN
-        way = pick(free, largest, python, _SESSION if secure else 0, opening)
+        way = pick(free, largest, python, _SESSION if up.device.secure else 0, opening)
         if way <= failed:
             way = failed + 1 if failed < ALONE else 0
     reason = "fixed to " + wish if wish is not None else ""
