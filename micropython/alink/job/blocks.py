@@ -195,7 +195,7 @@ class MqttSource(Source):
                 crc ^= one[0] << at
                 at += 8
             if crc:
-                self._fail(_E_BLOCK, found)
+                self._fail(_E_BLOCK, None)
             net.release()
             self.unvouched = 0
             self.session = -1

@@ -81,10 +81,10 @@ def close(source):
 def fault(source, code, found):
     """Close `source`, and raise what is wrong with it: AlinkError of `code`.
 
-    found: list, what stands in the header.
+    found: list, what stands in the header; None: its CRC is wrong.
     """
     at = source.offset
-    said = "at byte %d" % at
+    said = "at byte %d" % at if found else "CRC, at byte %d" % at
     if code == _E_TIMEOUT:
         source.gap = min(max(2 * source.gap, _GAP_STEP_MS), _GAP_MAX_MS)
         said = "no reply for byte %d" % at

@@ -36,9 +36,9 @@ class Slot:
         """
         at = self.at // _BLOCK
         self.at += n
+        for i in range(n, _BLOCK):
+            block[i] = 0xFF
         try:
-            if self.at == self.size:
-                self.last(block, n)
             # The form with two arguments erases the block, then writes it.
             self.part.writeblocks(at, block)
         except OSError as e:

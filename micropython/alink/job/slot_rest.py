@@ -70,16 +70,6 @@ def look(slot, block, size):
     parts.ask("job.image", "check", block, size, head[12] | head[13] << 8)
 
 
-def last(slot, block, n):
-    """Before the last block[:n] is written. Raises OSError."""
-    for i in range(n, _BLOCK):
-        block[i] = 0xFF
-    behind = (slot.size + _BLOCK - 1) // _BLOCK
-    if (behind + 1) * _BLOCK <= slot.part.info()[3]:
-        # Behind the image: an older one's volume must not seem to be this one's application.
-        slot.part.ioctl(_ERASE, behind)
-
-
 def fault(slot, block, error):
     """What a write has raised (OSError), by its name."""
     raise AlinkError(_E_FLASH, "block %d: %s" % (block, error))
@@ -108,6 +98,7 @@ def finish(slot):
     at = slot.checked
     if not at:
         slot.found = getattr(hashlib, slot.method)()
+        _erase_behind(slot)
     _read(slot, at, slot.block)
     n = slot.size - at
     if n > _BLOCK:
@@ -118,6 +109,16 @@ def finish(slot):
     if slot.found.digest() != slot.digest:
         raise AlinkError(_E_READ_BACK)
     return True
+
+
+def _erase_behind(slot):
+    # An older image's volume must not seem to be this one's application.
+    behind = (slot.size + _BLOCK - 1) // _BLOCK
+    if (behind + 1) * _BLOCK <= slot.part.info()[3]:
+        try:
+            slot.part.ioctl(_ERASE, behind)
+        except OSError as e:
+            fault(slot, behind, e)
 
 
 def activate(slot):
