@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tools import stock
 from tools.bench import __main__ as bench
-from tools.bench import fleet, latency, memory, modules, mqtt, report, throughput, traffic
+from tools.bench import chip, fleet, latency, memory, modules, mqtt, report, throughput, traffic
 from tools.bench.report import Figure, Section
 from tools.sim import Board
 
@@ -48,9 +49,63 @@ def test_an_update_over_mqtt_takes_the_same_heap_for_every_block_size() -> None:
 
 def test_every_module_of_the_package_is_weighed_on_its_own() -> None:
     found = values(modules.measure(quiet))
-    names = {path.stem for path in modules.PACKAGE.glob("*.py")}
-    assert names <= set(found)
+    sources = modules.PACKAGE.rglob("*.py")
+    names = {
+        ".".join(source.relative_to(modules.PACKAGE).with_suffix("").parts)
+        for source in sources
+        if source.parent == modules.PACKAGE or source.stem != modules.FACE
+    }
+    assert set(found) == {*names, "all of the package"}
     assert all(int(value.split()[0].replace(",", "")) > 0 for value in found.values())
+
+
+def test_what_is_alive_is_told_by_state_and_reckoned_for_a_chip(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def none() -> Path:
+        raise chip.NotHere("Node.js is not installed here")
+
+    monkeypatch.setattr(chip, "interpreter", none)
+    section = chip.measure(quiet, small=True)
+    assert section.figures[0].value == "not measured"
+    assert "Node.js is not installed" in section.figures[0].note
+    found = values(section)
+
+    def alive(where: str, state: str) -> int:
+        return int(found[f"{where}: alive {state}"].split()[0].replace(",", ""))
+
+    idle = alive("64-bit port", "when idle")
+    for state in ("judging", "opening", "moving", "verifying", "storing"):
+        assert alive("64-bit port", f"when {state}") > idle > 10000
+    assert alive("64-bit port", "on trial") > idle
+    worst = alive("64-bit port", "at the worst moment of an update over HTTPS")
+    assert alive("reckoned for a chip (/ 1.43)", "when idle") == round(idle / 1.43)
+    assert worst >= alive("64-bit port", "when judging")
+
+
+def test_without_node_the_chip_section_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(chip, "FOLDER", tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(chip.NotHere, match=r"Node\.js is not installed"):
+        chip.interpreter()
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/node" if name == "node" else None)
+    with pytest.raises(chip.NotHere, match="npm is not installed"):
+        chip.interpreter()
+    monkeypatch.setattr(shutil, "which", lambda name: "/bin/false")
+    with pytest.raises(chip.NotHere, match="npm could not bring"):
+        chip.interpreter()
+
+
+def test_modules_are_weighed_on_a_32_bit_interpreter_that_is_there() -> None:
+    place = chip.FOLDER / "node_modules" / chip.PORT / "micropython.mjs"
+    if shutil.which("node") is None or not place.is_file():
+        pytest.skip("no 32-bit MicroPython: `make bench ONLY=chip` brings it where Node.js is")
+    found, names = chip.weighed(place)
+    assert list(found) == modules.order()
+    assert all(0 < taken < 16384 for taken in found.values())
+    assert names > 100
 
 
 def test_the_way_from_reset_to_the_first_line_is_timed() -> None:

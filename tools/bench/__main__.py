@@ -14,7 +14,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import fleet, latency, memory, modules, mqtt, report, throughput, traffic
+from tools.bench import chip, fleet, latency, memory, modules, mqtt, report, throughput, traffic
 from tools.bench.desk import Say
 from tools.bench.report import PAGE, Figure, Section
 
@@ -24,6 +24,7 @@ MEASUREMENTS: dict[str, Callable[[Say], Section]] = {
     "heap": memory.smallest,
     "mqtt": mqtt.measure,
     "modules": modules.measure,
+    "chip": chip.measure,
     "boot": latency.first_line,
     "poll": latency.polls,
     "traffic": traffic.measure,

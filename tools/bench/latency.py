@@ -105,7 +105,7 @@ def first_line(say: Say, *, boots: int = BOOTS) -> Section:
             board.power_cut()
     figures = [
         Figure("first line of the application", f"{median(firsts):.1f} ms", f"{boots} boots"),
-        Figure("importing the package (.mpy)", f"{median(imports):.1f} ms", f"{boots} boots"),
+        Figure("importing Device and Updater", f"{median(imports):.1f} ms", f"{boots} boots"),
         Figure("version report acknowledged, TLS", f"{median(ups):.0f} ms", f"{boots} boots"),
     ]
     about = (

@@ -7,31 +7,25 @@ import json
 import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tools.bench.desk import APPS, MARK, ROOT, Say
 from tools.bench.report import Figure, Section
-from tools.imagelib.compile import compile_mpy
+from tools.imagelib.application import package
+from tools.imagelib.features import FEATURES
 from tools.sim import interpreter
 
 PACKAGE = ROOT / "micropython" / "alink"
-_FACE = "face"  # stands for __init__, which would bring everything with it
+FACE = "__init__"
 
 
 def measure(say: Say) -> Section:
     """Every module of alink, in an order in which none brings another."""
     say("modules: heap and .mpy sizes")
-    with tempfile.TemporaryDirectory(prefix="bench-modules-") as name:
-        folder = Path(name)
-        (folder / "alink").mkdir()
-        (folder / "alink" / "__init__.py").write_text("")
-        sizes = {}
-        for source in sorted(PACKAGE.glob("*.py")):
-            stem = _FACE if source.stem == "__init__" else source.stem
-            code = compile_mpy(source.read_bytes(), f"alink/{source.name}", source)
-            (folder / "alink" / f"{stem}.mpy").write_bytes(code)
-            sizes[stem] = len(code)
-        heap = _heap(folder, _order())
+    with travelling() as (folder, sizes):
+        heap = _heap(folder, order())
     figures = [
         Figure(
             "all of the package",
@@ -39,44 +33,84 @@ def measure(say: Say) -> Section:
             f"{sum(sizes.values()):,} bytes of .mpy",
         )
     ]
-    for stem, taken in sorted(heap.items(), key=lambda item: -item[1]):
-        title = "__init__" if stem == _FACE else stem
-        figures.append(Figure(title, f"{taken:,} bytes of heap", f"{sizes[stem]:,} bytes of .mpy"))
+    for name, taken in sorted(heap.items(), key=lambda item: -item[1]):
+        figures.append(Figure(name, f"{taken:,} bytes of heap", f"{sizes[name]:,} bytes of .mpy"))
     about = (
         "gc.mem_alloc() after a collection, before and after each import, dependencies first, "
-        "on the 64-bit unix port (pointers and objects are twice an ESP32's). `ca` and "
-        "`advice` are loaded when they are needed and let go."
+        "of the .mpy files that an image carries (private names made short), on the 64-bit unix "
+        "port (pointers and objects are twice an ESP32's). A module pays for the names that it "
+        "is the first to bring. What is in a folder is loaded when it is needed and let go: "
+        "never is all of this there at once (see the section `chip`)."
     )
     return Section("modules", "importing", figures, about)
 
 
-def _order() -> list[str]:
-    # Dependencies first; a module is followed by those imported at its top.
-    needs: dict[str, list[str]] = {}
-    for source in sorted(PACKAGE.glob("*.py")):
-        found: list[str] = []
-        for node in ast.parse(source.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ImportFrom) and node.level == 1:
-                found += [node.module] if node.module else [alias.name for alias in node.names]
-        needs[source.stem] = found
-    order: list[str] = []
+@contextmanager
+def travelling() -> Iterator[tuple[Path, dict[str, int]]]:
+    """The package as an image carries it: a folder with it, and bytes by module ("job.run")."""
+    with tempfile.TemporaryDirectory(prefix="bench-modules-") as name:
+        folder = Path(name)
+        (folder / "version.py").write_text('VERSION = "1.0.0"\n')  # the application's
+        sizes = {}
+        for path, content in package(PACKAGE, FEATURES).items():
+            place = folder / path[1:]
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+            module = path.removeprefix("/alink/").removesuffix(".mpy").replace("/", ".")
+            sizes[module] = len(content)
+        yield folder, sizes
+
+
+def order() -> list[str]:
+    """Every module ("__init__" first, "job.run"): the root's, then the folders'.
+
+    Within each a module is followed by those that import it at their top.
+    """
+    needs = {}
+    for source in sorted(PACKAGE.rglob("*.py"), key=lambda one: (one.parent != PACKAGE, one)):
+        name = ".".join(source.relative_to(PACKAGE).with_suffix("").parts)
+        if source.parent == PACKAGE or source.stem != FACE:  # a folder's is left out if empty
+            needs[name] = list(_imported(source, name.rpartition(".")[0]))
+    found = [FACE]
 
     def add(name: str) -> None:
-        if name in order or name == "__init__":
-            return
-        for other in needs[name]:
-            if other in needs:
-                add(other)
-        order.append(name)
+        if name not in found:
+            for other in needs[name]:
+                if other in needs:
+                    add(other)
+            found.append(name)
 
     for name in needs:
         add(name)
-    return [*order, _FACE]
+    return found
 
 
-def _heap(folder: Path, order: list[str]) -> dict[str, int]:
-    names = [f"alink.{name}" for name in order]
-    command = [*interpreter.command(), str(APPS / "modules.py"), *names]
+def _imported(source: Path, folder: str) -> Iterator[str]:
+    # The package's modules that one imports at its top.
+    for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.level:
+            home = f"{folder}." if node.level == 1 and folder else ""
+            if node.module:
+                yield home + node.module
+            else:
+                yield from (home + alias.name for alias in node.names)
+
+
+def full(name: str) -> str:
+    """The name under which a module is imported."""
+    return "alink" if name == FACE else f"alink.{name}"
+
+
+def told(output: str) -> list[int]:
+    """What apps/modules.py or chip.mjs has found."""
+    start = f"{MARK}modules "
+    line = next(line for line in output.splitlines() if line.startswith(start))
+    found: list[int] = json.loads(line[len(start) :])
+    return found
+
+
+def _heap(folder: Path, names: list[str]) -> dict[str, int]:
+    command = [*interpreter.command(), str(APPS / "modules.py"), *map(full, names)]
     path = os.pathsep.join([str(folder), str(interpreter.DEVICE), ".frozen"])
     environment = {**os.environ, "MICROPYPATH": path}
     done = subprocess.run(
@@ -88,6 +122,4 @@ def _heap(folder: Path, order: list[str]) -> dict[str, int]:
         timeout=60,
         check=True,
     )
-    start = f"{MARK}modules "
-    line = next(line for line in done.stdout.splitlines() if line.startswith(start))
-    return {name.partition(".")[2]: int(taken) for name, taken in json.loads(line[len(start) :])}
+    return dict(zip(names, told(done.stdout), strict=True))

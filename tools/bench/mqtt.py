@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tools.bench.desk import Desk, Say
-from tools.bench.memory import counted
+from tools.bench.memory import counted, in_the_path
 from tools.bench.report import Figure, Section, target
 
 _SIZES = (4096, 65536)
@@ -28,18 +28,18 @@ def measure(say: Say, *, small: bool = False) -> Section:
                 settings={"block_size": size, "weigh": 1, "idle_ms": 0 if small else 4000},
                 scheme="mqtt",
             )
-            during = "progress reports (at most one a second) and checkpoints"
-            marks = [bytes_ - sim for bytes_, sim in found["marks"]]
+            first, began, moved, _, last = found["marks"]
+            code = last[1] - first[1]
+            during = moved[0] - began[0] - found["opening"][0]
             speed = found["size"] / found["spent_us"]
-            spent = f"{found['chunks']} bytes"
-            chunks = Figure(f"{kind}, in the chunk path", spent, f"{found['count']} chunks")
             peaks.append(int(found["peak"]))
             figures += [
-                target(chunks, found["chunks"] == 0, "0"),
+                in_the_path(kind, found),
                 Figure(
                     f"{kind}, per update in all",
-                    f"{marks[-1] - marks[0]:,} bytes allocated",
-                    f"of these {marks[2] - marks[1]:,} beside the chunks: {during}",
+                    f"{last[0] - first[0]:,} bytes allocated",
+                    f"of these code, loaded and let go, {code:,}; from the first block on "
+                    f"{during:,}: progress reports (at most one a second) and checkpoints",
                 ),
                 Figure(f"{kind}, no gap", f"{speed:.2f} MB/s", f"{found['size']:,} bytes"),
                 Figure(f"{kind}, most heap alive", f"{peaks[-1]:,} bytes"),

@@ -12,7 +12,7 @@ from tools.bench.report import Figure, Section, target
 
 PAIRS = 9
 _STEADY = 0.15  # the middle half of the ratios lies within this share of their median
-_GOAL = {True: 0.9, False: 0.7}
+_GOAL = {True: 0.71, False: 0.51}
 
 
 def measure(say: Say, *, pairs: int = PAIRS, small: bool = False) -> Section:

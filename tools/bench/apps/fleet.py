@@ -2,6 +2,7 @@
 # MIT licence.
 
 import select
+import socket
 import time
 
 import network
@@ -29,16 +30,26 @@ device = Device(
 updater = Updater(device, VERSION, ca=ca)
 
 
+def new_socket(*args):
+    global last
+    last = plain_socket(*args)
+    return last
+
+
+plain_socket = socket.socket
+socket.socket = new_socket
+last = None  # an idle board's is that of its session
+
+
 def rest(ms):
     # The unix port's sleep_ms() wakes up a thousand times a second, which 500 boards on two cores
     # would feel; poll() on the session's socket sleeps in the kernel.
-    link = device._link
-    if link is None:
-        time.sleep_ms(ms)
-    else:
+    if device.connected:
         poller = select.poll()
-        poller.register(link.raw, select.POLLIN)
+        poller.register(last, select.POLLIN)
         poller.poll(ms)
+    else:
+        time.sleep_ms(ms)
 
 
 while True:

@@ -6,7 +6,6 @@ from array import array
 
 import network
 from alink import Device, Updater
-from alink.http_source import HttpSource
 from alink.journal import SETTINGS, Store
 from version import VERSION
 
@@ -20,11 +19,15 @@ opened = False
 phase = 0
 
 
-class Source(HttpSource):
-    def open(self, url, offset, size):
+def watch(source):
+    plain_open = source.open
+
+    def opens(file, offset, size):
         global opened
         opened = True
-        return super().open(url, offset, size)
+        return plain_open(file, offset, size)
+
+    source.open = opens
 
 
 def tell(name):
@@ -39,6 +42,7 @@ def tell(name):
 def on_state(state):
     if state == "downloading":
         tell("idle")
+        watch(updater.run.fetch.source)
     elif state == "verifying":
         tell("download")
     elif state == "restarting":
@@ -71,7 +75,7 @@ device = Device(
     ping_ms=1000,
     ack_timeout_ms=1000,
 )
-updater = Updater(device, VERSION, source=Source(ca=ca), on_state=on_state)
+updater = Updater(device, VERSION, ca=ca, on_state=on_state)
 while not device.connected:
     updater.poll()
 print("bench ready 1")

@@ -1,0 +1,164 @@
+# bench: the most that is alive on the heap in each state of an application. MIT licence.
+#
+# The reference application with a balance in it: behind every import, wherever the package asks
+# for the time, and around NVS and flash, it collects and weighs. What the sim and this file hold
+# themselves is weighed before the package is there, and taken off.
+
+import builtins
+import gc
+import json
+import sys
+import time
+
+import esp32
+import machine  # noqa: F401
+import micropython
+import network
+import ntptime  # noqa: F401
+import umqtt.simple  # noqa: F401
+from version import VERSION
+
+NAMES = (
+    "starting",
+    "signing in",
+    "reporting",
+    "idle",
+    "judging",
+    "opening",
+    "moving",
+    "verifying",
+    "storing",
+    "on trial",
+)
+IDLE = NAMES.index("idle")
+MOVING = NAMES.index("moving")
+alloc = gc.mem_alloc
+collect = gc.collect
+loaded = sys.modules
+worst = [0] * len(NAMES)
+least = 1 << 30  # while pieces move
+idle = [0] * 64
+idles = 0
+base = 0
+weighing = True  # nothing is, before the base is known
+updater = None
+
+
+def state():
+    if boot["trial"] is not None:
+        return 9
+    if "alink.signin.connect" in loaded or "alink.signin.subscribe" in loaded:
+        return 1
+    if updater is None:
+        return 0
+    if "alink.job.gate" in loaded:
+        return 4
+    name = updater.state
+    if name == "downloading" and (opening() or "alink.job.checkpoint" in loaded):
+        return 5
+    if updater.run is not None:
+        return 6 if name == "downloading" else 7 if name == "verifying" else 8
+    return IDLE if updater.hello is None and device.connected else 2
+
+
+def opening():
+    for name in ("http_link", "http_open", "http_head", "blocks_rest"):
+        if "alink.job." + name in loaded:
+            return True
+    return False
+
+
+def weigh():
+    global weighing, least
+    if weighing:
+        return
+    weighing = True
+    collect()
+    alive = alloc() - base
+    at = state()
+    if at == MOVING and alive < least:
+        least = alive
+    if at == MOVING + 1 and least:
+        print("bench moving", least)
+        least = 0
+    if alive > worst[at] + 32:
+        worst[at] = alive
+        names = [name[6:] for name in sorted(loaded) if name.startswith("alink.")]
+        print("bench worst", json.dumps((NAMES[at], alive, names)))
+    weighing = False
+
+
+def around(call):
+    def weighed(*args):
+        weigh()
+        try:
+            return call(*args)
+        finally:
+            weigh()
+
+    return weighed
+
+
+def behind(call):
+    def weighed(*args):
+        try:
+            return call(*args)
+        finally:
+            weigh()
+
+    return weighed
+
+
+boot = sys.modules.get("alink_boot")
+network.WLAN(network.STA_IF)
+esp32.NVS("alink")
+esp32.Partition(esp32.Partition.RUNNING).info()
+for name in ("get_blob", "get_i32", "set_blob", "set_i32", "commit"):
+    setattr(esp32.NVS, name, around(getattr(esp32.NVS, name)))
+for name in ("writeblocks", "set_boot"):
+    setattr(esp32.Partition, name, around(getattr(esp32.Partition, name)))
+builtins.__import__ = behind(__import__)
+time.ticks_ms = around(time.ticks_ms)
+try:
+    esp32.NVS("alink").get_i32("block_size")
+except OSError:
+    pass
+# The table of names, the sim's are in it, doubles when it is full: it is made to grow now.
+count = 0
+before = after = alloc()
+while after - before < 6000:
+    before = after
+    hasattr(sys, "~%d" % count)
+    count += 1
+    collect()
+    after = alloc()
+micropython.qstr_info()
+base = alloc()
+print("bench base", base)
+weighing = False
+
+from alink import parts, setup  # noqa: E402
+
+
+def start():
+    global device, setup, updater
+    settings = setup.settings()
+    setup.online(settings)
+    device = setup.device(settings)
+    updater = setup.updater(device, VERSION, settings)
+    setup = None
+
+
+start()
+parts.drop("setup")
+while True:
+    updater.poll()
+    if state() == IDLE and idles < len(idle):
+        collect()
+        idle[idles] = alloc() - base
+        idles += 1
+        if idles == len(idle):
+            micropython.qstr_info()
+            print("bench idle", json.dumps((min(idle), max(idle))))
+    if not updater.busy:
+        time.sleep_ms(2)

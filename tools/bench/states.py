@@ -1,0 +1,120 @@
+"""What is alive on the heap in each state of an application, and what that makes on a chip."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tools.bench.desk import APPS, PK, Desk, Say, compiled_sim, said, wait_said
+from tools.bench.report import Figure, target
+from tools.sim import Board
+
+RATIO = 1.43  # bytes of the 64-bit port for one of an ESP32's: all of alink was 157 KB and 110 KB
+KIB = 1024
+_SLOT = 11  # bytes that the table of names has for each on 64 bit, beside its letters
+_IDLE = (26, 18)  # KiB at most: on the 64-bit port, on a chip
+_WORST = (43, 30)
+_NONE = (0, 0)
+_UPDATE = ("judging", "opening", "moving", "verifying", "storing", "on trial")
+_PORT = "64-bit port"
+_CHIP = f"reckoned for a chip (/ {RATIO})"
+
+
+def measure(desk: Desk, schemes: tuple[str, ...]) -> dict[str, Any]:
+    """What is alive in each state: (bytes, modules); the most over updates by each scheme.
+
+    "idle" is what is there between two looks around; "loader" what boot.py holds, "watching" what
+    it holds on trial beside that.
+    """
+    bare = _weighed(desk, "bare")
+    found: dict[str, Any] = {"loader": (_weighed(desk, "loader") - bare, [])}
+    for number, scheme in enumerate(schemes):
+        name = f"states_{scheme}"
+        board = desk.board(name)
+        board.write_slot(0, desk.image("1.0.0", "states", small=True))
+        version = f"1.1.{number}"
+        desk.release(version, desk.image(version, "states"))
+        board.power_on()
+        wait_said(board, "idle")
+        desk.push(name, version, scheme=scheme)
+        desk.server.call("wait_task", PK, name, version, "SUCCEEDED", 120)
+        wait_said(board, "idle", 2)
+        board.power_cut()
+        names = _SLOT * _names(board)
+        worst = 0
+        for state, alive, modules in said(board, "worst"):
+            if alive + names > found.get(state, (0, []))[0]:
+                found[state] = (alive + names, modules)
+            if state in _UPDATE:
+                worst = max(worst, alive + names)
+        found[f"worst {scheme}"] = (worst, [])
+        moving = said(board, "moving")[0] + names
+        found["least"] = (min(moving, found.get("least", (moving,))[0]), [])
+        least = min(one[0] for one in said(board, "idle"))
+        found["idle"] = (least + names, found["idle"][1])
+        first, again = said(board, "base")
+        found["watching"] = (again - first, [])
+    return found
+
+
+def _names(board: Board) -> int:
+    # How many names the package has brought until the board was idle, and with it its job.
+    counts = [int(one) for one in re.findall(r"n_qstr=(\d+)", board.console_text())]
+    return max(counts) - min(counts)
+
+
+def _weighed(desk: Desk, name: str) -> int:
+    # What is alive in an application that does nothing, with the loader or without it.
+    board: Board = desk.board(name)
+    if name == "bare":
+        board.remove_file("/boot.py")
+        board.install_file("/main.py", (APPS / "baseline.py").read_bytes())
+        board.write_slot(0, desk.image("1.0.0", small=True))
+    else:
+        board.write_slot(0, desk.image("1.0.0", "baseline", small=True))
+    board.power_on()
+    alive = int(wait_said(board, "alive"))
+    board.power_cut()
+    return alive
+
+
+def figures(say: Say, weights: Mapping[str, int], schemes: tuple[str, ...]) -> list[Figure]:
+    """For each state a line of the 64-bit port and one reckoned for a chip.
+
+    weights: bytes by module on 32 bit, where that is known.
+    """
+    say("chip: alive by state")
+    with compiled_sim(), Desk(small=True) as desk:
+        found = measure(desk, schemes)
+    loader, watching = found.pop("loader")[0], found.pop("watching")[0]
+    lines = [
+        Figure(
+            f"{_PORT}: boot.py's, beside all of the following",
+            f"{loader:,} bytes",
+            f"its block device and the volume mounted on it; on trial {watching:,} more",
+        )
+    ]
+
+    def both(what: str, alive: int, most: tuple[int, int], *notes: str) -> None:
+        for where, bytes_, limit, note in (
+            (_PORT, alive, most[0], notes[0]),
+            (_CHIP, round(alive / RATIO), most[1], notes[-1]),
+        ):
+            figure = Figure(f"{where}: {what}", f"{bytes_:,} bytes", note)
+            met = bytes_ <= limit * KIB
+            lines.append(target(figure, met, f"at most {limit} KiB") if limit else figure)
+
+    for state, (alive, modules) in found.items():
+        if state == "least":
+            both("alive when moving, the least", alive, _NONE, "")
+        elif modules:
+            code = sum(weights.get(module, 0) for module in modules)
+            note = f"the code of these modules is {code:,} bytes on 32 bit" if code else ""
+            what = f"alive {state if state == 'on trial' else f'when {state}'}"
+            limit = _IDLE if state == "idle" else _NONE
+            both(what, alive, limit, f"loaded: {' '.join(modules)}", note)
+    for scheme in schemes:
+        what = f"alive at the worst moment of an update over {scheme.upper()}"
+        both(what, found[f"worst {scheme}"][0], _WORST, "")
+    return lines
