@@ -60,12 +60,14 @@ MUTANTS = (
         "            self._start(job)\n",
         "            pass\n",
     ),
-    Mutant("5 download", "alink/fetch.py", "        self._target.write(self.chunk, n)\n", ""),
+    Mutant(
+        "5 download", "alink/job/download.py", "        self.target.write(self.block, n)\n", ""
+    ),
     Mutant(
         "6 validate",
-        "alink/fetch.py",
-        "        if found != self._file.digest:\n",
-        "        if False:\n",
+        "alink/job/checkpoint.py",
+        "    if found != file.digest:\n",
+        "    if False:\n",
     ),
     Mutant(
         "7 report 100",

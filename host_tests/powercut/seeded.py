@@ -43,12 +43,11 @@ BUGS = (
     ),
     Bug(
         "checkpoint written ahead of its data",
-        "micropython/alink/fetch.py",
-        "        self._target.write(self.chunk, n)\n",
-        "        if self.offset + n >= self._next:\n"
-        "            self._next = self.offset + n + _CHECKPOINT\n"
-        "            self._checkpoint.set(self.offset + n)\n"
-        "        self._target.write(self.chunk, n)\n",
+        "micropython/alink/job/download.py",
+        "        self.target.write(self.block, n)\n",
+        "        if self.nvs is not None and self.next <= self.offset + n < self.size:\n"
+        '            self.nvs.set_int("at", self.offset + n)\n'
+        "        self.target.write(self.block, n)\n",
     ),
     Bug(
         # The chip's own code is right; this is how it would look if it were not.
