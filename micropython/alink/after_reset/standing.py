@@ -44,7 +44,7 @@ class After:
             return True
         text = parts.ask("proof", "fault", self._up.self_test)
         if text is not None:
-            trial.fail("self-test", text)
+            trial.watch().fail("self-test " + text)
         return text is None
 
     def taken(self):
@@ -68,7 +68,8 @@ class After:
     def step(self):
         """Do what is due; True when nothing is left to do."""
         up = self._up
-        trial.linked(up.device.connected)
+        if trial.running():
+            trial.watch().linked(up.device.connected)
         if self._telling is not None and self._telling.done():
             hint(self._store.erase, "fell")
             self._telling = self._fell = None

@@ -154,7 +154,7 @@ class Download:
                     start = self.source.open(self.link, self.offset, self.size)
                 parts.use("job.checkpoint").turn(self, start)
                 if self.state >= _READY:
-                    parts.drop("job.checkpoint", "job.slot_rest")
+                    parts.drop("job.checkpoint", "job.slot_rest", "job.image")
         except AlinkError as e:
             parts.ask("job.retry", "trouble", self, e)
         return False

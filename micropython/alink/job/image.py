@@ -4,6 +4,7 @@
 # what it held. Offsets are ESP-IDF's esp_image_header_t, esp_image_segment_header_t and
 # esp_app_desc_t; the bootloader's own check (checksum, appended hash) runs in Slot.activate().
 
+import esp32
 from micropython import const
 
 from ..errors import AlinkError
@@ -27,6 +28,13 @@ _KNOWN_FILES = (
     (b"{", "JSON text"),
     (b"\xff\xff", "blank, or a flash dump from address 0"),
 )
+
+
+def look(slot, block, size):
+    """See Slot: is it an application image for this chip? Raises AlinkError IMAGE_*."""
+    mine = bytearray(16)
+    esp32.Partition(esp32.Partition.RUNNING).readblocks(0, mine, 0)
+    check(block, size, mine[12] | mine[13] << 8)
 
 
 def check(head, size, chip):

@@ -15,7 +15,7 @@ class Slot:
     """The app partition that does not run: the target of an update (see target.Target).
 
     label: str, of the partition, once begun. Its methods beside these are functions of
-    slot_rest.py.
+    slot_rest.py; look() is in image.py.
     """
 
     work = None  # nothing waits to be done
@@ -26,7 +26,8 @@ class Slot:
         self.size = self.at = self.checked = 0  # bytes, bytes written, bytes read back
 
     def __getattr__(self, name):
-        return lambda *args: getattr(parts.use("job.slot_rest"), name)(self, *args)
+        home = "job.image" if name == "look" else "job.slot_rest"
+        return lambda *args: getattr(parts.use(home), name)(self, *args)
 
     def write(self, block, n):
         """Write the next block[:n] (n = 4096, less only for the last).

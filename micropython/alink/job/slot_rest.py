@@ -7,7 +7,7 @@ import hashlib
 import esp32
 from micropython import const
 
-from .. import parts, trial
+from .. import trial
 from ..errors import AlinkError
 from ..target import Target
 
@@ -61,13 +61,6 @@ def begin_check(slot, size, method, digest, block):
     """As begin(), for an image that is in the slot already: only finish() and activate()."""
     begin(slot, size, method, digest, block)
     slot.at = size
-
-
-def look(slot, block, size):
-    """Is it an application image for this chip? Raises AlinkError IMAGE_*."""
-    head = bytearray(16)
-    esp32.Partition(esp32.Partition.RUNNING).readblocks(0, head, 0)
-    parts.ask("job.image", "check", block, size, head[12] | head[13] << 8)
 
 
 def fault(slot, block, error):
