@@ -22,6 +22,9 @@ _SHIFT = const(10)
 # Bytes between two checkpoints. With the block that was under way, a reset costs 64 KiB at most.
 _CHECKPOINT = const(61440)
 
+# What is let go before a connection is opened, and before something moves.
+_PASSING = ("job.checkpoint", "job.slot_rest", "job.image")
+
 # States, for checkpoint.py and retry.py too.
 _DONE = const(0)
 _OPEN = const(1)
@@ -150,11 +153,11 @@ class Download:
             elif state:
                 start = -1
                 if state == _OPEN:
-                    parts.drop("job.checkpoint", "job.slot_rest")
+                    parts.drop(*_PASSING)
                     start = self.source.open(self.link, self.offset, self.size)
                 parts.use("job.checkpoint").turn(self, start)
                 if self.state >= _READY:
-                    parts.drop("job.checkpoint", "job.slot_rest", "job.image")
+                    parts.drop(*_PASSING)
         except AlinkError as e:
             parts.ask("job.retry", "trouble", self, e)
         return False
