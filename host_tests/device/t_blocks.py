@@ -6,7 +6,9 @@ import random
 import micropython
 from alink import errors
 from alink.errors import AlinkError
-from alink.job import blocks
+from alink.job import blocks, download
+from alink.job.offer import File
+from alink.target import Target
 from block_fakes import NAME, STREAM, body, crc16, frame, pull, scene
 from mqtt_fakes import publish_packet, turn
 
@@ -457,3 +459,54 @@ def test_a_block_on_its_way_from_request_to_digest_costs_no_heap():
         assert digest.digest() == hashlib.sha256(data * piece).digest()
         # A request and an acknowledgement for each block.
         assert fixed.written == 2 * piece
+
+
+class Flash(Target):
+    """Keeps what is written, and can be read back."""
+
+    label = "ota_1"
+
+    def begin(self, size, method, digest, block):
+        self.at = 0
+        self.kept = getattr(self, "kept", {})
+
+    def write(self, block, n):
+        self.kept[self.at] = bytes(block[:n])
+        self.at += n
+
+    def recall(self, block):
+        block[:] = self.kept[self.at]
+        self.at += 4096
+
+
+def test_a_whole_download_with_damage_losses_and_odd_pieces_ends_with_the_right_bytes():
+    size = 4096 * 21 + 77
+    flip = lambda at, n, good: good[:-1] + bytes([good[-1] ^ 1])  # noqa: E731
+    torn = lambda at, n, good: good[:-5] + b"\0" + good[-4:]  # noqa: E731
+    for piece in (700, 1460, 5000, 100000):
+        clock, net, dev, _files, _ = scene(size, None, flip, None, torn, flip)
+        data = body(size)
+        net.on_socket = lambda sock, piece=piece: setattr(sock, "piece", piece)
+        net.last.piece = piece
+        source = blocks.MqttSource(dev, block_size=32768)
+        one = download.Download(None, {"retry_min_ms": 10, "retry_max_ms": 10})
+        flash = Flash()
+        file = File(size, "md5", hashlib.md5(data).digest(), None, STREAM)
+        one.start(file, "key", source, flash)
+        cut = False
+        for _ in range(20000):
+            dev.poll()
+            if one.step():
+                break
+            if one.offset > 50000 and not cut:
+                cut = True
+                net.last.eof = True  # in the middle of a block
+                net.last.incoming = bytearray()
+            clock.sleep_ms(5)
+        else:
+            raise AssertionError("hangs")
+        assert b"".join([flash.kept[at] for at in sorted(flash.kept)]) == data, piece
+        assert len(net.sockets) == 2
+        # Nothing of it is left with the device.
+        assert source.net is None and source.stream is None and source.block is None
+        assert not [one for one in dev._topics if one[0].endswith("/thing/file/download_reply")]
