@@ -207,7 +207,15 @@ class MqttSource(Source):
 
     def close(self):
         """Stop; what still comes of a reply is read past. Again is harmless."""
-        parts.ask("job.blocks_rest", "close", self)
+        net = self.net
+        if net is not None:
+            if self.session >= 0:
+                net.release()
+            if self.block is None:  # the download is over
+                net.close()
+                self.net = self.packet = self.name = self.table = None
+        self.session = -1
+        self.stream = self.run = None
 
 
 def _put(packet, at, width, number):

@@ -29,7 +29,7 @@ _REQUEST = (
 
 def open(source, file, offset, size):
     """See MqttSource.open()."""
-    close(source)
+    source.close()
     device = source.device
     topic = "/sys/%s/%s/thing/file/download" % (device.product_key, device.device_name)
     if source.net is None:
@@ -66,18 +66,6 @@ def crc_table():
     return table
 
 
-def close(source):
-    """See MqttSource.close()."""
-    net = source.net
-    if net is not None and source.session >= 0:
-        net.release()
-    source.session = -1
-    source.stream = source.run = None
-    if net is not None and source.block is None:  # the download is over
-        net.close()
-        source.net = source.packet = source.name = source.table = None
-
-
 def fault(source, code, found):
     """Close `source`, and raise what is wrong with it: AlinkError of `code`.
 
@@ -94,7 +82,7 @@ def fault(source, code, found):
         said = "%d, not %d" % (found[4], source.size)
     elif code == _E_SUBSCRIBE:
         said = "thing/file/download_reply"
-    close(source)
+    source.close()
     if code != _E_BLOCK:
         source.unvouched = 0
     raise AlinkError(code, said)
