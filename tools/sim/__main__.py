@@ -12,6 +12,7 @@ from tools.sim.board import DEFAULT_TABLE, Board
 from tools.sim.bootrom import load_table, read_otadata
 from tools.sim.device.simchip import image, otadata, table
 from tools.sim.flash import Flash, InUse
+from tools.sim.heap import ESP32
 from tools.sim.interpreter import NoInterpreter
 
 _NUMBERS = ("port", "secure", "allow_http")  # settings that NVS holds as numbers
@@ -56,13 +57,27 @@ def _parser() -> argparse.ArgumentParser:
     create.add_argument("--force", action="store_true", help="replace an existing file")
     run = commands.add_parser("run", help="switch a board on, console to stdout")
     run.add_argument("flash", type=Path, metavar="FLASH.bin")
-    run.add_argument("--heap", type=int, default=2048, metavar="KIB", help="MicroPython heap")
+    run.add_argument(
+        "--heap",
+        type=_heap,
+        default=2048,
+        metavar="KIB|esp32",
+        help="MicroPython's heap, or the memory of an ESP32 without PSRAM",
+    )
+    run.add_argument(
+        "--heap-report", action="store_true", help="with --heap esp32: also at each boot's end"
+    )
     run.add_argument("--clock", choices=("set", "unset"), default="set")
     run.add_argument("--wifi", choices=("ok", "absent"), default="ok")
     run.add_argument("--seconds", type=float, help="take the power away after that long")
     status = commands.add_parser("status", help="show table, otadata and slots")
     status.add_argument("flash", type=Path, metavar="FLASH.bin")
     return parser
+
+
+def _heap(text: str) -> int | str:
+    """A number of KiB, or "esp32"."""
+    return text if text == ESP32 else int(text)
 
 
 def create(options: argparse.Namespace) -> None:
@@ -124,17 +139,31 @@ def run(options: argparse.Namespace) -> int:
     with Board(
         options.flash,
         console=lambda line: print(line, flush=True),
-        heap_kib=options.heap,
+        heap_kib=0 if options.heap == ESP32 else options.heap,
+        heap=ESP32 if options.heap == ESP32 else None,
         clock=options.clock,
         wifi=options.wifi,
     ) as board:
         board.power_on()
+        told = 0
         try:
             while board.is_on and time.monotonic() < end:
                 time.sleep(0.1)
+                if options.heap_report:
+                    told = _tell(board, told, board.boots[-1].number - 1)
         except KeyboardInterrupt:
             print("power off", file=sys.stderr)
+        board.power_cut()
+        _tell(board, told, len(board.boots))
         return 1 if board.bricked or board.violation else 0
+
+
+def _tell(board: Board, told: int, until: int) -> int:
+    """Print how the boots from `told` to `until` used their memory; returns how many are told."""
+    for line in board.heap_report().split("\n")[told:until]:
+        if line:
+            print(line, flush=True)
+    return max(told, until)
 
 
 def status(options: argparse.Namespace) -> None:

@@ -15,6 +15,7 @@ from tools.sim import interpreter, partitions
 from tools.sim.desk import BoardError, Desk
 from tools.sim.device.simchip import table
 from tools.sim.flash import Cut, Flash, OpLog
+from tools.sim.heap import ESP32, ESP32_KIB, HeapFigures
 from tools.sim.runner import Boot, Runner
 from tools.sim.tape import Tape
 
@@ -36,12 +37,15 @@ class Board(Desk):
 
     path: the flash file (see `create`). console: called with each line the board prints (also
     the boot ROM's, which start with "rom: "), from the board's thread. interpreter: the
-    MicroPython to run, else $MICROPYTHON, else the wheel's. heap_kib: its heap. environment: more
-    environment variables. clock: "set" (the host's time) or "unset" (2000-01-01 at power-on until
-    the program sets it). wifi: "ok" or "absent". ntp: "ok" or "silent". ticks_wrap_ms: how long
-    after the boot time.ticks_ms() wraps. mounts: {"/point": host folder}, read-only for the
-    program, and python_path: folders added to the end of sys.path, for a test's own modules.
-    tape: a file that gets every flash operation with its bytes (tape.py), or None.
+    MicroPython to run, else $MICROPYTHON, else the wheel's. heap_kib: its heap. heap: "esp32" for
+    the memory of an ESP32 without PSRAM instead, whatever heap_kib says: a Python heap that grows
+    at the cost of the IDF heap, on which Wi-Fi and TLS draw (see simchip/heap.py and
+    simchip/idf.py for what that shows and what it cannot; heap_report() tells what was used).
+    environment: more environment variables. clock: "set" (the host's time) or "unset" (2000-01-01
+    at power-on until the program sets it). wifi: "ok" or "absent". ntp: "ok" or "silent".
+    ticks_wrap_ms: how long after the boot time.ticks_ms() wraps. mounts: {"/point": host folder},
+    read-only for the program, and python_path: folders added to the end of sys.path, for a test's
+    own modules. tape: a file that gets every flash operation with its bytes (tape.py), or None.
     """
 
     def __init__(
@@ -61,9 +65,13 @@ class Board(Desk):
         mounts: Mapping[str, str | Path] | None = None,
         python_path: Sequence[str] = (),
         tape: str | Path | None = None,
+        heap: str | None = None,
     ) -> None:
+        if heap not in (None, ESP32):
+            raise ValueError(f"heap={heap!r}: {ESP32!r} is the only chip there is")
         self.path = Path(path).resolve()
-        self.heap_kib = heap_kib
+        self.heap = heap
+        self.heap_kib = ESP32_KIB if heap else heap_kib
         self.environment = dict(environment or {})
         self.clock = clock
         self.ticks_wrap_ms = ticks_wrap_ms
@@ -240,6 +248,12 @@ class Board(Desk):
         with self._changed:
             return "\n".join([*(line for _, line in self.console), self._partial])
 
+    def heap_report(self) -> str:
+        """With heap="esp32": a line for each boot, how its memory was used; else ""."""
+        return "\n".join(
+            f"heap: boot {boot.number}: {boot.heap}" for boot in self.boots if boot.heap
+        )
+
     def running_slot(self) -> int | None:
         """The OTA slot that runs (or ran last); None before the first boot and when bricked."""
         return self.boots[-1].slot if self.boots else None
@@ -269,6 +283,15 @@ class Board(Desk):
 
     def _exception(self, name: str) -> None:
         self._note(exception=name)
+
+    def _heap(self, line: str) -> None:
+        boot = self.boots[-1]
+        if boot.heap is None:
+            self._note(heap=HeapFigures())
+        assert boot.heap is not None
+        said = boot.heap.update(line)
+        if said is not None:
+            self._print(said)
 
     def _at_repl(self) -> None:
         self._note(at_repl=True, ended="exit")

@@ -20,6 +20,7 @@ from tools.sim import interpreter
 from tools.sim.bootrom import BootRom, Choice, load_table, read_otadata
 from tools.sim.device.simchip import otadata, table
 from tools.sim.flash import Flash, InUse, PowerCut
+from tools.sim.heap import ESP32, HeapFigures
 
 if TYPE_CHECKING:
     from tools.sim.board import Board
@@ -53,6 +54,7 @@ class Boot:
     exception: str | None = None  # name of the exception that ended boot.py or main.py
     text: str = ""  # what a panic or a violation said
     started: float | None = None  # time.monotonic() when boot.py began
+    heap: HeapFigures | None = None  # with heap="esp32"
 
 
 class Runner(threading.Thread):
@@ -161,6 +163,7 @@ class Runner(threading.Thread):
                 "rtc_memory": self._rtc_memory,
                 "ticks_wrap_ms": board.ticks_wrap_ms,
                 "wifi_delay_ms": board.wifi_delay_ms,
+                "heap_bytes": board.heap_kib * 1024 if board.heap == ESP32 else 0,
                 "unique_id": board.unique_id,
                 "mounts": {"/_sim": str(interpreter.DEVICE), **board.mounts},
                 "path": [*board.python_path, "/_sim"],
@@ -277,7 +280,7 @@ class Runner(threading.Thread):
                 else:
                     verbs += data
         for line in verbs.split(b"\n")[:-1]:
-            if line[:1] in b"MK":
+            if line[:1] in b"MKH":
                 self._verb(line.decode())
 
     def _verbs(self, data: bytes) -> bytes:
@@ -305,6 +308,8 @@ class Runner(threading.Thread):
             self._rtc_memory = rest
         elif verb == "K":
             self._clock_delta = int(rest)
+        elif verb == "H":
+            self._board._heap(rest)
         elif verb == "B":
             self._board._started()
         elif verb == "E":

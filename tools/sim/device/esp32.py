@@ -380,5 +380,12 @@ class NVS:
 
 
 def idf_heap_info(capabilities):
-    """[(total, free, largest free block, lowest free)] of one region, plausible numbers."""
-    return [(262144, 163840, 110592, 131072)]
+    """[(total, free, largest free block, lowest free)] of each region.
+
+    Those of an ESP32 without PSRAM with the setting heap = "esp32"; else of one that has plenty.
+    """
+    if control.memory:
+        return control.memory.info(capabilities)
+    if capabilities == HEAP_EXEC:
+        return [(16384, 8192, 8192, 8192)]
+    return [(229376, 102400, 94208, 92160), (4194304, 4063232, 4063232, 4063232)]

@@ -54,6 +54,8 @@ class WLAN:
     def __new__(cls, interface=0):
         if interface not in (0, 1):
             raise ValueError("invalid WLAN interface identifier")
+        if _control.memory:
+            _control.memory.wifi(1)
         return _interfaces[interface]
 
     def __init__(self, interface=0):
@@ -76,6 +78,8 @@ class WLAN:
 
     def active(self, state=None):
         if state is not None:
+            if _control.memory and self._active != bool(state):
+                _control.memory.wifi(2 if state else 0)
             self._active = bool(state)
             if not state:
                 self._asked = None
@@ -89,6 +93,8 @@ class WLAN:
             raise OSError("Wifi Not Started")
         if self._asked is not None and not self.isconnected():
             raise OSError("Wifi Internal State Error")
+        if _control.memory:
+            _control.memory.wifi(3)
         if ssid is not None:
             self._settings["ssid"] = ssid
         if self._asked is None:

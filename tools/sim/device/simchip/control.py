@@ -14,6 +14,8 @@ _out = None
 _state = None
 _byte = bytearray(1)
 
+memory = None  # with an ESP32's memory: the module of that name
+
 # Above 0 inside what is one call into C on the chip: timer callbacks wait until it is 0 again.
 # Leaving has to be `depth -= 1` and nothing more: the interpreter looks for callbacks at jumps,
 # and inside a file operation (C that called a block device in Python) none may run.

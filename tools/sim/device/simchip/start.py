@@ -91,6 +91,9 @@ def main(argument, scope):
     import esp32
 
     esp32.attach(entries, config["running"])
+    small = config.get("heap_bytes")
+    if small:
+        from simchip import memory
     whole = mount(config)
     sys.path[:] = ["", ".frozen", "/lib"] + config["path"]
     sys.argv[:] = []
@@ -101,6 +104,8 @@ def main(argument, scope):
     import machine  # noqa: F401
     import network  # noqa: F401
 
+    if small:
+        memory.attach(small)
     scope.clear()
     scope["__name__"] = "__main__"
     control.send(b"B\n")

@@ -1,0 +1,243 @@
+# The IDF heap of an ESP32 without PSRAM: what Python's growth, Wi-Fi, TLS and sockets take of it.
+# MIT licence.
+#
+# Sizes: MicroPython 1.26.1 ESP32_GENERIC on an emulated chip. What they reproduce:
+#
+#   bytes free (lowest)                            Python in its 56 KB    grown once
+#   after boot                                     139,600                80,204
+#   Wi-Fi joined                                   95,500                 36,104
+#   context with one root of 860 bytes             94,040                 34,644
+#   first verified session (in its handshake)      68,340 (62,240)        8,944 (2,844)
+#   second session                                 42,640 (36,540)        OSError(12)
+#
+# What is not modelled: packets in flight (up to 7 KB a busy connection, so a chip with less than
+# that free stalls), pieces that long-lived blocks cut the heap into (the largest block is an
+# estimate), connections accepted from a listening socket, what a closed one leaves for seconds.
+#
+# Sockets, sessions and contexts are objects of C that have to stay what they are. Whether one is
+# still open and alive is looked up in its memory (gcmap.py).
+
+import errno
+
+import uctypes
+import utime
+from micropython import const
+
+from simchip import gcmap
+
+BOOT = const(139600)
+_SMALL = (14656, 11976)  # two of the regions; the third is what is left
+
+# Wi-Fi: the driver (WLAN()), its start (active(True)), what a joined station has for buffers.
+WIFI = (36000, 2100, 6000)
+CONTEXT = const(310)
+_CERTIFICATE = const(470)  # beside its bytes; the first root's head lies in the context
+_NEXT = const(400)
+BUFFERS = const(23400)  # of a session: 16 KB in, 4 KB out, its state
+BUFFER = const(16900)  # in one piece
+SESSION = const(24900)
+HANDSHAKE = const(6100)
+SOCKET = const(400)  # also of a session
+
+_FIRST = const(57345)  # bytes of Python's first heap, as its growth counts them
+_AREA_MIN = const(2048)  # gc_try_add_heap: a heap takes that much more than what is asked of it
+_LATE_MS = const(10000)  # a handshake that has not ended by then has failed
+_SHAKEN = const(27)  # MBEDTLS_SSL_HANDSHAKE_OVER
+
+low = BOOT  # the lowest that was free
+python = _FIRST  # bytes that Python has for its heap, as gc_try_add_heap counts them
+_regions = [BOOT - sum(_SMALL), _SMALL[0], _SMALL[1]]  # free, but for what is in _open
+_areas = []  # (bytes, region) of each growth
+_wifi = 0  # how many of WIFI are taken
+_open = []  # [type word, address, bytes, whether it shakes hands, ticks]
+_shaken = False  # a session has cut the free memory into pieces
+
+
+def free():
+    """Bytes that are free."""
+    return sum(_regions) - _taken()
+
+
+def _taken():
+    taken = 0
+    for one in _open:
+        taken += one[2]
+    return taken
+
+
+def largest():
+    """The largest block that is free, by TLSF's size classes."""
+    taken = _taken()
+    main = sum(_regions) - taken if _wifi else _regions[0] - taken
+    sessions = 0
+    for one in _open:
+        sessions += one[2] >= SESSION
+    if sessions:
+        main = max(main - 5500, main * 56 // 100)
+    elif _shaken:
+        main = main * 65 // 100
+    return _floor(max(main, 0 if _wifi else max(_regions[1:])))
+
+
+def _step(size):
+    step = 1
+    while size >= 32:
+        size >>= 1
+        step <<= 1
+    return step
+
+
+def _floor(size):
+    return size // _step(size) * _step(size) if size > 0 else 0
+
+
+def info():
+    """What esp32.idf_heap_info() tells: (total, free, largest, lowest) of each region."""
+    sweep()
+    left = free()
+    block = largest()
+    rest = 0 if _wifi else min(_regions[1] + _regions[2], left)
+    if block > left - rest:
+        rest = left - block
+    return [(16384, rest, min(rest, block), 0), (229376, left - rest, block, low)]
+
+
+def note(extra=0):
+    """Remember the lowest; extra: bytes that are taken only for a moment."""
+    global low
+    low = min(low, max(free() - extra, 0))
+
+
+# Python's heap.
+
+
+def room():
+    """Bytes of the largest object that a growth of Python's heap could be for."""
+    return max((largest() - _AREA_MIN) * 512 // 525, 0)
+
+
+def grow(needed):
+    """Take a growth for an object of `needed` bytes; returns its size, 0 when there is none."""
+    global python
+    block = largest()
+    if block < _AREA_MIN:
+        return 0
+    wanted = max(python, needed + max(_AREA_MIN, needed * 13 // 512))
+    step = _step(wanted)
+    size = min(block, (wanted + step - 1) // step * step)
+    region = 0
+    if not _wifi and _floor(_regions[0] - _taken()) < block:
+        region = 1 if _regions[1] >= _regions[2] else 2
+    _regions[region] -= size + 4
+    _areas.append((size + 4, region))
+    python += size
+    note()
+    return size
+
+
+def last_growth():
+    """Bytes of the last growth."""
+    return _areas[-1][0]
+
+
+def shrink():
+    """Give the last growth back: nothing lives in it any more."""
+    global python
+    size, region = _areas.pop()
+    _regions[region] += size
+    python -= size - 4
+
+
+# Wi-Fi and what it carries.
+
+
+def wifi(stage):
+    """Wi-Fi goes on to a stage (1 to 3, see WIFI); OSError when there is no room for it."""
+    global _wifi
+    sweep()
+    while _wifi < stage:
+        if free() < WIFI[_wifi]:
+            raise OSError("WiFi Out of Memory")
+        wanted = WIFI[_wifi]
+        for region in (1, 2, 0):
+            part = wanted if not region else min(wanted, _regions[region])
+            _regions[region] -= part
+            wanted -= part
+        _wifi += 1
+        note()
+
+
+def wifi_off():
+    """active(False): the driver keeps what it has (as measured)."""
+    global _wifi
+    while _wifi > 1:
+        _wifi -= 1
+        _regions[0] += WIFI[_wifi] if _wifi == 1 else 0
+
+
+def need(size, piece=0):
+    """Whether so much is free, `piece` of it in one; what is garbage is collected for it."""
+    sweep()
+    return free() >= size and largest() >= piece
+
+
+def track(thing, size, shaking=False):
+    """`thing` (socket, session or context) takes memory as long as it is open and alive."""
+    global _shaken
+    place = id(thing)
+    for one in _open:
+        if one[1] == place:
+            _open.remove(one)  # that one was collected
+            break
+    record = [gcmap.word(place), place, size, shaking, utime.ticks_ms()]
+    _open.append(record)
+    _shaken = _shaken or size >= SESSION
+    note()
+    return record
+
+
+def session_fits():
+    """None, or the error number that a session meets for want of memory.
+
+    The buffers come first: OSError(12). A handshake that runs short of memory mostly starves (the
+    chip drops the packets it has no room for) and ends in a time-out.
+    """
+    sweep()
+    if free() < BUFFERS or largest() < BUFFER:
+        return errno.ENOMEM
+    short = SESSION + HANDSHAKE - free()
+    if short <= 0:
+        return None
+    note(SESSION)
+    return errno.ETIMEDOUT if short <= HANDSHAKE // 2 else errno.ENOMEM
+
+
+def certificate(data, first):
+    """Bytes that a certificate takes in a context."""
+    return len(data) + _CERTIFICATE + (0 if first else _NEXT)
+
+
+def sweep():
+    """Let go of what was closed or collected; True when anything was."""
+    before = _taken()
+    for one in _open[:]:
+        if one[3]:
+            _shake(one)
+        if not gcmap.is_at(one[1], one[0]) or _closed(one):
+            _open.remove(one)
+    return _taken() != before
+
+
+def _shake(one):
+    # mbedtls_ssl_context.state, behind a session's type, context, socket and configuration.
+    late = utime.ticks_diff(utime.ticks_ms(), one[4]) > _LATE_MS
+    if late or uctypes.bytearray_at(one[1] + 32, 1)[0] == _SHAKEN:
+        one[3] = False
+        one[2] = SESSION
+
+
+def _closed(one):
+    # Of C's structures: a socket's descriptor (-1 when closed), a session's socket (0).
+    if one[2] == SOCKET:
+        return uctypes.bytearray_at(one[1] + 8, 4)[3] == 0xFF
+    return one[2] >= SESSION and not gcmap.word(one[1] + 16)
