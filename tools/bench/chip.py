@@ -45,9 +45,8 @@ def measure(say: Say, *, small: bool = False) -> Section:
         "import, each look at the clock and each call into NVS or flash, less what was there "
         "before the package (the interpreter, the sim, boot.py), plus its share of the table of "
         f"names. Reckoned for a chip: that divided by {states.RATIO}, which is what all modules "
-        "of an earlier alink took on the two. The worst moment is the most of judging, opening, "
-        "moving, verifying, storing and trial, over HTTPS and over MQTT. `loaded` is what was "
-        "loaded then."
+        "of an earlier alink took on the two. The worst moment is the most of judging, beginning, "
+        "opening, moving, verifying, storing and trial. `loaded` is what was loaded then."
     )
     return Section("chip", "on a chip", figures, about)
 

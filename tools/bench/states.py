@@ -16,7 +16,7 @@ _SLOT = 11  # bytes that the table of names has for each on 64 bit, beside its l
 _IDLE = (26, 18)  # KiB at most: on the 64-bit port, on a chip
 _WORST = (43, 30)
 _NONE = (0, 0)
-_UPDATE = ("judging", "opening", "moving", "verifying", "storing", "on trial")
+_UPDATE = ("judging", "beginning", "opening", "moving", "verifying", "storing", "on trial")
 _PORT = "64-bit port"
 _CHIP = f"reckoned for a chip (/ {RATIO})"
 
@@ -51,8 +51,8 @@ def measure(desk: Desk, schemes: tuple[str, ...]) -> dict[str, Any]:
         found[f"worst {scheme}"] = (worst, [])
         moving = said(board, "moving")[0] + names
         found["least"] = (min(moving, found.get("least", (moving,))[0]), [])
-        least = min(one[0] for one in said(board, "idle"))
-        found["idle"] = (least + names, found["idle"][1])
+        alive, modules = min(said(board, "idle"))
+        found["idle"] = (alive + names, modules)
         first, again = said(board, "base")
         found["watching"] = (again - first, [])
     return found

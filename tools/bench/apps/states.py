@@ -24,14 +24,15 @@ NAMES = (
     "reporting",
     "idle",
     "judging",
+    "beginning",
     "opening",
     "moving",
     "verifying",
     "storing",
     "on trial",
 )
-IDLE = NAMES.index("idle")
-MOVING = NAMES.index("moving")
+STARTING, SIGNING_IN, REPORTING, IDLE, JUDGING, BEGINNING = range(6)
+OPENING, MOVING, VERIFYING, STORING, TRIAL = range(6, 11)
 alloc = gc.mem_alloc
 collect = gc.collect
 loaded = sys.modules
@@ -46,19 +47,21 @@ updater = None
 
 def state():
     if boot["trial"] is not None:
-        return 9
+        return TRIAL
     if "alink.signin.connect" in loaded or "alink.signin.subscribe" in loaded:
-        return 1
+        return SIGNING_IN
     if updater is None:
-        return 0
+        return STARTING
     if "alink.job.gate" in loaded:
-        return 4
+        return JUDGING
     name = updater.state
     if name == "downloading" and (opening() or "alink.job.checkpoint" in loaded):
-        return 5
+        return OPENING
     if updater.run is not None:
-        return 6 if name == "downloading" else 7 if name == "verifying" else 8
-    return IDLE if updater.hello is None and device.connected else 2
+        if name == "restarting":
+            return STORING
+        return MOVING if name == "downloading" else VERIFYING if name == "verifying" else BEGINNING
+    return IDLE if updater.hello is None and device.connected else REPORTING
 
 
 def opening():
@@ -78,14 +81,17 @@ def weigh():
     at = state()
     if at == MOVING and alive < least:
         least = alive
-    if at == MOVING + 1 and least:
+    if at == VERIFYING and least:
         print("bench moving", least)
         least = 0
     if alive > worst[at] + 32:
         worst[at] = alive
-        names = [name[6:] for name in sorted(loaded) if name.startswith("alink.")]
-        print("bench worst", json.dumps((NAMES[at], alive, names)))
+        print("bench worst", json.dumps((NAMES[at], alive, parts_there())))
     weighing = False
+
+
+def parts_there():
+    return [name[6:] for name in sorted(loaded) if name.startswith("alink.")]
 
 
 def around(call):
@@ -159,6 +165,6 @@ while True:
         idles += 1
         if idles == len(idle):
             micropython.qstr_info()
-            print("bench idle", json.dumps((min(idle), max(idle))))
+            print("bench idle", json.dumps((min(idle), parts_there())))
     if not updater.busy:
         time.sleep_ms(2)
