@@ -9,6 +9,7 @@ import time
 sys.path.append("/common")
 from alink import Updater, errors, log
 from alink.errors import AlinkError
+from alink.job.http import HttpSource
 from fuzz_common import Run
 
 log.level = 0
@@ -21,6 +22,7 @@ class Device:
     product_key = "a1B2c3D4e5F"
     device_name = "greenhouse_07"
     connected = True
+    secure = False
     session = 1
     error = on_feed = None
 
@@ -46,19 +48,26 @@ class Device:
     def next_id(self):
         return "7"
 
+    def hold(self):
+        self.connected = False
+
+    def resume(self):
+        self.connected = True
+
     def disconnect(self):
         run.bad("restarts")
 
 
-class Source:
+class Source(HttpSource):
     """Hands on `body`, whatever the link is; ends early when it is too short."""
 
     body = b""
 
-    def open(self, url, offset, size):
+    def open(self, file, offset, size):
         if not self.body:
             raise AlinkError(errors.LINK, "away")
         self.at = offset
+        self.stream = self
         return offset
 
     def readinto(self, chunk, n):
@@ -67,9 +76,6 @@ class Source:
         chunk[:n] = self.body[self.at : self.at + n]
         self.at += n
         return n
-
-    def close(self):
-        pass
 
 
 device = Device()
@@ -103,7 +109,7 @@ def one(data):
     source.body = b""
     if updater.error is not None:
         print("ended", updater.error.name)
-    updater.job = updater.error = updater._bad = None
+    updater.job = updater.error = updater.bad = None
 
 
 idle()
