@@ -57,7 +57,8 @@ class Hello:
             # Jobs offered while there was another one: answered one at a time.
             error = up.refused.pop(0)
             parts.use("job.gate").refuse(up, error)
-            return False
+            up.missed = QUERY_MS  # the query comes when that has been said
+            return True
         if 0 < time.ticks_diff(self._at, time.ticks_ms()) <= self._ms:
             return False
         try:

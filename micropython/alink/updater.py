@@ -222,7 +222,7 @@ class Updater:
             payload, reply = self._inbox.pop(0)
             parts.use("job.gate").judge(self, payload, reply)
             payload = None
-            parts.drop("job.gate", "attempts", "versions")
+            parts.drop("job.gate")
             self._settle()
 
     def _wants_hello(self):
@@ -238,6 +238,8 @@ class Updater:
         if self.run is None:
             parts.drop("job")
             if self.hello is None:
-                parts.drop("hello", "reports")
-                if self.after is None and self.deferral is None:
-                    parts.drop("nvs", "attempts", "record", "versions", "target")
+                parts.drop("hello")
+                if self.after is None:
+                    parts.drop("reports", "record")
+                    if self.deferral is None:
+                        parts.drop("nvs", "attempts", "versions", "target")
