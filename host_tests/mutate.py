@@ -43,22 +43,27 @@ MUTANTS = (
     ),
     Mutant(
         "1b subscribe",
-        "alink/reports.py",
+        "alink/updater.py",
         '        device.subscribe("/ota/device/upgrade/" + own, self._pushed)\n',
         "",
     ),
-    Mutant("2 report the version", "alink/standing.py", "            self.again()\n", ""),
+    Mutant(
+        "2 report the version",
+        "alink/hello.py",
+        '            self.add(up.version, "default")\n',
+        "",
+    ),
     Mutant(
         "3 query",
-        "alink/updater.py",
-        "        if self._now == _IDLE:\n            self._ask_soon()\n",
-        "        pass\n",
+        "alink/hello.py",
+        "                up.asked[module] = reports.query(up.device, module)\n",
+        "                pass\n",
     ),
     Mutant(
         "4 take up the job",
-        "alink/updater.py",
-        "            self._start(job)\n",
-        "            pass\n",
+        "alink/job/gate.py",
+        '    up.run = parts.use("job.run").Run(up, job, None if part is up else part, job.module)\n',
+        "    return\n",
     ),
     Mutant(
         "5 download", "alink/job/download.py", "        self.target.write(self.block, n)\n", ""
@@ -71,12 +76,12 @@ MUTANTS = (
     ),
     Mutant(
         "7 report 100",
-        "alink/updater.py",
-        "        done = self._closing.done()\n",
-        "        done = self._now == _STORED or self._closing.done()\n",
+        "alink/job/run.py",
+        "            elif state == _TELLING or self.closing.done():\n",
+        "            elif state in (_TELLING, _STORED) or self.closing.done():\n",
     ),
-    Mutant("8 restart", "alink/updater.py", "        machine.reset()\n", ""),
-    Mutant("9 sign off", "alink/updater.py", "        self._device.disconnect()\n", ""),
+    Mutant("8 restart", "alink/job/restart.py", "    machine.reset()\n", ""),
+    Mutant("9 sign off", "alink/job/restart.py", "    up.device.disconnect()\n", ""),
 )
 
 

@@ -17,7 +17,7 @@ GATEWAY_FAULTS = 2
 CONNECT_MS, ACK_MS, HEAD_MS, STALL_MS = 1500, 1000, 1000, 1000
 BOUND_MS = 2 * CONNECT_MS + ACK_MS + HEAD_MS + 1500  # the rest is for a busy machine
 
-SOURCE = app(
+PARTS = dict(  # noqa: C408 (as the arguments that they are)
     prologue=f"WAITS.update(connect_timeout_ms={CONNECT_MS}, head_timeout_ms={HEAD_MS},"
     f" stall_timeout_ms={STALL_MS})",
     device=f"connect_timeout_ms={CONNECT_MS}, ack_timeout_ms={ACK_MS}, ping_ms=500",
@@ -54,8 +54,9 @@ class Played:
     longest_ms: float
 
 
-def play(folder: Path, seed: int, secure: bool = True) -> Played:
-    """An update from 1.0.0 to 1.1.0 under the faults of `seed`."""
+def play(folder: Path, seed: int, secure: bool = True, way: str | None = None) -> Played:
+    """An update from 1.0.0 to 1.1.0 under the faults of `seed`; way: see Updater."""
+    source = app(options=f"way={way!r}", **PARTS)
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
         rig = stack.enter_context(Rig(folder, secure=secure))
@@ -72,10 +73,10 @@ def play(folder: Path, seed: int, secure: bool = True) -> Played:
             FaultProxy(cloud.https_port, f"files {seed}", DOWNLOAD_FAULTS, SIZE)
         )
         rig.board.nvs_set("alink", "port", gateway.port)
-        rig.board.write_slot(0, rig.image("1.0.0", SOURCE))
+        rig.board.write_slot(0, rig.image("1.0.0", source))
         rig.board.power_on()
         rig.reports("1.0.0", 90)
-        image = rig.release("1.1.0", rig.image("1.1.0", SOURCE, SIZE))
+        image = rig.release("1.1.0", rig.image("1.1.0", source, SIZE))
         link = cloud.link(PK, DN, "1.1.0").replace(f":{cloud.https_port}/", f":{files.port}/")
         rig.push("1.1.0", url=link)
         rig.wait(lambda: not cloud.task(PK, DN, "1.1.0").unfinished, "the task to end", 120)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from host_tests import proxied
 from host_tests.fault_proxy import FaultProxy, Plan
 from host_tests.fuzz import updates
 
@@ -16,6 +18,15 @@ def test_updates_over_a_network_that_fails_in_every_way_end_with_the_promised_im
     outcome = updates.run(0, 3, lambda n: None)
     assert not outcome.findings, outcome.report()
     assert int(outcome.figures["faults"]) >= 6, outcome.figures
+
+
+@pytest.mark.parametrize("way", ["in turn", "alone"])
+def test_a_network_that_fails_in_every_way_does_not_cost_an_update(
+    tmp_path: Path, way: str
+) -> None:
+    played = proxied.play(tmp_path, 2, way=way)
+    assert not played.wrong, played.wrong
+    assert played.state == "SUCCEEDED"
 
 
 def test_the_same_seed_plays_the_same_faults() -> None:

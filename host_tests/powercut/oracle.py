@@ -14,7 +14,7 @@ WRITABLE = ("nvs", "otadata")  # and the slot that the update goes to
 
 # Keys of the update's journal that must not outlive it: with these the next start would act.
 JOURNAL = "alink_ota"
-PASSING = ("trial", "fell")
+PASSING = ("trial", "fell", "alone", "alone_n")
 
 
 Stored = dict[tuple[str, str], int | bytes]  # of NVS, by namespace and key

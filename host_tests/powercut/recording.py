@@ -26,6 +26,7 @@ from host_tests.rig import PK, Rig, app
 from tools.cloud import LocalCloud
 from tools.cloud.identity import Identity
 from tools.imagelib import build_image
+from tools.imagelib.application import ALINK
 from tools.sim import Board
 from tools.sim.bootrom import load_table
 from tools.sim.device.simchip import table
@@ -35,14 +36,18 @@ from tools.sim.tape import Tape, Taped
 # What is recorded: the versions from and to, and the slot that the update starts from. "first" is
 # the first of a board's life (otadata is as it comes), "second" the one after it; in "worn" NVS is
 # so full that the update's own entries make it move a page and erase it. In "files" the slot stays
-# and a module that is a set of files is updated, for the third time: see sets.py.
+# and a module that is a set of files is updated, for the third time: see sets.py. "in turn" and
+# "alone" take the first update those ways.
 UPDATES = {
     "first": ("1.0.0", "1.1.0", 0),
     "second": ("1.1.0", "1.2.0", 1),
     "worn": ("1.0.0", "1.1.0", 0),
     "files": ("f1", "f2", 0),
+    "in turn": ("1.0.0", "1.1.0", 0),
+    "alone": ("1.0.0", "1.1.0", 0),
 }
 _NVS_LEFT = 250  # bytes in the last page before the one that is kept free
+WAYS = ("in turn", "alone")
 TABLES = ("reported", "task", "event")
 BLOCK = 4096
 PORT_MODULE = "desk"  # on the board's path: the port of the cloud it is connected to today
@@ -198,7 +203,7 @@ def record(folder: Path, name: str, size: int, scratch: Path) -> Recording:
     folder.mkdir(parents=True)
     old, new, slot_old = UPDATES[name]
     files = name == "files"
-    images = {} if files else make_images(scratch, size)
+    images = {} if files else make_images(scratch, size, name)
     with Rig(scratch) as rig:
         rig.cloud.faults.connects_per_minute = None
         where = desk(scratch / "desk", rig.cloud)
@@ -253,24 +258,39 @@ def fill_nvs(board: Board) -> None:
         board.nvs_set("counter", "count", count)
 
 
-def make_images(scratch: Path, size: int) -> dict[str, bytes]:
-    """The images of three versions; no two have a flash block in common.
+def make_images(scratch: Path, size: int, name: str) -> dict[str, bytes]:
+    """The images of three versions for the update `name`; no two have a flash block in common.
 
     Else a block that was never written could look as if it had been. Raises ValueError.
     """
     folder = scratch / "application"
     folder.mkdir()
-    (folder / "main.py").write_text(application())
+    way = f"way={name!r}" if name in WAYS else ""
+    (folder / "main.py").write_text(application(options=way))
+    alink = _alink_of_the_desk(scratch / "package")
     images = {}
     for seed, version in enumerate(("1.0.0", "1.1.0", "1.2.0"), 1):
         # Moves the files of the volume to other places in each version.
         (folder / "a.bin").write_bytes(random.Random(seed).randbytes(seed * 1000))
-        images[version] = build_image(make_image(size, seed=seed), folder, version)
+        firmware = make_image(size, seed=seed)
+        images[version] = build_image(firmware, folder, version, alink=alink)
     for one, other in itertools.combinations(images.values(), 2):
         for at in range(0, len(one), BLOCK):
             if one[at : at + BLOCK] == other[at : at + BLOCK]:
                 raise ValueError(f"two images have the block at {at:#x} in common")
     return images
+
+
+def _alink_of_the_desk(folder: Path) -> Path:
+    """A copy of the package that, alone, finds its cloud as application() does."""
+    shutil.copytree(ALINK, folder)
+    setup = folder / "setup.py"
+    text = setup.read_text()
+    asked = 'settings.get_int("port") or None'
+    if text.count(asked) != 1:
+        raise ValueError(f"alink/setup.py no longer asks for {asked} once")
+    setup.write_text(f"import {PORT_MODULE}\n" + text.replace(asked, f"{PORT_MODULE}.PORT"))
+    return folder
 
 
 def _with_board(rig: Rig, board: Board) -> None:

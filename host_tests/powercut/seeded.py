@@ -35,11 +35,11 @@ class Bug:
 BUGS = (
     Bug(
         "confirmed before it has connected",
-        "micropython/alink/standing.py",
-        "        if journal.state == trial.FAILED:\n",
+        "micropython/alink/after_reset/standing.py",
+        "        self._at = None  # when a trial that never got a link is tried again\n",
+        "        self._at = None  # when a trial that never got a link is tried again\n"
         "        if trial.running():\n"
-        "            self._confirm()\n"
-        "        if journal.state == trial.FAILED:\n",
+        '            parts.use("after_reset.confirm").confirm(True)\n',
     ),
     Bug(
         "checkpoint written ahead of its data",
