@@ -62,7 +62,7 @@ MUTANTS = (
     Mutant(
         "4 take up the job",
         "alink/job/gate.py",
-        '    up.run = parts.use("job.run").Run(up, job, None if part is up else part, job.module)\n',
+        "    # It begins with its first step, when this is out of RAM.\n",
         "    return\n",
     ),
     Mutant(

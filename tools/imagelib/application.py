@@ -155,7 +155,7 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
         module = path[1:].replace("/", ".").removesuffix(".__init__")
         origin = alink / f"{path.removeprefix('/alink/')}.py"
         # Its line numbers would be 900 bytes of an idle board's RAM; the application keeps its own.
-        files[f"{path}.mpy"] = compile_mpy(content, module, origin, lines=False)
+        files[f"{path}.mpy"] = compile_mpy(content, module, origin, numbered=False)
     return files
 
 

