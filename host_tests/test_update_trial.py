@@ -64,7 +64,9 @@ def test_a_version_that_does_not_confirm_in_time_falls_back(rig: Rig) -> None:
     rig.board.power_on()
     rig.reports("1.0.0")
     # It signs in and then does nothing useful.
-    source = app(setup="device.connect()\ntrial.watch().linked(True)\nwhile True:\n    time.sleep_ms(20)")
+    source = app(
+        setup="device.connect()\ntrial.watch().linked(True)\nwhile True:\n    time.sleep_ms(20)"
+    )
     falls_back(rig, source, "trial-timeout", "1.1.0 fell")
 
 

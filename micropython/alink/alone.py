@@ -3,8 +3,8 @@
 # An application that holds so much that not even one TLS session finds room writes the job's key
 # to NVS (job/ways.py) and restarts; the generated main.py then runs this in its place. It signs
 # in, asks for the job, downloads, verifies, stores and restarts into the new image. What it cannot
-# do leads back to the application by itself: a job that is offered no more, or fails; three starts of
-# this that ended in a reset, a power cut or without a link.
+# do leads back to the application by itself: a job that is offered no more, or fails; three starts
+# of this that ended in a reset, a power cut or without a link.
 
 import sys
 import time

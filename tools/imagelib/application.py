@@ -154,7 +154,7 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
     for path, content in sources.items():
         module = path[1:].replace("/", ".").removesuffix(".__init__")
         origin = alink / f"{path.removeprefix('/alink/')}.py"
-        # Its line numbers would be 900 bytes of an idle board's RAM; the application keeps its own.
+        # Its line numbers would be 900 bytes of an idle board's RAM; an application keeps its own.
         files[f"{path}.mpy"] = compile_mpy(content, module, origin, numbered=False)
     return files
 

