@@ -17,7 +17,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tools.imagelib.application import collect
+from tools.imagelib.application import ALINK, collect, mentioned, package
+from tools.imagelib.features import FEATURES, packed
 
 from .device_link import NO_LOADER, Link
 from .errors import FlashError
@@ -69,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
             print("development is off: the version in the slot runs.")
         else:
             link.clean(ON_TRIAL)
-            _deploy(link, files)
+            _deploy(link, files, packed(mentioned(options.folder)))
         name = link.name
     if options.monitor:
         from . import device_monitor
@@ -84,28 +85,19 @@ def _files(folder: Path, version: str) -> dict[str, bytes]:
     return files
 
 
-def _deploy(link: Link, files: dict[str, bytes]) -> None:
+def _deploy(link: Link, files: dict[str, bytes], needed: set[str]) -> None:
     if not link.has_loader():
         raise NO_LOADER
     _mode(link, 0)  # a deployment that breaks off must not run
     # The package need not be there twice: what the slot's image carries is on the path too.
-    image = {
-        path.removeprefix("/app"): digest
-        for path, digest in link.ask("tree", ROOTS=["/app/alink"]).items()
-        if not path.endswith("/")
-    }
-    package = {
-        path: hashlib.sha256(content).hexdigest()
-        for path, content in files.items()
-        if path.startswith(PACKAGE)
-    }
-    if package.items() <= image.items():
-        files = {path: content for path, content in files.items() if path not in package}
+    carried = _carried(link, needed)
+    if carried:
+        files = {path: content for path, content in files.items() if not path.startswith(PACKAGE)}
     try:
         sent, size = sync(link, ROOT, files)
     except NoRoom as exc:
         advice = exc.advice
-        if package.keys() & files.keys():
+        if not carried:
             advice += (
                 " alink takes most of it, because the version in the slot carries another one or "
                 "less of it: with an image of this one there (flash.py flash, or an update) it "
@@ -114,6 +106,28 @@ def _deploy(link: Link, files: dict[str, bytes]) -> None:
         raise NoRoom(exc.cause, advice) from None
     _mode(link, 1)
     print(f"{len(files)} files in {ROOT}, {sent} of them sent ({size} bytes); it runs now.")
+
+
+def _carried(link: Link, needed: set[str]) -> bool:
+    """Whether the image in the slot carries this very alink, with the features that are needed.
+
+    How its files are compiled depends on which of them there are: so compared are all of them.
+    """
+    image = {
+        path.removeprefix("/app"): digest
+        for path, digest in link.ask("tree", ROOTS=["/app" + PACKAGE[:-1]]).items()
+        if not path.endswith("/")
+    }
+    sources = {path.removeprefix(PACKAGE).replace(".mpy", ".py") for path in image}
+    there = {
+        name
+        for name, feature in FEATURES.items()
+        if any(source.startswith(feature.paths) for source in sources)
+    }
+    return needed <= there and image == {
+        path: hashlib.sha256(content).hexdigest()
+        for path, content in package(ALINK, there).items()
+    }
 
 
 def _mode(link: Link, on: int) -> None:
