@@ -29,7 +29,7 @@ def main():
     updater = start()
     print("version", VERSION)
     setup = None
-    parts.drop("setup", "nvs")  # what only the start needs need not stay in RAM
+    parts.drop("setup")  # what only the start needs need not stay in RAM
     while True:
         updater.poll()
         # Your own code goes here: one short step a turn, no long sleeps.

@@ -24,13 +24,16 @@ def drop(*names):
     """
     found = False
     try:
-        for one in list(sys.modules):
-            for name in names:
-                full = _HOME + name
-                if one == full or one.startswith(full + "."):
+        for name in names:
+            name = _HOME + name
+            size = len(name)
+            # (startswith() looks without making anything: this is done all along an update.)
+            for one in list(sys.modules):
+                if one.startswith(name) and (len(one) == size or one.startswith(".", size)):
                     found = _clear(one) or found
     except MemoryError:
         found = True  # what is still there goes with the next call
+    name = None
     if found:
         _deep(_DEPTH)
         gc.collect()

@@ -242,4 +242,4 @@ class Updater:
                 if self.after is None:
                     parts.drop("reports", "record")
                     if self.deferral is None:
-                        parts.drop("nvs", "attempts", "versions", "target")
+                        parts.drop("nvs", "versions", "target")

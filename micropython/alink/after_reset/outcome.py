@@ -81,7 +81,7 @@ def _failed(up, store, found, code, detail):
     log.info("back from a trial:", error)
     fell = [error.step, error.desc(), found["module"], found["key"]]
     # Set, not added to: a power cut in here may make it happen twice.
-    parts.use("attempts").Attempts(store).set(found["key"], found["attempts"] + 1)
+    parts.ask("attempts", "put", store, found["key"], found["attempts"] + 1)
     hint(store.set_json, "fell", fell)
     record.clear(store)
     return fell

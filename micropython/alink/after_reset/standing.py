@@ -53,7 +53,7 @@ class After:
         if trial.running():
             parts.use("after_reset.confirm").confirm(up.feed is None)
             if self._record is not None:
-                parts.use("attempts").Attempts(self._store).set(self._record["key"], 0)
+                parts.ask("attempts", "put", self._store, self._record["key"], 0)
                 self._record = None
             record.clear(self._store)
             log.info("version %s is confirmed" % up.version)

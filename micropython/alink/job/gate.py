@@ -8,7 +8,6 @@ import time
 from micropython import const
 
 from .. import log, parts
-from ..attempts import Attempts
 from ..errors import AlinkError
 from ..nvs import JOURNAL, Store
 
@@ -115,7 +114,7 @@ def _consider(up, job, part):
         refuse(up, AlinkError(_E_LOADER), job)
         return
     store = Store(JOURNAL)
-    failed = Attempts(store).count(key)
+    failed = parts.ask("attempts", "count", store, key)
     if failed >= up.limits[0]:
         refuse(up, AlinkError(_E_ATTEMPTS, "failed %d times" % failed), job)
         return

@@ -7,7 +7,7 @@ import time
 
 from micropython import const
 
-from .. import log, parts, reports
+from .. import log, parts
 from ..errors import AlinkError
 
 # States, for turns.py too.
@@ -19,17 +19,19 @@ _TELLING = const(4)  # its last report is on its way
 _STORED = const(5)  # bootable, or left to the next start: the last report is on its way
 _FAILING = const(6)  # the negative step is on its way
 _OVER = const(7)
+_VERIFIED = const(8)  # the target has all of a file
 
 # From each, the states that may follow, as bits.
 MOVES = (
     1 << _FETCHING | 1 << _STORED | 1 << _FAILING,
     1 << _FETCHING | 1 << _VERIFYING | 1 << _STORED | 1 << _FAILING,
-    1 << _FETCHING | 1 << _INSTALLING | 1 << _STORED | 1 << _FAILING,
+    1 << _VERIFIED | 1 << _FAILING,
     1 << _TELLING | 1 << _FAILING,
     1 << _OVER,
     1 << _OVER | 1 << _FAILING,
     1 << _OVER,
     0,
+    1 << _FETCHING | 1 << _INSTALLING | 1 << _STORED | 1 << _FAILING,
 )
 
 _IN_TURN = const(2)
@@ -66,7 +68,8 @@ class Run:
         self.at = time.ticks_ms()  # and when; later: until when the last report is waited for
         self.asked = None  # when a fresh link was asked for,
         self.asks = 0  # how often
-        self.closing = None  # the last report
+        self.last = None  # what the last report says: (step, desc), or an AlinkError
+        self.closing = None  # the report itself, under way
 
     def go(self, state):
         """To another state, if that is a legal move."""
@@ -76,7 +79,9 @@ class Run:
         self.fetching = state == _FETCHING
 
     def turn(self, name, *args):
-        """One of the turns (str, a function of turns.py)."""
+        """One of the turns (str, a function of turns.py). One that memory is not enough for can
+        be done again.
+        """
         return parts.ask("job.turns", name, self, *args)
 
     def step(self):
@@ -87,9 +92,13 @@ class Run:
                 self._download()
             elif state == _VERIFYING:
                 if self.target.finish():
-                    self.turn("verified")
+                    self.go(_VERIFIED)
+            elif state == _VERIFIED:
+                self.turn("verified")
             elif state < _TELLING:
                 self.turn("start" if state == _NEW else "interrupted")
+            elif self.closing is None and state != _TELLING:
+                self.turn("close")
             elif state == _TELLING or self.closing.done():
                 self.go(_OVER)
             elif state == _STORED and not (
@@ -134,6 +143,6 @@ class Run:
         device = self.up.device
         if device.connected:
             try:
-                reports.step(device, step, desc, self.module)
+                parts.ask("reports", "step", device, step, desc, self.module)
             except AlinkError as e:
                 log.debug("progress not sent:", e)

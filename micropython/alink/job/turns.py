@@ -6,7 +6,7 @@ import time
 
 from micropython import const
 
-from .. import log, parts, reports
+from .. import log, parts
 from ..errors import AlinkError
 from ..nvs import JOURNAL, SETTINGS, Store, hint
 
@@ -21,6 +21,7 @@ _INSTALLING = const(3)
 _TELLING = const(4)
 _STORED = const(5)
 _FAILING = const(6)
+_VERIFIED = const(8)
 
 _ALONE = const(3)
 
@@ -49,7 +50,7 @@ def _try_way(run, failed):
     way = parts.ask("job.ways", "choose", up, run.job, failed)
     if way == _ALONE:
         parts.ask("job.ways", "leave", run.job)
-        _close(run, _STORED, 1, "restarting to download alone")
+        _end(run, _STORED, (1, "restarting to download alone"))
         return
     run.way = way
     run.target = up.options[1] if run.part is None else run.part.target
@@ -120,7 +121,7 @@ def want_link(run):
     run.asked = time.ticks_add(time.ticks_ms(), _REPLY_MS)
     up = run.up
     try:
-        up.asked[run.module] = reports.query(up.device, run.module)
+        up.asked[run.module] = parts.ask("reports", "query", up.device, run.module)
     except AlinkError as e:
         log.debug("query not sent:", e)
 
@@ -177,42 +178,55 @@ def _store(run):
     up = run.up
     job = run.job
     image = job.files[0]
-    record = parts.use("record")
     store = Store(JOURNAL)
+    # Without it an interruption could not be told from a failure.
+    found = {
+        "version": job.version,
+        "from_version": up.version,
+        "slot": run.target.label,
+        "size": image.size,
+        "method": image.method,
+        "digest": "".join(["%02x" % byte for byte in image.digest]),
+        "key": job.key,
+        "module": job.module,
+        "attempts": parts.ask("attempts", "count", store, job.key),
+        "power": 0,
+        "no_link": 0,
+    }
+    # The buffers, and what has filled them: the rest wants memory, too.
+    run.fetch.close()
+    run.fetch = None
+    parts.drop("job.download", "job.blocks", "job.stream")
     try:
-        # Without it an interruption could not be told from a failure.
-        found = {
-            "version": job.version,
-            "from_version": up.version,
-            "slot": run.target.label,
-            "size": image.size,
-            "method": image.method,
-            "digest": "".join(["%02x" % byte for byte in image.digest]),
-            "key": job.key,
-            "module": job.module,
-            "attempts": parts.use("attempts").Attempts(store).count(job.key),
-            "power": 0,
-            "no_link": 0,
-        }
-        record.save(store, found)
+        parts.ask("record", "save", store, found)
         run.target.activate()
     except AlinkError:
-        record.clear(store)
+        parts.ask("record", "clear", store)
         raise
-    run.fetch.forget()
+    parts.ask("job.checkpoint", "clear", store)
     hint(store.erase, "alone_n", "alone")
     log.info("version %s is stored and boots next, on trial" % job.version)
     up.call(up.on_progress, 100)
-    _close(run, _STORED, 100, "stored, restarting")
+    _end(run, _STORED, (100, "stored, restarting"))
 
 
-def _close(run, state, step, desc):
-    # The last report, at QoS 1.
+def _end(run, state, last):
+    # What is left is to say so.
     run.go(state)
-    device = run.up.device
-    run.closing = reports.Acknowledged(device, reports.step, step, desc, run.module, 1)
+    run.last = last
     run.at = time.ticks_add(time.ticks_ms(), _REPLY_MS)
     run.up.set_state("failed" if state == _FAILING else "restarting")
+
+
+def close(run):
+    """The last report, at QoS 1, and no other."""
+    last = run.last
+    if isinstance(last, AlinkError):
+        last = last.step, last.desc()
+    reports = parts.use("reports")
+    step, desc = last
+    device = run.up.device
+    run.closing = reports.Acknowledged(device, reports.step, step, desc, run.module, 1)
 
 
 def trouble(run, exc):
@@ -244,23 +258,31 @@ def trouble(run, exc):
 def fail(run, error):
     """End it with `error` (AlinkError), which the platform is told."""
     up = run.up
-    log.info("update failed:", error)
+    state = run.state
+    fetch = run.fetch
+    target = run.target
     up.error = error
-    if run.fetch is not None:
-        run.fetch.close()
-        if error.step <= -3 and run.state in (_FETCHING, _VERIFYING):
-            # The image or the flash is at fault: a lost link or a power cut would not count.
-            _count(run, 1)
-            run.fetch.forget()
-    if run.target is not None:
-        run.target.drop()
     run.fetch = run.target = None
+    _end(run, _FAILING, error)
+    log.info("update failed:", error)
     _release(run)
     up.asked.pop(run.module, None)
-    _close(run, _FAILING, error.step, error.desc())
+    try:
+        if fetch is not None:
+            fetch.close()
+        if error.step <= -3 and state in (_FETCHING, _VERIFYING, _VERIFIED):
+            # The image or the flash is at fault: a lost link or a power cut would not count.
+            _count(run, 1)
+            parts.ask("job.checkpoint", "clear", Store(JOURNAL))
+    finally:
+        if target is not None:
+            target.drop()
 
 
 def _count(run, more):
     # One more failed attempt of this job; 0: it is forgotten.
-    attempts = parts.use("attempts").Attempts(Store(JOURNAL))
-    attempts.set(run.job.key, attempts.count(run.job.key) + 1 if more else 0)
+    store = Store(JOURNAL)
+    key = run.job.key
+    parts.ask(
+        "attempts", "put", store, key, more and parts.ask("attempts", "count", store, key) + 1
+    )

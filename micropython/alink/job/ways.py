@@ -27,7 +27,7 @@ _OPENING = const(31400)  # while it is made: its handshake takes 6,100 more
 _RECORD = const(17000)  # the largest piece of it, for an incoming record
 _PLAIN = const(4000)  # a connection without TLS
 _SPARE = const(1000)
-_PYTHON = const(14000)  # of Python's heap that a job needs at its worst moment
+_PYTHON = const(9000)  # of Python's heap that a job needs from here on, at its worst moment
 
 
 def pick(free, largest, python, session, opening):
