@@ -53,6 +53,7 @@ def test_in_turn_the_session_ends_before_the_download_and_stands_again_for_the_r
         assert said[-1] == "stored, restarting", said
         signed_off = [n for n in rig.cloud.notes if n.text == "signed off"]
         assert len(signed_off) == 2, "for the download, and before the restart"
+        rig.wait_count("signed in as", 3)
         text = rig.board.console_text()
         assert "taken in turn" in text
         assert "the loop runs on" in text
@@ -74,9 +75,8 @@ def test_in_turn_an_expired_link_is_replaced_over_a_session_of_its_own(tmp_path:
         rig.cloud.faults.expire_next = 1
         rig.push("1.1.0")
         succeeds(rig, image)
-        text = rig.board.console_text()
-        assert "asking for a fresh one" in text
-        assert text.count("signed in as") >= 4, "1.0.0, for the link, for the report, 1.1.0"
+        rig.wait_count("signed in as", 4)  # 1.0.0, for the link, for the report, 1.1.0
+        assert "asking for a fresh one" in rig.board.console_text()
 
 
 def test_in_turn_a_failed_download_is_reported_over_a_new_session(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ def judge(up, payload, reply):
     elif run is None:
         _consider(up, job, part)
     elif run.fetching and job.key == up.job.key:
-        run.turn("renew", job)
+        run.turn("starting", "renew", job)
     else:
         up.missed = _MISSED_MS  # one job at a time: asked for again when this one is settled
 
@@ -64,7 +64,7 @@ def refuse(up, error, job=None):
     """Answer a job that is not begun with `error` (AlinkError; `module` of it says whose)."""
     run = parts.use("job.run").Run(up, job, None, error.module if job is None else job.module)
     up.run = run
-    run.turn("fail", error)
+    run.turn("ending", "fail", error)
 
 
 def _part(up, job):

@@ -1,7 +1,7 @@
 # Run: one job, from its beginning to its end, one bounded step at a time. MIT licence.
 #
-# Here is what is needed while a download moves; how a run begins, changes over and ends stands in
-# turns.py, loaded for each of these moments. RAM: the Download with its buffers, source, target.
+# Here is what is needed while a download moves; how a run begins and changes over stands in
+# starting.py, how it ends in ending.py, both loaded for their moment. RAM: the Download with its buffers, source, target.
 
 import time
 
@@ -10,7 +10,7 @@ from micropython import const
 from .. import log, parts
 from ..errors import AlinkError
 
-# States, for turns.py too.
+# States, for starting.py and ending.py too.
 _NEW = const(0)
 _FETCHING = const(1)
 _VERIFYING = const(2)
@@ -46,7 +46,8 @@ class Run:
 
     up: Updater. job: Job, or None for one that could not even be read. part: modules.Module, or
     None for the slot. module: str, its name. Attributes: fetching (bool, renew() is welcome),
-    checking (False: see again.py), fetch (the Download, or None). The others are for turns.py.
+    checking (False: see again.py), fetch (the Download, or None). The others are for
+    starting.py and ending.py.
     """
 
     checking = False
@@ -64,8 +65,9 @@ class Run:
         self.index = 0  # of the job's file that is being fetched
         self.before = 0  # bytes of the files before it
         self.mark = 0  # bytes at which the percentage changes
-        self.told = 0  # percent, the last time,
-        self.at = time.ticks_ms()  # and when; later: until when the last report is waited for
+        self.told = 0  # percent, the last time
+        # When that was; in the end, until when the last report is waited for.
+        self.at = time.ticks_add(time.ticks_ms(), 0)
         self.asked = None  # when a fresh link was asked for,
         self.asks = 0  # how often
         self.last = None  # what the last report says: (step, desc), or an AlinkError
@@ -78,11 +80,24 @@ class Run:
         self.state = state
         self.fetching = state == _FETCHING
 
-    def turn(self, name, *args):
-        """One of the turns (str, a function of turns.py). One that memory is not enough for can
-        be done again.
+    def turn(self, part, name, *args):
+        """Do what a function of "starting" or "ending" (str) does. What memory is not enough for
+        can be done again.
         """
-        return parts.ask("job.turns", name, self, *args)
+        return parts.ask("job." + part, name, self, *args)
+
+    def end(self, state, last, said):
+        """Nothing is left but to say `last`: (step, desc), or an AlinkError. said: the state."""
+        self.go(state)
+        self.last = last
+        self.at = time.ticks_add(time.ticks_ms(), _REPLY_MS)
+        self.up.set_state(said)
+
+    def release(self):
+        """MQTT may sign in again."""
+        if self.held:
+            self.held = False
+            self.up.device.resume()
 
     def step(self):
         """Do the next bounded thing; True when the run is over. Raises nothing but Ctrl-C."""
@@ -94,11 +109,14 @@ class Run:
                 if self.target.finish():
                     self.go(_VERIFIED)
             elif state == _VERIFIED:
-                self.turn("verified")
+                self.turn("ending", "verified")
             elif state < _TELLING:
-                self.turn("start" if state == _NEW else "interrupted")
+                if state == _NEW:
+                    self.turn("starting", "start")
+                else:
+                    self.turn("ending", "interrupted")
             elif self.closing is None and state != _TELLING:
-                self.turn("close")
+                self.turn("ending", "close")
             elif state == _TELLING or self.closing.done():
                 self.go(_OVER)
             elif state == _STORED and not (
@@ -108,7 +126,7 @@ class Run:
             if self.state == _OVER and state == _STORED:
                 parts.use("job.restart").restart(self.up)
         except Exception as e:
-            self.turn("trouble", e)
+            self.turn("ending", "trouble", e)
         return self.state == _OVER
 
     def _download(self):
@@ -120,11 +138,13 @@ class Run:
             device = self.up.device
             device.hold() if self.held else device.resume()
         if fetch.step():
-            self.turn("fetched")
+            self.go(_VERIFYING)
+            self.release()
+            self.up.set_state("verifying")
         elif self.before + fetch.offset >= self.mark:
             self._progress()
         if wanting and self.up.device.connected:
-            self.turn("want_link")
+            self.turn("starting", "want_link")
 
     def _progress(self):
         up = self.up

@@ -1,0 +1,119 @@
+# How a run begins, and changes over: its way, its files, its links. MIT licence.
+#
+# Each is a function of the Run (run.py, where the states are told), loaded for it and let go.
+
+import time
+
+from micropython import const
+
+from .. import log, parts
+from ..errors import AlinkError
+from ..nvs import JOURNAL, SETTINGS, Store, hint
+
+_E_EXPIRED = const(45)
+
+_FETCHING = const(1)
+_STORED = const(5)
+
+_ALONE = const(3)
+
+_REPLY_MS = const(30000)  # for the answer to a query
+_LINK_ASKS = const(3)  # queries for a fresh link before the download is given up
+
+
+def start(run):
+    """Choose the way and begin the download."""
+    up = run.up
+    job = run.job
+    version = up.version
+    if run.part is None:
+        hint(Store(SETTINGS).erase, "dev")  # what is installed is to run, not /dev_app
+    else:
+        version = run.part.version
+    log.info("update %s -> %s, %d bytes" % (version, job.version, job.size))
+    try_way(run, 0)
+
+
+def try_way(run, failed):
+    """Take the first way, or the next one: `failed` had too little memory."""
+    up = run.up
+    run.fetch = run.target = None
+    run.way = 0  # no way is another's next while one is looked for
+    way = parts.ask("job.ways", "choose", up, run.job, failed)
+    if way == _ALONE:
+        parts.ask("job.ways", "leave", run.job)
+        run.end(_STORED, (1, "restarting to download alone"), "restarting")
+        return
+    run.way = way
+    run.target = up.options[1] if run.part is None else run.part.target
+    if run.target is None:
+        run.target = parts.use("job.slot").Slot()
+    run.fetch = parts.use("job.download").Download(Store(JOURNAL), up.options[6])
+    start_file(run, run.index)
+    run.tell(max(run.told, 1), "downloading, " + ((way == 1 and "beside") or "in turn"))
+
+
+def start_file(run, index):
+    """Begin with the file `index` of the job."""
+    job = run.job
+    file = job.files[index]
+    if run.part is not None or len(job.files) > 1:
+        run.target.take(job.version, index, file.name, len(job.files))
+    run.fetch.start(file, job.key, _source(run, file), run.target)
+    run.index = index
+    run.asked = None
+    run.asks = run.mark = 0
+    run.go(_FETCHING)
+    run.up.set_state("downloading")
+
+
+def _source(run, file):
+    up = run.up
+    source, _, ca, allow_http, block_size, _, fetch, _ = up.options
+    if source is not None:
+        return source
+    if file.stream is None:
+        config = {"ca": ca, "allow_http": allow_http, "on_feed": up.feed_all}
+        _take(config, fetch, "connect_timeout_ms", "head_timeout_ms", "stall_timeout_ms")
+        return parts.use("job.download").Source(**config)
+    config = {"block_size": block_size}
+    _take(config, fetch, "gap_ms", "reply_timeout_ms")
+    return parts.use("job.blocks").MqttSource(up.device, **config)
+
+
+def _take(config, fetch, *names):
+    # What the application has set of a source's settings.
+    for name in names:
+        if fetch and name in fetch:
+            config[name] = fetch[name]
+
+
+def renew(run, job):
+    """The job under way, offered once more: its link may be fresh, or of another kind."""
+    run.asked = None
+    run.asks = 0
+    file = job.files[run.index]
+    if (run.job.files[run.index].stream is None) == (file.stream is None):
+        run.fetch.link = file
+        return
+    run.fetch.close()
+    run.target.drop()
+    run.job = run.up.job = job
+    run.index = run.before = 0
+    try_way(run, 0)
+
+
+def want_link(run):
+    """The link has expired: the answer to the query carries a fresh one; asked again when late."""
+    if run.asked is not None and 0 < time.ticks_diff(run.asked, time.ticks_ms()) <= _REPLY_MS:
+        return
+    if run.asks == _LINK_ASKS:
+        raise AlinkError(_E_EXPIRED, "none offered")
+    log.info("the link expired: asking for a fresh one")
+    run.asks += 1
+    run.asked = time.ticks_add(time.ticks_ms(), _REPLY_MS)
+    up = run.up
+    try:
+        up.asked[run.module] = parts.ask("reports", "query", up.device, run.module)
+    except AlinkError as e:
+        log.debug("query not sent:", e)
