@@ -1,7 +1,8 @@
 # Run: one job, from its beginning to its end, one bounded step at a time. MIT licence.
 #
 # Here is what is needed while a download moves; how a run begins and changes over stands in
-# starting.py, how it ends in ending.py, both loaded for their moment. RAM: the Download with its buffers, source, target.
+# starting.py, how it ends in ending.py, both loaded for their moment. RAM: the Download with its
+# buffers, source, target.
 
 import time
 
