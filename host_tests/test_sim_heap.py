@@ -268,7 +268,7 @@ def test_what_the_idf_heap_cannot_give_is_a_memory_error_where_it_is_asked_for(
 print("larger", error(bytearray, 108000))
 held = hold(61440)
 join()
-print("buffer", error(bytearray, 40000))
+print("buffer", error(bytearray, 50000))
 kept = []
 def more():
     while True: kept.append(bytearray(990))

@@ -110,7 +110,10 @@ def _wait_for_timers(events):
 
 def _fire(id):
     if _control.depth:
-        schedule(_fire, id)  # inside what is C on the chip: at the next occasion
+        try:
+            schedule(_fire, id)  # inside what is C on the chip: at the next occasion
+        except RuntimeError:
+            pass  # the queue is full, as below
         return
     timer = _timers[id]
     if timer is not None and timer._callback is not None:

@@ -63,6 +63,8 @@ NTP = 1
 
 def end(line):
     """Say how this run ends and wait for the SIGKILL: nothing runs after this, as on the chip."""
+    if memory:
+        memory.look()
     send(line)
     while True:
         try:

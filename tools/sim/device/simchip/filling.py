@@ -4,7 +4,9 @@
 # has it, up to the FENCE; the place of a growth; the rest. What is laid into a growth's place is
 # garbage from the start and dies with the next collection, the rest stays. Both come to lie there
 # because everything below is closed meanwhile: the collector's allocator takes the first hole that
-# fits. A pointer that a dead call left on the stack would keep garbage alive: see wipe().
+# fits. The program's heap has RATIO times the chip's bytes, but a buffer is no larger than there:
+# so that it does not find a place too easily, every large hole has a stitch where it would end on
+# the chip. A pointer that a dead call left on the stack would keep garbage alive: see wipe().
 
 import gc
 
@@ -14,22 +16,28 @@ from micropython import const, heap_lock, heap_unlock
 from simchip import gcmap
 
 # Hundredths. Modules loaded one by one in an idle interpreter: 140. On a board that boots an
-# application more stays behind (stale words on the stack): 130 gives a chip's figures there.
-RATIO = const(130)
+# application more stays behind (stale words on the stack): 127 gives a chip's figures there.
+RATIO = const(127)
 SEAM = const(64)  # blocks: more than any hole that _fill() overlooks or a crumb adds to
-_CANARY = b"\xa5" * 2048
+_UNIT = b"\xa5" * 32
+_CANARY = _UNIT * 64
 _CANARY_WORD = const(0xA5A5A5A5A5A5A5A5)
 _PIECE = const(60)  # blocks of the tax
+_LARGE = const(96)  # blocks of a hole that has a stitch
+_STITCH = const(20)  # blocks: more than what _fill() overlooks
 _TRIES = const(4)
 
+start = 0  # block where the program's heap begins
 fence = 0  # block behind what Python's heap has now
 end = 0  # block behind the interpreter's heap
 room = -1  # bytes of the largest object that a growth could be for, as it was laid last
 _places = []  # (address, bytes) of what was laid into the growth's place
-_held = [None, None]  # for good: a seam in the growth's place, and what is above it
+_held = [None, None, None]  # for good: seams before and in a growth's place; what is above it
 _garbage = [None, None]  # what will be laid into the growth's place, until leave()
 _tax = []
-_keep = []  # plugs, and the seam in the chip's first heap
+_plugs = [None] * 3000
+_seams = []  # blocks where a further area of the chip's heap begins
+_sewn = [None] * 24  # seams that stand there, and stitches
 _holes = [None] * 600
 _crumbs = [None] * 8  # room for what filling itself needs, when every hole is filled
 
@@ -44,26 +52,38 @@ def to_chip(size):
     return size * 100 // RATIO
 
 
-def begin(own):
-    """Close the holes of the sim's own objects; own: bytes on the chip that a program begins with.
-
-    A piece that stays parts the program's heap where the chip's would end, so that no object is
-    larger than one can be there.
-    """
-    global end
+def prepare():
+    """Close the holes between the sim's own objects."""
+    global start, end, fence
     end = gcmap.blocks
     collect()
     start = gcmap.last() + 1
-    _keep.append(_plug(start))
-    _fill((start + own // gcmap.BLOCK) & ~3)
-    _keep.append(gcmap.run(SEAM))
-    _let_go()
+    _plug()
     collect()
+    fence = (gc.mem_alloc() // gcmap.BLOCK) & ~3  # as if there were no holes of one block left
 
 
-def _plug(start):
-    # What stays open are holes of one block.
-    plugs = [None] * 3000
+def add(size, more=0):
+    """The program's heap gets `size` bytes on the chip for objects, and `more` bytes here.
+
+    No object lies in two areas: there is a seam between them.
+    """
+    global fence
+    if not more:
+        _seams.append(fence)
+        fence += SEAM
+    fence += ((to_host(size) + more) // gcmap.BLOCK) & ~3
+
+
+def take_away(before):
+    """The heap ends where it did `before`: block, as in `fence`."""
+    global fence
+    fence = before
+    _seams.pop()
+
+
+def _plug():
+    # What stays open below `start` are holes of one block.
     at = 0
     blocks = 256
     while blocks > 1:
@@ -71,9 +91,8 @@ def _plug(start):
         if gcmap.block(id(one)) + blocks > start:
             blocks -= 1 if blocks <= 32 else 32
         else:
-            plugs[at] = one
+            _plugs[at] = one
             at += 1
-    return plugs
 
 
 def collect():
@@ -89,11 +108,10 @@ def size():
     for place, length in _places:
         if _is_canary(place):
             filled += length
-    for one in _held:
-        if one is not None:
-            filled += len(one) * 8
-    for one in _tax:
-        filled += len(one) * 8
+    for several in (_held, _tax, _sewn):
+        for one in several:
+            if one is not None:
+                filled += len(one) * 8
     return filled
 
 
@@ -105,12 +123,13 @@ def is_open():
 def touched():
     """The block behind the last one of the growth's place that was in use, or 0."""
     step = len(_CANARY)
-    for place, length in reversed(_places):
-        at = length - step
-        while at >= 0:
-            if uctypes.bytearray_at(place + at, step) != _CANARY:
-                return gcmap.block(place + at + step)
+    for place, at in reversed(_places):
+        while at >= step and uctypes.bytearray_at(place + at - step, step) == _CANARY:
             at -= step
+        while at > 0:
+            at -= len(_UNIT)
+            if uctypes.bytearray_at(place + at, len(_UNIT)) != _UNIT:
+                return gcmap.block(place + at) + 1
     return 0
 
 
@@ -121,11 +140,13 @@ def _is_canary(place):
 
 def clear():
     """Let go of all filling; MemoryError when the collector still finds some of it."""
-    top = 0 if _held[1] is None else id(_held[1])
-    length = 0 if _held[1] is None else len(_held[1])
-    _held[0] = _held[1] = None
+    top = 0 if _held[2] is None else id(_held[2])
+    length = 0 if _held[2] is None else len(_held[2])
+    _held[0] = _held[1] = _held[2] = None
+    for i in range(len(_sewn)):
+        _sewn[i] = None
     leave()
-    del _tax[:]
+    _tax.clear()
     for _ in range(_TRIES):
         wipe()
         gc.collect()
@@ -133,30 +154,32 @@ def clear():
         for place, _ in _places:
             left = left or _is_canary(place)
         if not left:
-            del _places[:]
+            _places.clear()
             return
     raise MemoryError
 
 
-def lay(largest, tax, closed):
+def lay(largest, tax):
     """Fill again: a growth's place for objects of up to `largest` bytes, and the tax.
 
     False when the heap is too full for that; then nothing more is to be had.
-    closed: whether the next collection is to open the place; else it is open at once.
     """
     global room
     room = largest
     for _ in range(_TRIES):
         try:
-            if _lay(closed):
+            if _lay():
                 break
         except MemoryError:
             pass  # something of the last time was in the way
         _let_go()
         clear()
     else:
-        _held[1] = gcmap.run(end - gcmap.last() - SEAM)  # shut: it is full to the brim
+        _held[2] = gcmap.run(end - gcmap.last() - SEAM)  # shut: it is full to the brim
         return False
+    for one in _sewn:
+        if one is not None and len(one) < SEAM * 4 - 2:
+            tax -= gcmap.BLOCK * _STITCH
     piece = _PIECE
     while tax >= gcmap.BLOCK * 2 and piece > 1:
         blocks = min(tax // gcmap.BLOCK, piece)
@@ -168,14 +191,14 @@ def lay(largest, tax, closed):
     return piece > 1
 
 
-def _lay(closed):
+def _lay():
     # The growth's place in two pieces: no object there is larger than one of the chip's can be.
-    place = (room // gcmap.BLOCK) & ~63
-    extra = (place * (RATIO - 100) // 100) & ~63
-    if place < 256 or fence + place + extra + 3 * SEAM > end:
+    place = (room // gcmap.BLOCK) & ~3
+    extra = (place * (RATIO - 100) // 100) & ~3
+    if extra < SEAM or fence + place + extra + 3 * SEAM > end:
         place = extra = 0
     for i in range(len(_crumbs)):
-        fits = gcmap.free_run(0, fence) >= 0
+        fits = gcmap.free_run(start, fence) >= 0
         _crumbs[i] = [None] * 64 if fits else []
     _fill(fence)
     for one in _crumbs:
@@ -183,30 +206,28 @@ def _lay(closed):
     reach = fence
     while not gcmap.kind(reach - 1):
         reach -= 1  # the end of a hole that was too small to be filled
-    start = reach
+    begin = reach
     first = more = None
     if place:
-        first = b"\xa5" * (place * gcmap.BLOCK - 1)
-        reach += place
-        if extra:
-            _held[0] = gcmap.run(SEAM)
-            more = b"\xa5" * (extra * gcmap.BLOCK - 1)
-            reach += SEAM + extra
-    _held[1] = gcmap.run(end - reach)
+        _held[0] = gcmap.run(SEAM)
+        first = _UNIT * (place - 1)
+        _held[1] = gcmap.run(SEAM)
+        more = _UNIT * (extra - 1)
+        reach += place + extra + 2 * SEAM
+    _held[2] = gcmap.run(end - reach)
     _let_go()
     for one in (first, more):
         if one is not None:
             at = uctypes.addressof(one)
-            uctypes.bytearray_at(at + len(one), 1)[0] = 0xA5  # in place of the zero at its end
-            _places.append((at, len(one) + 1))
+            uctypes.bytearray_at(at + len(one), len(_UNIT))[:] = _UNIT  # behind it stands a zero
+            _places.append((at, len(one) + len(_UNIT)))
     one = None
-    if closed:
-        _garbage[0] = first
-        _garbage[1] = more
+    _garbage[0] = first
+    _garbage[1] = more
     first = more = None
     gc.collect()
-    at = gcmap.block(_places[0][0]) if _places else start
-    return at == start and gcmap.block(id(_held[1])) == reach
+    at = gcmap.block(id(_held[0])) if place else begin
+    return at == begin and gcmap.block(id(_held[2])) == reach
 
 
 def leave():
@@ -215,19 +236,43 @@ def leave():
 
 
 def _fill(until):
-    # Something in every hole below `until` that has 19 blocks or more.
-    count = 0
-    at = gcmap.free_run(0, until)
-    while at >= 0 and count < len(_holes):
+    # Something in every hole below `until` that has 19 blocks or more; in large ones a stitch, and
+    # between two areas a seam, which stay.
+    count = kept = s = 0
+    at = gcmap.free_run(start, until)
+    while at >= 0 and count + 2 < len(_holes):
         stop = gcmap.free_until(at, until)
-        _holes[count] = gcmap.run(stop - at)
+        while s < len(_seams) and _seams[s] < at:
+            s += 1
+        if s < len(_seams) and _seams[s] + SEAM <= stop:
+            stop = _seams[s]
+            if stop == at and kept < len(_sewn):
+                _sewn[kept] = gcmap.run(SEAM)
+                kept += 1
+                at = gcmap.free_run(stop + SEAM, until)
+                s += 1
+                continue
+        length = stop - at
+        first = length * 100 // RATIO
+        if length < _LARGE or kept == len(_sewn):
+            first = length
+        _holes[count] = gcmap.run(first)
         count += 1
+        if first < length:
+            _sewn[kept] = gcmap.run(_STITCH)
+            kept += 1
+            length -= first + _STITCH
+            if length > _STITCH:
+                _holes[count] = gcmap.run(length)
+                count += 1
         at = gcmap.free_run(stop, until)
 
 
 def _let_go():
-    for i in range(len(_holes)):
+    i = 0
+    while i < len(_holes) and _holes[i] is not None:
         _holes[i] = None
+        i += 1
 
 
 def wipe():

@@ -9,7 +9,7 @@
 # growth from the IDF heap if it was, and fills anew. Where the IDF heap has nothing to give all
 # filling is for good, and the program's own allocation fails with its own MemoryError.
 #
-# What counts as what: objects of the chip take 100/130 of those here; but a buffer (512 bytes or
+# What counts as what: objects of the chip take 100/127 of those here; but a buffer (512 bytes or
 # more without pointers) is as large there as here, and names have pools (names.py): a tax laid
 # into the heap makes up for both.
 # What the sim's own modules hold is not counted. For what their calls need for moments (C on the
@@ -38,6 +38,7 @@ _POOL = const(9766)  # of 10,000 bytes of heap are for objects
 _BUFFER = const(16)  # blocks
 _KEY = const(450)  # bytes that a key of NVS takes in the sim
 _POLL_MS = const(20)
+_UNTAXED = const(1024)  # bytes of buffers that may have come without their tax
 _CLOSE = const(4)  # MP_STREAM_CLOSE
 
 on = False
@@ -46,6 +47,7 @@ alive = FIRMWARE  # bytes on the chip, after the last collection
 _base = 0  # bytes alive that are the sim's own
 _base_buffers = 0
 _base_keys = 0
+_taxed = 0  # bytes of buffers that the tax is for
 _litter = 0  # what settle() leaves for the collector
 _areas = []  # where Python's heap ended before each growth
 _closed = True  # False after gc.disable(): no collection will open the growth's place
@@ -89,12 +91,11 @@ def attach(heap_bytes):
         control.panic("heap=esp32 does not know the heap of this interpreter")
     if not names.begin():
         control.panic("heap=esp32 does not know the names of this interpreter")
-    own = size() - FIRMWARE
-    filling.begin(own)
+    filling.prepare()
     _base = gc.mem_alloc()
-    _base_buffers = gcmap.buffers(0, gcmap.blocks, _BUFFER)
+    _base_buffers = gcmap.buffers(filling.start, gcmap.blocks, _BUFFER)
     _base_keys = _keys()
-    filling.fence = ((_base + filling.to_host(own) + MOMENTS) // gcmap.BLOCK) & ~3
+    filling.add(size() - FIRMWARE, MOMENTS)
     on = True
     for _ in range(2):
         _ring()
@@ -124,7 +125,7 @@ def _on_chip(taken, end):
 
 
 def _buffers(end):
-    return gcmap.buffers(0, end, _BUFFER) - _base_buffers
+    return gcmap.buffers(filling.start, end, _BUFFER) - _base_buffers
 
 
 def _keys():
@@ -141,24 +142,50 @@ def poll():
     _polled = now
     try:
         opened = filling.is_open() if _closed else filling.touched()
-        if _rung or opened or idf.sweep():
+        if opened or abs(_buffers(filling.fence) - _taxed) > _UNTAXED:
+            look()
+        elif _rung or idf.sweep():
             refresh()
     except MemoryError:
         pass  # a locked heap: next time
 
 
 def refresh():
-    """Look at everything anew: the IDF heap has changed, or there was a collection."""
+    """The IDF heap may have changed, or there was a collection."""
     if on:
         settle(None)
 
 
-def automatic(collections):
-    """Whether collections happen by themselves: else a growth's place has to be open always."""
-    global _closed, _rung
-    _closed = collections
+def pause():
+    """No limits until resume()."""
+    global _busy
+    look()
+    _busy = True
+    try:
+        filling.clear()
+    except MemoryError:
+        pass  # some of it is still found: what there is has to do
+
+
+def resume():
+    """The chip's heap again."""
+    global _busy
+    _busy = False
+    look()
+
+
+def look():
+    """Look at everything anew."""
+    global _rung
     _rung = True
     refresh()
+
+
+def automatic(collections):
+    """Whether collections happen by themselves: else a growth's place has to be open always."""
+    global _closed
+    _closed = collections
+    look()
 
 
 def settle(_):
@@ -176,6 +203,8 @@ def settle(_):
     finally:
         filling.leave()
         filling.wipe()
+        if not _closed:
+            gc.collect()
         _busy = False
         control.depth -= 1
 
@@ -193,7 +222,7 @@ def _settle():
         if alive > (idf.python - idf.last_growth()) * _POOL // 10000:
             break  # it is the sim's layout that has it empty
         idf.shrink()
-        filling.fence = _areas.pop()
+        filling.take_away(_areas.pop())
         _say("B", True)
     if touched > filling.fence:
         _grow(touched)
@@ -207,9 +236,10 @@ def _settle():
 
 def _fill():
     # False when it is so full that there is not even room for what filling needs (600 bytes).
-    buffers = _buffers(filling.fence)
+    global _taxed
+    buffers = _taxed = _buffers(filling.fence)
     tax = filling.to_host(buffers + names.on_chip()) - buffers
-    return filling.lay(idf.room(), tax, _closed) and _arm(4)
+    return filling.lay(idf.room(), tax) and _arm(4)
 
 
 def _grow(until):
@@ -221,7 +251,7 @@ def _grow(until):
         if not taken:
             break
         _areas.append(filling.fence)
-        filling.fence += (filling.to_host(taken * _POOL // 10000) // gcmap.BLOCK) & ~3
+        filling.add(taken * _POOL // 10000)
         single = 0
         grown = True
         _say("G", True)

@@ -1,21 +1,23 @@
 # The IDF heap of an ESP32 without PSRAM: what Python's growth, Wi-Fi, TLS and sockets take of it.
 # MIT licence.
 #
-# Sizes: MicroPython 1.26.1 ESP32_GENERIC on an emulated chip. What they reproduce:
+# Sizes: MicroPython 1.26.1 ESP32_GENERIC on an emulated chip. What they come to, in bytes free
+# (lowest), with a certificate of 460 bytes:
 #
-#   bytes free (lowest)                            Python in its 56 KB    grown once
-#   after boot                                     139,600                80,204
-#   Wi-Fi joined                                   95,500                 36,104
-#   context with one root of 860 bytes             94,040                 34,644
-#   first verified session (in its handshake)      68,340 (62,240)        8,944 (2,844)
-#   second session                                 42,640 (36,540)        OSError(12)
+#                              Python in its first 56 KB      grown once
+#   after boot                 139,600                        80,204
+#   Wi-Fi joined               95,500                         36,104
+#   context with one root      94,258                         34,862
+#   first session              68,958 (62,858)                9,562 (3,462)
+#   second session             43,658 (37,558)                OSError(12)
 #
-# What is not modelled: packets in flight (up to 7 KB a busy connection, so a chip with less than
-# that free stalls), pieces that long-lived blocks cut the heap into (the largest block is an
-# estimate), connections accepted from a listening socket, what a closed one leaves for seconds.
+# What is not modelled: packets in flight (up to 7 KB for a busy connection: a chip with less than
+# that free stalls, and a handshake with less than 1.5 KB to spare ends in a time-out), pieces that
+# long-lived blocks cut the heap into (the largest block is an estimate), connections accepted
+# from a listening socket, what a closed one leaves for some seconds, a soft reset's leftovers.
 #
-# Sockets, sessions and contexts are objects of C that have to stay what they are. Whether one is
-# still open and alive is looked up in its memory (gcmap.py).
+# Sockets, sessions and contexts are objects of C and stay what they are. Whether one is still open
+# and alive is looked up in its memory (gcmap.py).
 
 import errno
 
@@ -31,7 +33,7 @@ _SMALL = (14656, 11976)  # two of the regions; the third is what is left
 # Wi-Fi: the driver (WLAN()), its start (active(True)), what a joined station has for buffers.
 WIFI = (36000, 2100, 6000)
 CONTEXT = const(310)
-_CERTIFICATE = const(470)  # beside its bytes; the first root's head lies in the context
+_CERTIFICATE = const(200)  # beside 1.4 times its bytes; the first one's head lies in the context
 _NEXT = const(400)
 BUFFERS = const(23400)  # of a session: 16 KB in, 4 KB out, its state
 BUFFER = const(16900)  # in one piece
@@ -113,7 +115,8 @@ def note(extra=0):
 
 def room():
     """Bytes of the largest object that a growth of Python's heap could be for."""
-    return max((largest() - _AREA_MIN) * 512 // 525, 0)
+    block = largest()
+    return max(min(block - _AREA_MIN, block * 512 // 525), 0)
 
 
 def grow(needed):
@@ -214,7 +217,7 @@ def session_fits():
 
 def certificate(data, first):
     """Bytes that a certificate takes in a context."""
-    return len(data) + _CERTIFICATE + (0 if first else _NEXT)
+    return len(data) * 14 // 10 + _CERTIFICATE + (0 if first else _NEXT)
 
 
 def sweep():

@@ -61,6 +61,21 @@ def _watch(time):
     time.sleep = polled_sleep
 
 
+def look():
+    """The program ends, or the board: what has it come to?"""
+    heap.look()
+
+
+def pause():
+    """No limits until resume(): for what the chip does in C and needs memory for here."""
+    heap.pause()
+
+
+def resume():
+    """The chip's memory again."""
+    heap.resume()
+
+
 def new_socket(af=usocket.AF_INET, kind=usocket.SOCK_STREAM, proto=0):
     """socket.socket(): OSError(23) when the IDF heap has nothing for one, as lwIP says it."""
     if not idf.need(idf.SOCKET):

@@ -63,7 +63,11 @@ def run_if_exists(name, scope):
     except SystemExit:
         control.end(b"S\n")
     except BaseException as exc:
+        if control.memory:
+            control.memory.pause()
         _print(exc)
+        if control.memory:
+            control.memory.resume()
         control.send(b"E%s\n" % type(exc).__name__.encode())
         return False
     return True
@@ -112,6 +116,8 @@ def main(argument, scope):
     repl = config.get("repl")
     if whole and run_if_exists("boot.py", scope) and repl != "raw":
         run_if_exists("main.py", scope)
+    if small:
+        memory.look()
     control.send(b"X\n")
     while not repl:  # nobody types, but timers and the watchdog go on
         try:
