@@ -39,7 +39,8 @@ def one_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SerialRig]:
 
 
 @pytest.fixture
-def rig(one_rig: SerialRig) -> SerialRig:
+def rig(one_rig: SerialRig, monkeypatch: pytest.MonkeyPatch) -> SerialRig:
+    monkeypatch.setattr(device_link, "PATIENCE", device_link.Patience())  # this one does answer
     one_rig.board.power_cut()
     one_rig.board.console.clear()
     one_rig.board.boots.clear()
