@@ -10,9 +10,9 @@ PLENTY = 1 << 29
 ROWS = (
     (PLENTY, PLENTY, PLENTY, SESSION, TLS, BESIDE),  # PSRAM
     (68900, 53248, 20000, SESSION, TLS, BESIDE),  # Python within its first 56 KB
-    (68900, 53248, 9000, SESSION, TLS, IN_TURN),  # it would grow on the way
+    (68900, 53248, 8000, SESSION, TLS, IN_TURN),  # it would grow on the way
     (9600, 8000, 20000, SESSION, TLS, IN_TURN),  # an application of 60 KB: it has grown once
-    (9600, 8000, 9000, SESSION, TLS, ALONE),
+    (9600, 8000, 8000, SESSION, TLS, ALONE),
     (3000, 2000, 20000, SESSION, TLS, ALONE),
     (40000, 12000, 20000, SESSION, TLS, IN_TURN),  # no piece for a record of TLS
     (9600, 8000, 20000, 0, TLS, ALONE),  # a session without TLS gives little back
