@@ -142,16 +142,19 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
     sources = {}
     for path, source in walk(alink, ""):
         content = source.read_bytes()
-        if not path.endswith(".py") or parts.left_out(path[1:], features):
+        if not path.endswith(".py"):
             continue
         if path.count("/") > 1 and path.endswith("/__init__.py") and not _does_anything(content):
             continue  # a folder is a package for MicroPython without it
         sources[f"/alink{path[:-3]}"] = content
+    # All of the package, whatever is packed: a module is the same in every image.
     with contextlib.suppress(SyntaxError, tokenize.TokenError, ValueError):
         # What CPython cannot read is left to MicroPython's compiler, and its names as they are.
         sources = shorten(sources)
     files = {}
     for path, content in sources.items():
+        if parts.left_out(path.removeprefix("/alink/") + ".py", features):
+            continue
         module = path[1:].replace("/", ".").removesuffix(".__init__")
         origin = alink / f"{path.removeprefix('/alink/')}.py"
         # Its line numbers would be 900 bytes of an idle board's RAM; an application keeps its own.
