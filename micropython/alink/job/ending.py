@@ -12,6 +12,7 @@ _E_LEFT_OUT = const(30)
 _E_NO_MEMORY = const(84)
 _E_MODULE = const(98)
 
+_NEW = const(0)
 _FETCHING = const(1)
 _VERIFYING = const(2)
 _INSTALLING = const(3)
@@ -19,6 +20,7 @@ _TELLING = const(4)
 _STORED = const(5)
 _FAILING = const(6)
 _VERIFIED = const(8)
+_BEGINNING = const(9)
 
 _ALONE = const(3)
 
@@ -79,7 +81,7 @@ def _store(run):
     }
     # The buffers, and what has filled them: the rest wants memory, too.
     run.fetch.close()
-    run.fetch = None
+    run.fetch = run.source = None
     parts.drop("job.download", "job.blocks", "job.stream")
     try:
         parts.ask("record", "save", store, found)
@@ -117,7 +119,11 @@ def trouble(run, exc):
     else:
         error = AlinkError(_E_MODULE, "%s: %s" % (type(exc).__name__, exc))
     exc = None
-    if error.code == _E_NO_MEMORY and run.state <= _FETCHING and 0 < run.way < _ALONE:
+    if (
+        error.code == _E_NO_MEMORY
+        and run.state in (_NEW, _FETCHING, _BEGINNING)
+        and 0 < run.way < _ALONE
+    ):
         log.info("update not taken this way:", error)
         if run.fetch is not None:
             run.fetch.close()
@@ -138,7 +144,7 @@ def fail(run, error):
     fetch = run.fetch
     target = run.target
     up.error = error
-    run.fetch = run.target = None
+    run.fetch = run.target = run.source = None
     run.end(_FAILING, error, "failed")
     log.info("update failed:", error)
     run.release()

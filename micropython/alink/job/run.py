@@ -21,18 +21,20 @@ _STORED = const(5)  # bootable, or left to the next start: the last report is on
 _FAILING = const(6)  # the negative step is on its way
 _OVER = const(7)
 _VERIFIED = const(8)  # the target has all of a file
+_BEGINNING = const(9)  # all is ready for the next file
 
 # From each, the states that may follow, as bits.
 MOVES = (
-    1 << _FETCHING | 1 << _STORED | 1 << _FAILING,
-    1 << _FETCHING | 1 << _VERIFYING | 1 << _STORED | 1 << _FAILING,
+    1 << _BEGINNING | 1 << _STORED | 1 << _FAILING,
+    1 << _BEGINNING | 1 << _VERIFYING | 1 << _STORED | 1 << _FAILING,
     1 << _VERIFIED | 1 << _FAILING,
     1 << _TELLING | 1 << _FAILING,
     1 << _OVER,
     1 << _OVER | 1 << _FAILING,
     1 << _OVER,
     0,
-    1 << _FETCHING | 1 << _INSTALLING | 1 << _STORED | 1 << _FAILING,
+    1 << _BEGINNING | 1 << _INSTALLING | 1 << _STORED | 1 << _FAILING,
+    1 << _BEGINNING | 1 << _FETCHING | 1 << _STORED | 1 << _FAILING,
 )
 
 _IN_TURN = const(2)
@@ -62,7 +64,8 @@ class Run:
         self.fetching = False
         self.way = 0
         self.held = False  # MQTT is signed off
-        self.fetch = self.target = None
+        self.fetch = self.target = self.source = None
+        self.said = ""  # of the way, when the download begins
         self.index = 0  # of the job's file that is being fetched
         self.before = 0  # bytes of the files before it
         self.mark = 0  # bytes at which the percentage changes
@@ -111,6 +114,8 @@ class Run:
                     self.go(_VERIFIED)
             elif state == _VERIFIED:
                 self.turn("ending", "verified")
+            elif state == _BEGINNING:
+                self._begin()
             elif state < _TELLING:
                 if state == _NEW:
                     self.turn("starting", "start")
@@ -129,6 +134,18 @@ class Run:
         except Exception as e:
             self.turn("ending", "trouble", e)
         return self.state == _OVER
+
+    def _begin(self):
+        if self.fetch is None:
+            # The buffers, before anything is opened.
+            download = parts.use("job.download").Download
+            self.fetch = download(parts.use("nvs").Store("alink_ota"), self.up.options[6])
+        self.fetch.start(self.job.files[self.index], self.job.key, self.source, self.target)
+        self.go(_FETCHING)
+        self.up.set_state("downloading")
+        if self.said:
+            self.tell(max(self.told, 1), self.said)
+            self.said = ""
 
     def _download(self):
         fetch = self.fetch

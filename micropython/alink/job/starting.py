@@ -8,11 +8,11 @@ from micropython import const
 
 from .. import log, parts
 from ..errors import AlinkError
-from ..nvs import JOURNAL, SETTINGS, Store, hint
+from ..nvs import SETTINGS, Store, hint
 
 _E_EXPIRED = const(45)
 
-_FETCHING = const(1)
+_BEGINNING = const(9)
 _STORED = const(5)
 
 _ALONE = const(3)
@@ -37,7 +37,7 @@ def start(run):
 def try_way(run, failed):
     """Take the first way, or the next one: `failed` had too little memory."""
     up = run.up
-    run.fetch = run.target = None
+    run.fetch = run.target = run.source = None
     run.way = 0  # no way is another's next while one is looked for
     way = parts.ask("job.ways", "choose", up, run.job, failed)
     if way == _ALONE:
@@ -48,9 +48,8 @@ def try_way(run, failed):
     run.target = up.options[1] if run.part is None else run.part.target
     if run.target is None:
         run.target = parts.use("job.slot").Slot()
-    run.fetch = parts.use("job.download").Download(Store(JOURNAL), up.options[6])
+    run.said = "downloading, " + ("beside" if way == 1 else "in turn")
     start_file(run, run.index)
-    run.tell(max(run.told, 1), "downloading, " + ((way == 1 and "beside") or "in turn"))
 
 
 def start_file(run, index):
@@ -59,12 +58,11 @@ def start_file(run, index):
     file = job.files[index]
     if run.part is not None or len(job.files) > 1:
         run.target.take(job.version, index, file.name, len(job.files))
-    run.fetch.start(file, job.key, _source(run, file), run.target)
+    run.source = _source(run, file)
     run.index = index
     run.asked = None
     run.asks = run.mark = 0
-    run.go(_FETCHING)
-    run.up.set_state("downloading")
+    run.go(_BEGINNING)
 
 
 def _source(run, file):
