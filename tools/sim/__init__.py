@@ -3,7 +3,9 @@
 `Board` is the whole of it; `python -m tools.sim --help` is the same for the command line. What
 runs is the interpreter of the host, so some things are the host's and not the chip's:
 
-* the processor, the heap (2 MiB unless told; objects are twice as large) and floating point;
+* the processor, the heap (2 MiB unless told; objects are twice as large) and floating point.
+  heap="esp32" gives it the memory of an ESP32 without PSRAM instead: see simchip/heap.py and
+  simchip/idf.py for what that shows, and what it cannot;
 * the image in the slot is verified and chosen as on the chip, but its machine code never runs;
 * sockets: `setblocking(True)` does not undo `settimeout()`, and one that is open stays open when
   the Wi-Fi goes; without Wi-Fi it is getaddrinfo() that fails;

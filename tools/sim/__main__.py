@@ -27,6 +27,8 @@ typical use:
 create makes a 4 MiB flash with a partition table, an image in slot 0 (made by tools/image.py, or
 any ESP32 app image) and files on the board's own file system. run boots it as an ESP32 does and
 prints its console; lines of the boot ROM start with "rom: ". Ctrl-C takes the power away.
+With --heap esp32 the board has the memory of an ESP32 without PSRAM: "heap: " lines tell when
+Python's heap grows at the cost of Wi-Fi and TLS, and in the end how it was used.
 """
 
 

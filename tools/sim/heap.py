@@ -26,6 +26,8 @@ class HeapFigures:
     def update(self, line: str) -> str | None:
         """Take a line of the program's; returns what is to be said of it, or None."""
         kind, *numbers = line.split()
+        if kind == "X":
+            return "heap: locked or too full to be looked at: its figures are no longer true"
         size, alive, free, largest, low = (int(number) for number in numbers)
         self.python_size, self.python_alive = size, alive
         self.idf_free, self.idf_largest, self.idf_low = free, largest, low

@@ -16,8 +16,8 @@ from micropython import const, heap_lock, heap_unlock
 from simchip import gcmap
 
 # Hundredths. Modules loaded one by one in an idle interpreter: 140. On a board that boots an
-# application more stays behind (stale words on the stack): 127 gives a chip's figures there.
-RATIO = const(127)
+# application more stays behind (stale words on the stack): 125 gives a chip's figures there.
+RATIO = const(125)
 SEAM = const(64)  # blocks: more than any hole that _fill() overlooks or a crumb adds to
 _UNIT = b"\xa5" * 32
 _CANARY = _UNIT * 64
@@ -31,7 +31,7 @@ start = 0  # block where the program's heap begins
 fence = 0  # block behind what Python's heap has now
 end = 0  # block behind the interpreter's heap
 room = -1  # bytes of the largest object that a growth could be for, as it was laid last
-_places = []  # (address, bytes) of what was laid into the growth's place
+_places = []  # (address, bytes) of what was laid into the growth's place, but for a first block
 _held = [None, None, None]  # for good: seams before and in a growth's place; what is above it
 _garbage = [None, None]  # what will be laid into the growth's place, until leave()
 _tax = []
@@ -135,7 +135,7 @@ def touched():
 
 def _is_canary(place):
     # Whether what was laid there is still there, and not an object of the program.
-    return gcmap.kind(gcmap.block(place)) == 1 and gcmap.word(place) == _CANARY_WORD
+    return gcmap.kind(gcmap.block(place)) == 2 and gcmap.word(place) == _CANARY_WORD
 
 
 def clear():
@@ -220,7 +220,7 @@ def _lay():
         if one is not None:
             at = uctypes.addressof(one)
             uctypes.bytearray_at(at + len(one), len(_UNIT))[:] = _UNIT  # behind it stands a zero
-            _places.append((at, len(one) + len(_UNIT)))
+            _places.append((at + gcmap.BLOCK, len(one)))
     one = None
     _garbage[0] = first
     _garbage[1] = more
@@ -278,8 +278,8 @@ def _let_go():
 def wipe():
     """Overwrite the stack below: with the heap locked a function's variables are on it, zeroed."""
     heap_lock()
-    _zeros(8)
-    _shifted(8)  # between the variables are the interpreter's own frames: now they are elsewhere
+    for function in _shifted:  # so that the interpreter's own frames are elsewhere each time
+        function(8)
     heap_unlock()
 
 
@@ -292,5 +292,7 @@ def _with_variables(count, first):
 
 
 _zeros = _with_variables(200, "if depth: function(depth - 1)")
-_shifted = _with_variables(100, "zeros(depth)")
-_shifted.__globals__["zeros"] = _zeros
+_shifted = [_zeros]
+for _count in range(20, 200, 20):
+    _shifted.append(_with_variables(_count, "zeros(depth)"))
+    _shifted[-1].__globals__["zeros"] = _zeros

@@ -3,7 +3,7 @@
 # py/gc.c: the heap is a table (two bits a block: free, head, tail, marked), a table of finalisers
 # and the pool of blocks, in this order. The pool's size is known (gc.mem_alloc + gc.mem_free), so
 # one object of a known size and address is enough to find the table: see find(). Everything here
-# looks through views on memory and allocates next to nothing.
+# looks through views on memory; none of them points to where an object begins (word()).
 
 import gc
 
@@ -90,7 +90,8 @@ def is_at(place, type_word):
 
 def word(place):
     """The 8 bytes at an address, as a number."""
-    return int.from_bytes(uctypes.bytearray_at(place, 8), "little")
+    # A view that points to an object's beginning would keep it alive, and so would a stale one.
+    return int.from_bytes(uctypes.bytearray_at(place - 4, 12)[4:], "little")
 
 
 def free_run(start, end):

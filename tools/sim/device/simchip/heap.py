@@ -9,7 +9,7 @@
 # growth from the IDF heap if it was, and fills anew. Where the IDF heap has nothing to give all
 # filling is for good, and the program's own allocation fails with its own MemoryError.
 #
-# What counts as what: objects of the chip take 100/127 of those here; but a buffer (512 bytes or
+# What counts as what: objects of the chip take 100/125 of those here; but a buffer (512 bytes or
 # more without pointers) is as large there as here, and names have pools (names.py): a tax laid
 # into the heap makes up for both.
 # What the sim's own modules hold is not counted. For what their calls need for moments (C on the
@@ -40,6 +40,8 @@ _KEY = const(450)  # bytes that a key of NVS takes in the sim
 _POLL_MS = const(20)
 _UNTAXED = const(1024)  # bytes of buffers that may have come without their tax
 _CLOSE = const(4)  # MP_STREAM_CLOSE
+_LOST = const(100)  # failures one after the other
+_BLIND = b"HX 0 0 0 0 0\n"
 
 on = False
 alive = FIRMWARE  # bytes on the chip, after the last collection
@@ -54,6 +56,7 @@ _closed = True  # False after gc.disable(): no collection will open the growth's
 _rung = False
 _busy = False
 _polled = 0
+_failures = 0
 _said = [0, 0]
 
 
@@ -190,7 +193,7 @@ def automatic(collections):
 
 def settle(_):
     """See what was touched, account for it, and fill again."""
-    global _busy, _rung
+    global _busy, _failures, _rung
     if _busy:
         return
     _busy = True
@@ -198,8 +201,12 @@ def settle(_):
     try:
         _settle()
         _rung = False
+        _failures = 0
     except MemoryError:
         _rung = True  # a locked heap, or one that is full to the brim: next time
+        _failures += 1
+        if _failures == _LOST:
+            control.send(_BLIND)
     finally:
         filling.leave()
         filling.wipe()
