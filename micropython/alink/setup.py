@@ -14,7 +14,11 @@ _WIFI_RETRY_MS = 20000  # an attempt that has not succeeded by then is started a
 
 
 def settings():
-    """The settings (nvs.Store): what `flash.py provision` has written."""
+    """The settings (nvs.Store): what `flash.py provision` has written.
+
+    For the start: it is let go once there is an Updater. An application that reads settings later
+    makes its own Store out of alink.journal.
+    """
     return Store(SETTINGS)
 
 
