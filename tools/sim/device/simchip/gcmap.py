@@ -43,7 +43,7 @@ def _search(length, heap_bytes):
     tail = b"\xaa" * (_PROBE // 4 - 4)
     probe = run(_PROBE)
     at = id(probe)
-    for back in range(0, length * BLOCK * 2, BLOCK):
+    for back in range(0, length * BLOCK * 4, BLOCK):
         pool = at - back
         first = back // BLOCK
         for slack in range(0, BLOCK, 8):

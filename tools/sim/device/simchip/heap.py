@@ -99,6 +99,8 @@ def attach(heap_bytes):
     _base_buffers = gcmap.buffers(filling.start, gcmap.blocks, _BUFFER)
     _base_keys = _keys()
     filling.add(size() - FIRMWARE, MOMENTS)
+    if filling.fence + filling.to_host(idf.BOOT * 12 // 10) // gcmap.BLOCK > filling.end:
+        control.panic("heap=esp32 leaves no room for a growth: the sim itself takes too much")
     on = True
     for _ in range(2):
         _ring()

@@ -36,6 +36,7 @@ def attach(heap_bytes):
         esp32.NVS("sim")  # reads all there is: on the chip that is memory of C
     except OSError:
         pass
+    chip_gc.threshold(-1)
     heap.attach(heap_bytes)
 
 

@@ -1,6 +1,7 @@
 # What the chip's firmware does before and around the user's files (ports/esp32/main.c).
 # MIT licence.
 
+import gc
 import io
 import sys
 
@@ -90,12 +91,14 @@ def main(argument, scope):
     """
     control.attach(argument)
     config = control.config
+    small = config.get("heap_bytes")
+    if small:
+        gc.threshold(16384)  # what is loaded here comes to lie close together
     entries = table.parse(_read_table(config["flash"]))
     ops.attach(config, protected(entries, config["running"]))
     import esp32
 
     esp32.attach(entries, config["running"])
-    small = config.get("heap_bytes")
     if small:
         from simchip import memory
     whole = mount(config)
