@@ -121,7 +121,7 @@ def trouble(run, exc):
     exc = None
     if (
         error.code == _E_NO_MEMORY
-        and run.state in (_NEW, _FETCHING, _BEGINNING)
+        and run.state in (_NEW, _FETCHING, _BEGINNING, _VERIFYING, _VERIFIED)
         and 0 < run.way < _ALONE
     ):
         log.info("update not taken this way:", error)

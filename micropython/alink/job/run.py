@@ -27,7 +27,7 @@ _BEGINNING = const(9)  # all is ready for the next file
 MOVES = (
     1 << _BEGINNING | 1 << _STORED | 1 << _FAILING,
     1 << _BEGINNING | 1 << _VERIFYING | 1 << _STORED | 1 << _FAILING,
-    1 << _VERIFIED | 1 << _FAILING,
+    1 << _VERIFIED | 1 << _BEGINNING | 1 << _STORED | 1 << _FAILING,
     1 << _TELLING | 1 << _FAILING,
     1 << _OVER,
     1 << _OVER | 1 << _FAILING,
@@ -132,6 +132,8 @@ class Run:
             if self.state == _OVER and state == _STORED:
                 parts.use("job.restart").restart(self.up)
         except Exception as e:
+            if _TELLING <= self.state <= _OVER:
+                raise  # it has ended: what is left to say is said when there is memory for it
             self.turn("ending", "trouble", e)
         return self.state == _OVER
 
