@@ -1,4 +1,4 @@
-"""Whole updates on a board with the memory of an ESP32 without PSRAM: each takes the way it can."""
+"""Whole updates with the memory of an ESP32 without PSRAM: each takes the way it can."""
 
 from __future__ import annotations
 
