@@ -157,12 +157,13 @@ class Run:
             self.held = not wanting
             device = self.up.device
             device.hold() if self.held else device.resume()
-        if fetch.step():
+        done = fetch.step()
+        if self.before + fetch.offset >= self.mark:
+            self._progress()
+        if done:
             self.go(_VERIFYING)
             self.release()
             self.up.set_state("verifying")
-        elif self.before + fetch.offset >= self.mark:
-            self._progress()
         if wanting and self.up.device.connected:
             self.turn("starting", "want_link")
 
