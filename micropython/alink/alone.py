@@ -13,7 +13,7 @@ import machine
 from micropython import const
 from version import VERSION
 
-from . import log, setup
+from . import log, parts, setup
 from .nvs import JOURNAL, Store, hint
 
 _TRIES = const(3)
@@ -28,6 +28,11 @@ def run():
     tries = store.get_int("alone_n") + 1
     key = store.get_text("alone")
     if tries > _TRIES or not key:
+        # A failed attempt of this job: the application takes it up again, but not for ever.
+        if key:
+            parts.ask(
+                "attempts", "put", store, key, parts.ask("attempts", "count", store, key) + 1
+            )
         _back(store, "given up after %d tries" % _TRIES)
     try:
         # Before anything of it is tried: what resets the board in there has been a try, too.
@@ -43,7 +48,7 @@ def _work(key):
     # -> why it has not come to a restart into the new image
     sys.modules["alink_boot"]["alone"] = False  # as it is already
     settings = setup.settings()
-    setup.online(settings)
+    setup.online(settings, _LINK_MS)
     device = setup.device(settings)
     updater = setup.updater(device, VERSION, settings)
     updater.only = key

@@ -10,7 +10,6 @@ from .errors import AlinkError
 _E_CLOCK = const(2)
 _E_TLS = const(3)
 _E_REFUSED = const(4)
-_E_LINK = const(5)
 _E_SUBSCRIBE = const(6)
 _E_TIMEOUT = const(7)
 
@@ -29,7 +28,7 @@ def connect(device, timeout_ms):
         device.error = None
     while not device.connected:
         if device._off & _HELD:
-            raise AlinkError(_E_LINK, "held for a download")
+            return  # poll() signs in again by itself: an application's loop is not to stop here
         device.poll()
         if device.connected:
             return

@@ -117,9 +117,9 @@ class Device:
 
     def connect(self, timeout_ms=30000):
         """Block until signed in and subscribed. Raises AlinkError: at once when trying again would
-        not help (REFUSED, SUBSCRIBE, TLS, CLOCK) and while held, else after timeout_ms with the
-        last reason; one attempt that has begun may outlast it by connect_timeout_ms. Trying goes
-        on in poll().
+        not help (REFUSED, SUBSCRIBE, TLS, CLOCK), else after timeout_ms with the last reason; one
+        attempt that has begun may outlast it by connect_timeout_ms. Trying goes on in poll().
+        While held for a download it returns at once.
         """
         parts.ask("blocking", "connect", self, timeout_ms)
 

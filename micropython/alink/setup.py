@@ -22,12 +22,17 @@ def settings():
     return Store(SETTINGS)
 
 
-def online(settings):
-    """Join the Wi-Fi and set the clock (certificates have dates), for as long as it takes."""
+def online(settings, limit_ms=None):
+    """Join the Wi-Fi and set the clock (certificates have dates), for as long as it takes.
+
+    limit_ms: int, after which it raises OSError instead, or None.
+    """
+    began = time.ticks_ms()
     wlan = network.WLAN(network.STA_IF)
     wlan.active(True)
     started = None
     while not wlan.isconnected():
+        _check(began, limit_ms)
         trial.feed()  # on trial a watchdog is armed, and nothing else feeds it here
         if started is None or time.ticks_diff(time.ticks_ms(), started) > _WIFI_RETRY_MS:
             try:
@@ -38,8 +43,14 @@ def online(settings):
             started = time.ticks_ms()
         time.sleep_ms(50)
     while not _clock_set(settings):
+        _check(began, limit_ms)
         trial.feed()
         time.sleep_ms(2000)
+
+
+def _check(began, limit_ms):
+    if limit_ms is not None and time.ticks_diff(time.ticks_ms(), began) > limit_ms:
+        raise OSError("no network")
 
 
 def _clock_set(settings):

@@ -9,9 +9,11 @@ def alone():
     # An application that leaves too little memory has handed an update over (alink/alone.py).
     import esp32
 
-    if boot is None or boot["trial"] is not None:
+    if boot is None:
         return False
-    boot["alone"] = True  # it may
+    boot["alone"] = True  # it may, later
+    if boot["trial"] is not None:
+        return False
     try:
         esp32.NVS("alink_ota").get_i32("alone_n")
         return True

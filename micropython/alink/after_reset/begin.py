@@ -42,6 +42,9 @@ def settings(
         parts.ask("job.retry", "check", fetch, block_size)
     if way not in _WAYS:
         raise ValueError("way must be None, 'beside', 'in turn' or 'alone'")
+    for number in (max_attempts, retry_trial_ms):
+        if not isinstance(number, int) or number < 0:
+            raise ValueError("max_attempts and retry_trial_ms must be whole numbers")
     if sign_key is not None:
         # The key as a number: what is wrong with it is said here, and not when a job comes.
         sign_key = parts.ask("job.signature", "load_key", sign_key)

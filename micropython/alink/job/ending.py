@@ -151,14 +151,14 @@ def fail(run, error):
     up.asked.pop(run.module, None)
     try:
         if fetch is not None:
-            fetch.close()
+            up.call(fetch.close)
         if error.step <= -3 and state in (_FETCHING, _VERIFYING, _VERIFIED):
             # The image or the flash is at fault: a lost link or a power cut would not count.
             _count(run, 1)
             parts.ask("job.checkpoint", "clear", Store(JOURNAL))
     finally:
         if target is not None:
-            target.drop()
+            up.call(target.drop)
 
 
 def _count(run, more):

@@ -156,6 +156,8 @@ def _wish(on_job, job):
         if wish is False or isinstance(wish, str):
             return wish or ""
         return int(wish)
+    except MemoryError:
+        raise  # no answer: the job is asked for again when there is more
     except Exception as e:
         return "on_job: %s %s" % (type(e).__name__, e)
 

@@ -42,6 +42,7 @@ def try_way(run, failed):
     way = parts.ask("job.ways", "choose", up, run.job, failed)
     if way == _ALONE:
         parts.ask("job.ways", "leave", run.job)
+        run.release()
         run.end(_STORED, (1, "restarting to download alone"), "restarting")
         return
     run.way = way

@@ -14,6 +14,7 @@ from .. import log
 from ..errors import AlinkError
 from ..nvs import JOURNAL, SETTINGS, Store
 
+_E_CONFIG = const(1)
 _E_NO_MEMORY = const(84)
 
 BESIDE = const(1)  # the MQTT session stays, the download runs next to it
@@ -55,7 +56,8 @@ def choose(up, job, failed):
     """How to take `job`: BESIDE, IN_TURN or ALONE; told on the console.
 
     up: Updater. failed: the way for which memory was
-    not enough just now, or 0. Raises AlinkError(NO_MEMORY), with figures, when none is left.
+    not enough just now, or 0. Raises AlinkError: NO_MEMORY, with figures, when none is left;
+    CONFIG when the one that is fixed is not possible.
     """
     free = largest = 1 << 29  # a firmware that does not tell has plenty
     python = 1 << 29
@@ -69,20 +71,25 @@ def choose(up, job, failed):
             # What the firmware calls free counts what a growth could get.
             python = max(gc.mem_free() - largest, 0)
     wish = up.options[5]
-    if wish is not None:
-        way = NAMES.index(wish)
-        if failed == way:
-            way = 0
+    reason = ""
+    streamed = job.files[0].stream is not None
+    if wish is not None and (job.module == "default" if wish == "alone" else not streamed):
+        # (Over MQTT a download needs the session, and a module its application: as if unsaid.)
+        way = NAMES.index(wish) if failed < NAMES.index(wish) else 0
+        reason = "fixed to " + wish
     else:
-        streamed = job.files[0].stream is not None
+        wish = None
         tls = not streamed and job.files[0].url.startswith("https:")
         opening = 0 if streamed else _OPENING if tls else _PLAIN
         way = pick(free, largest, python, _SESSION if up.device.secure else 0, opening)
         if way <= failed:
             way = failed + 1 if failed < ALONE else 0
-    reason = "fixed to " + wish if wish is not None else ""
+        if streamed and way == IN_TURN:
+            way = ALONE
     if way == ALONE:
         reason = _alone(job)
+        if reason and wish is not None:
+            raise AlinkError(_E_CONFIG, reason)
     if not way or (way == ALONE and reason):
         raise AlinkError(
             _E_NO_MEMORY,
@@ -103,6 +110,8 @@ def _alone(job):
     for name in ("wifi_ssid", "product_key", "device_name", "host"):
         if not settings.get_text(name):
             return "alone only with %s in NVS" % name
+    if not settings.get_text("device_secret") and not settings.get_text("device_token"):
+        return "alone only with the device_secret in NVS"
     return ""
 
 
