@@ -12,7 +12,7 @@ from pathlib import Path
 from . import features as parts
 from .compile import compile_mpy
 from .errors import ImageError
-from .shorten import shorten
+from .shorten import parse, shorten
 
 ROOT = Path(__file__).resolve().parents[2]
 ALINK = ROOT / "micropython" / "alink"
@@ -165,7 +165,7 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
 def _does_anything(source: bytes) -> bool:
     """Whether there is more than comments and a docstring, as far as CPython can tell."""
     try:
-        body = ast.parse(source).body
+        body = parse(source).body
     except SyntaxError:
         return True
     return any(

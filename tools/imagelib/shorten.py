@@ -10,10 +10,21 @@ stay where they are, so tracebacks tell the right ones. Public names are left al
 import ast
 import io
 import re
+import threading
 import tokenize
 from collections.abc import Iterable, Mapping
 
 _PRIVATE = re.compile(r"_(?!_)\w*[A-Za-z]\w*")
+
+
+# CPython 3.11 builds syntax trees in one thread at a time, and says SystemError otherwise.
+_one_at_a_time = threading.Lock()
+
+
+def parse(source: bytes) -> ast.Module:
+    """The syntax tree of a source, also where threads build images. Raises SyntaxError."""
+    with _one_at_a_time:
+        return ast.parse(source)
 
 
 def shorten(sources: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -50,11 +61,11 @@ def _met(sources: Mapping[str, bytes], names: Mapping[str, set[str]]) -> dict[st
     homes = {
         node.name: module
         for module, source in sources.items()
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(parse(source))
         if isinstance(node, ast.ClassDef)
     }
     for module, source in sources.items():
-        for node in ast.walk(ast.parse(source)):
+        for node in ast.walk(parse(source)):
             if isinstance(node, ast.ClassDef):
                 for base in node.bases:
                     name = (
