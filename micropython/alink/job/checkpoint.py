@@ -21,11 +21,9 @@ _E_DOWNLOAD = const(46)
 _BLOCK = const(4096)
 _CHECKPOINT = const(61440)
 
-_DONE = const(0)
 _OPEN = const(1)
 _RECALL = const(2)  # what is in the target already is hashed
 _PAUSE = const(3)
-_LINK = const(4)
 _FIRST = const(5)  # the first block is on its way: the target looks at it before it is written
 _READY = const(6)
 _MOVE = const(7)

@@ -36,7 +36,6 @@ _TRANSIENT = (
 _RECALL = const(2)
 _PAUSE = const(3)
 _LINK = const(4)
-_FIRST = const(5)
 
 _BLOCK = const(4096)
 _BLOCK_MAX = const(131072)  # of a download over MQTT ("OTA updates", 89307)
