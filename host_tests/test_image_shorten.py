@@ -1,18 +1,56 @@
-"""Private names made short: nothing that a board runs may change its meaning by it."""
+"""Names made few: nothing that a board runs may change its meaning by it."""
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
+from tools import stock
 from tools.imagelib.application import ALINK
-from tools.imagelib.shorten import shorten
+from tools.imagelib.names import FOREIGN, PUBLIC, SPARE
+from tools.imagelib.shorten import shorten, table
 
 SOURCES = {str(path.relative_to(ALINK)): path.read_bytes() for path in ALINK.rglob("*.py")}
-_SHORT = re.compile(r"_\d+")
+ROOT = ALINK.parents[1]
+
+# Words of README's example that are its own names.
+LOCAL = {"after", "chip", "last", "payload", "seconds", "told"}
+
+# MicroPython's modules that alink uses.
+STUBBED = set(
+    re.findall(
+        r"\w+",
+        """
+        binascii builtins deflate esp32 gc hashlib io json machine micropython network ntptime os
+        random requests select socket ssl struct sys time tls umqtt vfs
+        """,
+    )
+)
+
+# What the stubs call an argument that is given by its place, or is a type of theirs.
+HARMLESS = set(
+    re.findall(
+        r"\w+",
+        """
+        Module _args address before depth hook instance length low offset options seconds table
+        """,
+    )
+)
+
+
+def stubs() -> set[str]:
+    """Every name that MicroPython's stubs define."""
+    found: set[str] = set()
+    for place in sys.path:
+        for path in Path(place).glob("**/*.pyi") if place.endswith("site-packages") else ():
+            if path.parts[-2] in STUBBED or path.stem in STUBBED:
+                found.update(names(path.read_bytes()))
+    return found
 
 
 def names(source: bytes) -> list[str]:
@@ -23,6 +61,21 @@ def names(source: bytes) -> list[str]:
             value = getattr(node, field, None)
             if isinstance(value, str):
                 found.append(value)
+    return found
+
+
+def reached(source: bytes) -> set[str]:
+    """What a program has to do with others by: attributes, what it imports, keywords."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found.update(part for one in node.names for part in one.name.split("."))
+        elif isinstance(node, ast.keyword) and node.arg:
+            found.add(node.arg)
+        elif isinstance(node, ast.ClassDef):  # boot.py's Trial
+            found.update(one.name for one in node.body if isinstance(one, ast.FunctionDef))
     return found
 
 
@@ -39,8 +92,8 @@ def test_a_name_gets_one_new_name_and_keeps_it_in_every_module(short: dict[str, 
     }
     olds = [old for old, _ in pairs]
     assert len(olds) == len(set(olds)), "one old name has two new ones"
-    assert all(old == new or _SHORT.fullmatch(new) for old, new in pairs)
-    assert sum(old != new for old, new in pairs) > 100
+    assert all(old == new or new in SPARE or re.fullmatch(r"_\d+", new) for old, new in pairs)
+    assert sum(old != new for old, new in pairs) > 300
 
 
 def test_two_names_of_one_module_never_become_one(short: dict[str, bytes]) -> None:
@@ -57,18 +110,65 @@ def test_a_class_and_its_base_in_another_module_do_not_share_a_name() -> None:
             "derived": b"class Derived(Base):\n    def more(self):\n        self._mine = 2\n",
         }
     )
-    own = re.findall(rb"self\.(_\d+)", made["base"])
-    mine = re.findall(rb"self\.(_\d+)", made["derived"])
+    own = re.findall(rb"self\.(\w+)", made["base"])
+    mine = re.findall(rb"self\.(\w+)", made["derived"])
     assert own
     assert mine
     assert own != mine
 
 
 def test_what_a_text_leads_to_and_what_is_public_stays() -> None:
-    source = b"def _called():\n    pass\n\nNAME = '_called'\ndef public(_arg):\n    return _arg\n"
+    source = (
+        b"def _called():\n    pass\n\nNAME = '_called'\n"
+        b"def inner(_arg):\n    return _arg\ndef poll(inner):\n    return ask('one', 'inner')\n"
+    )
     made = shorten({"one": source})["one"]
     assert made.count(b"_called") == 2
-    assert b"def public(_0):" in made
+    assert b"def poll(" in made
+    new = re.search(rb"ask\('one', \"(\w+)\"\)", made)
+    assert new is not None
+    assert b"def " + new[1] + b"(" in made, "a function that is called by its name has another"
+    assert b"inner" not in made
+
+
+def test_what_an_application_may_use_keeps_its_name() -> None:
+    """The words of README, docs and the board's other programs, as far as alink has them."""
+    own = set().union(*(set(names(source)) for source in SOURCES.values()))
+    said: set[str] = set()
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        text = page.read_text()
+        for code in re.findall(r"```python(.*?)```", text, re.DOTALL):
+            said.update(re.findall(r"\w+", code))
+        said.update(word for code in re.findall(r"`([^`\n]*)`", text) for word in code.split("."))
+        said.update(re.findall(r"`(\w+)\(", text))
+    programs = [
+        ROOT / "micropython" / "main.py",
+        ROOT / "micropython" / "boot.py",
+        ROOT / "tools" / "imagelib" / "main_template.py",
+        *(ROOT / "tools" / "flashlib" / "on_board").glob("*.py"),
+    ]
+    for path in programs:
+        said.update(reached(path.read_bytes()))
+    exchanged = {old for pairs in table(SOURCES).values() for old in pairs.values()}
+    assert own & said & exchanged - LOCAL == set()
+    assert not (PUBLIC | FOREIGN) & exchanged
+
+
+def test_no_name_that_the_firmware_looks_for_is_exchanged() -> None:
+    """MicroPython's stubs name what its modules and classes have and what they are called with."""
+    exchanged = {old for pairs in table(SOURCES).values() for old in pairs.values()}
+    assert stubs() & exchanged - HARMLESS == set()
+
+
+def test_what_stands_in_is_a_name_that_stock_firmware_has() -> None:
+    assert len(set(SPARE)) == len(SPARE)
+    used = {name for source in SOURCES.values() for name in names(source)}
+    assert not used & set(SPARE), "alink uses it: another stands in, and this one need not be here"
+    image = stock.merged_image()
+    if not image.real:
+        pytest.skip("no stock firmware here, and a synthesised one has no names")
+    missing = [name for name in SPARE if b"\0" + name.encode() + b"\0" not in image.data]
+    assert not missing
 
 
 def test_lines_stay_where_they_are(short: dict[str, bytes]) -> None:

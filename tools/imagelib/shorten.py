@@ -1,10 +1,11 @@
-"""Private names of a package made few and short, since on the board each is paid for ever.
+"""The names of a package made few, since on the board each is paid for ever.
 
 MicroPython keeps every identifier it has met (6 bytes and its letters), also those of modules that
-were let go. So names with one leading underscore are exchanged for `_0`, `_1`, ...: the same old
-name always for the same new one, and two that meet in one module, or in the modules of a class and
-its bases, never for one. A package has four hundred private names, and forty new ones do. Lines
-stay where they are, so tracebacks tell the right ones. Public names are left alone.
+were let go; and when 310 are spent it takes room for 320 more. So alink's own names, private ones
+and those that no application needs (`names.PUBLIC`), are exchanged for identifiers that any stock
+firmware has in its flash anyway (`names.SPARE`: they cost nothing), then for `_0`, `_1`, ... The
+same old name always gets the same new one; two that meet in one module, or in the modules of a
+class and its bases, never get the same. Lines stay where they are.
 """
 
 import ast
@@ -12,10 +13,15 @@ import io
 import re
 import threading
 import tokenize
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+
+from .names import FOREIGN, PUBLIC, SPARE
 
 _PRIVATE = re.compile(r"_(?!_)\w*[A-Za-z]\w*")
+_DUNDER = re.compile(r"__\w*__")
 
+# Calls whose second argument is the name of a function: it is exchanged, too.
+_BY_NAME = ("ask", "turn")
 
 # CPython 3.11 builds syntax trees in one thread at a time, and says SystemError otherwise.
 _one_at_a_time = threading.Lock()
@@ -28,62 +34,159 @@ def parse(source: bytes) -> ast.Module:
 
 
 def shorten(sources: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Each module's source (by its name: "alink.job.run") with short private names.
+    """Each module's source (by its name: "alink/job/run") with fewer names.
 
-    A name that stands in a text anywhere stays as it is. Raises SyntaxError, or tokenize's own
-    error, for a source that is none (CPython reads it here).
+    A name that is the whole of a text somewhere, or a part of a dotted one, stays as it is. Raises
+    SyntaxError, or tokenize's own error, for a source that is none (CPython reads it here).
     """
-    named = set().union(*(_texts(source) for source in sources.values()))
-    names = {module: _private(source) - named for module, source in sources.items()}
-    taken = _coloured(_met(sources, names))
-    return {module: _renamed(source, taken) for module, source in sources.items()}
+    trees = {module: parse(source) for module, source in sources.items()}
+    calls = {module: dict(_by_name(tree)) for module, tree in trees.items()}
+    own = set().union(*(_bound(tree) for tree in trees.values()))
+    own -= PUBLIC | FOREIGN
+    for module, tree in trees.items():
+        own -= _leads(tree, calls[module]) | _imported(tree)
+    # What modules are called is the file system's.
+    own -= {part for module in sources for part in re.split(r"\W+", module)}
+    names = {
+        module: {t.string for t in _tokens(source) if t.type == tokenize.NAME} & own
+        | set(calls[module].values()) & own
+        for module, source in sources.items()
+    }
+    used = {t.string for source in sources.values() for t in _tokens(source)}
+    taken = _coloured(_met(trees, names), [name for name in SPARE if name not in used])
+    return {module: _renamed(source, taken, calls[module]) for module, source in sources.items()}
+
+
+def table(sources: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
+    """New name -> old name for each module: what a traceback of the board means."""
+    made = shorten(sources)
+    return {
+        module: {
+            new.string: old.string
+            for old, new in zip(_tokens(source), _tokens(made[module]), strict=True)
+            if old.type == tokenize.NAME and old.string != new.string
+        }
+        for module, source in sources.items()
+    }
 
 
 def _tokens(source: bytes) -> Iterable[tokenize.TokenInfo]:
     return tokenize.tokenize(io.BytesIO(source).readline)
 
 
-def _private(source: bytes) -> set[str]:
-    """The private names of a module."""
-    names = (token.string for token in _tokens(source) if token.type == tokenize.NAME)
-    return {name for name in names if _PRIVATE.fullmatch(name)}
+def _bound(tree: ast.Module) -> set[str]:
+    """Names that a module gives to things of its own, and every private one."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.arg):
+            found.add(node.arg)
+        elif isinstance(node, ast.Attribute):
+            if isinstance(node.ctx, ast.Store) or _PRIVATE.fullmatch(node.attr):
+                found.add(node.attr)
+        elif isinstance(node, ast.Name) and _PRIVATE.fullmatch(node.id):
+            found.add(node.id)
+    for statement in tree.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        found.update(one.id for one in targets if isinstance(one, ast.Name))
+    return {name for name in found if not _DUNDER.fullmatch(name) and name != "_"}
 
 
-def _texts(source: bytes) -> set[str]:
-    """The words in its texts: getattr() may be led by one."""
-    found = " ".join(token.string for token in _tokens(source) if token.type == tokenize.STRING)
-    return set(re.findall(r"\w+", found))
+def _imported(tree: ast.Module) -> set[str]:
+    """What it takes from modules that are not of the package."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(part for one in node.names for part in one.name.split("."))
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.update(one.name for one in node.names)
+    return found
 
 
-def _met(sources: Mapping[str, bytes], names: Mapping[str, set[str]]) -> dict[str, set[str]]:
-    """For each private name those that must not get the same new one."""
-    groups = {module: {module} for module in sources}
+def _by_name(tree: ast.Module) -> Iterator[tuple[tuple[int, int], str]]:
+    """Where a text is the name of a function, and which."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and len(node.args) > 1:
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            second = node.args[1]
+            if (
+                name in _BY_NAME
+                and isinstance(second, ast.Constant)
+                and isinstance(second.value, str)
+            ):
+                yield (second.lineno, second.col_offset), second.value
+
+
+def _leads(tree: ast.Module, calls: Mapping[tuple[int, int], str]) -> set[str]:
+    """The names in its texts: getattr() and the like may be led by one."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and (node.lineno, node.col_offset) not in calls
+            and re.fullmatch(r"[\w.]+", node.value)
+        ):
+            found.update(node.value.split("."))
+    return found
+
+
+def _met(trees: Mapping[str, ast.Module], names: Mapping[str, set[str]]) -> dict[str, set[str]]:
+    """For each name those that must not get the same new one."""
+    groups = {module: {module} for module in trees}
+
+    def join(one: str, other: str) -> None:
+        whole = groups[one] | groups[other]
+        for module in whole:
+            groups[module] = whole
+
     homes = {
         node.name: module
-        for module, source in sources.items()
-        for node in ast.walk(parse(source))
+        for module, tree in trees.items()
+        for node in ast.walk(tree)
         if isinstance(node, ast.ClassDef)
     }
-    for module, source in sources.items():
-        for node in ast.walk(parse(source)):
+    for module, tree in trees.items():
+        for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 for base in node.bases:
                     name = (
                         base.attr if isinstance(base, ast.Attribute) else getattr(base, "id", "")
                     )
                     if name in homes:
-                        whole = groups[module] | groups[homes[name]]
-                        for one in whole:
-                            groups[one] = whole
+                        join(module, homes[name])
+        # job/slot_rest.py holds methods of the class in job/slot.py (its __getattr__ finds them).
+        whole = module.removesuffix("_rest")
+        if whole != module and whole in trees:
+            join(module, whole)
     met: dict[str, set[str]] = {}
     for group in groups.values():
         together = set().union(*(names[module] for module in group))
         for name in together:
             met.setdefault(name, set()).update(together - {name})
+    # An attribute that is set from outside its class may belong to any.
+    outside = _set_outside(trees) & met.keys()
+    for name in outside:
+        for other in met.keys() - {name}:
+            met[name].add(other)
+            met[other].add(name)
     return met
 
 
-def _coloured(met: Mapping[str, set[str]]) -> dict[str, str]:
+def _set_outside(trees: Mapping[str, ast.Module]) -> set[str]:
+    """Names of attributes that are set on something else than `self`."""
+    return {
+        node.attr
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+    }
+
+
+def _coloured(met: Mapping[str, set[str]], spare: list[str]) -> dict[str, str]:
     """Old name -> new name, the most entangled first.
 
     Constants come last: the compiler puts their numbers in place, and their names nowhere.
@@ -92,17 +195,24 @@ def _coloured(met: Mapping[str, set[str]]) -> dict[str, str]:
     for name in sorted(met, key=lambda one: (one.isupper(), -len(met[one]), one)):
         used = {taken[other] for other in met[name] if other in taken}
         number = 0
-        while f"_{number}" in used:
+        while (new := spare[number] if number < len(spare) else f"_{number}") in used:
             number += 1
-        taken[name] = f"_{number}"
+        taken[name] = new
     return taken
 
 
-def _renamed(source: bytes, taken: Mapping[str, str]) -> bytes:
+def _renamed(
+    source: bytes, taken: Mapping[str, str], calls: Mapping[tuple[int, int], str]
+) -> bytes:
     lines = source.decode().splitlines(keepends=True)
     for token in reversed(list(_tokens(source))):
+        row, start = token.start
         if token.type == tokenize.NAME and token.string in taken:
-            row, start = token.start
-            line = lines[row - 1]
-            lines[row - 1] = line[:start] + taken[token.string] + line[token.end[1] :]
+            new = taken[token.string]
+        elif token.type == tokenize.STRING and calls.get(token.start, "") in taken:
+            new = f'"{taken[calls[token.start]]}"'
+        else:
+            continue
+        line = lines[row - 1]
+        lines[row - 1] = line[:start] + new + line[token.end[1] :]
     return "".join(lines).encode()
