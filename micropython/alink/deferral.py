@@ -1,6 +1,6 @@
-# A job the application put off: which, until when, also over a reset. MIT licence.
+# Jobs the application put off: which, until when, also over a reset. MIT licence.
 #
-# Loaded while there is one.
+# One a module. Loaded while there is any.
 
 import time
 
@@ -13,70 +13,118 @@ _MAX_S = const(432000)  # five days: ticks cannot tell more than six apart
 _AGAIN_S = const(60)  # an answer may get lost: ask again
 _ASKS = const(5)
 
+# Of an entry, in NVS too: key, until (time.time(), 0 without a clock), seconds, faults.
+_KEY = const(0)
+_FAULTS = const(3)
+_KEPT = const(4)
+# And beside it: when its time is over (ticks), how often it was asked for since, whether its time
+# has come.
+_AT = const(4)
+_ASKED = const(5)
+_OVER = const(6)
+
 
 class Deferral:
-    """The one job that is put off, kept in NVS. store: nvs.Store of JOURNAL."""
+    """The jobs that are put off, kept in NVS. store: nvs.Store of JOURNAL."""
 
     def __init__(self, store):
         self._store = store
-        self._key = None
-        self._at = None
-        self._asks = 0
-        self._over = False
+        self._jobs = []
         kept = store.get_json("defer")
-        if not isinstance(kept, list) or len(kept) != 3:
-            return
-        key, until, seconds = kept
-        if not isinstance(until, int) or not isinstance(seconds, int):
-            return
-        self._key = key
-        if until and clock.is_set():
-            # Without a clock at either end the whole time is waited again.
-            seconds = min(max(until - time.time(), 0), seconds)
-        self._wait(seconds)
+        for one in kept if isinstance(kept, list) else ():
+            # In the form of another alink it is as good as none.
+            if not isinstance(one, list) or len(one) != _KEPT or not isinstance(one[_KEY], str):
+                continue
+            key, until, seconds, faults = one
+            if not all(isinstance(number, int) for number in (until, seconds, faults)):
+                continue
+            left = seconds
+            if until and clock.is_set():
+                # Without a clock at either end the whole time is waited again.
+                left = min(max(until - time.time(), 0), seconds)
+            job = [key, until, seconds, faults, 0, 0, False]
+            _wait(job, min(left, _MAX_S))
+            self._jobs.append(job)
 
-    def put_off(self, key, seconds):
-        """Ask again for the job `key` (str) after `seconds` (1 s to 5 days)."""
+    def put_off(self, key, seconds, faults=0):
+        """Ask again for the job `key` (str) after `seconds` (1 s to 5 days).
+
+        faults: int, how often in a row the application had no answer to it but an exception.
+        """
         seconds = min(max(seconds, 1), _MAX_S)
         until = time.time() + seconds if clock.is_set() else 0
-        self._key = key
-        hint(self._store.set_json, "defer", [key, until, seconds])
-        self._wait(seconds)
+        self._forget(key)
+        job = [key, until, seconds, faults, 0, 0, False]
+        _wait(job, seconds)
+        self._jobs.append(job)
+        self._save()
 
-    def _wait(self, seconds):
-        self._asks = 0
-        self._at = time.ticks_add(time.ticks_ms(), int(seconds) * 1000)
-        self._over = False
+    def faults(self, key):
+        """How often in a row the application has failed to answer to the job `key`."""
+        for job in self._jobs:
+            if job[_KEY] == key:
+                return job[_FAULTS]
+        return 0
 
     def holds(self, key):
         """Whether the job `key` still has to wait."""
-        return self._at is not None and self._asks == 0 and key == self._key
+        for job in self._jobs:
+            if job[_KEY] == key:
+                return not job[_ASKED]
+        return False
 
     def over(self):
-        """Whether its time has come. Call it often: days later ticks do not tell any more."""
-        if self._at is not None and not self._over:
-            self._over = time.ticks_diff(time.ticks_ms(), self._at) >= 0
-        return self._over and self._at is not None
+        """Look whether a time has come; True when nothing is left to wait for.
+
+        Call it often: days later ticks do not tell any more.
+        """
+        now = time.ticks_ms()
+        for job in self._jobs:
+            if not job[_OVER]:
+                job[_OVER] = time.ticks_diff(now, job[_AT]) >= 0
+        return not self._jobs
 
     def due(self):
-        """True when it is time to ask the platform for the job again, five times at most."""
-        if not self.over():
-            return False
-        asks = self._asks + 1
-        if asks < _ASKS:
-            self._wait(_AGAIN_S)
-        else:
-            self._at = None
-        self._asks = asks
-        return True
+        """True when it is time to ask the platform for a job again, five times each at most."""
+        self.over()
+        found = False
+        for job in self._jobs:
+            if job[_OVER]:
+                found = True
+                job[_ASKED] += 1
+                _wait(job, _AGAIN_S)
+        for job in self._jobs:
+            if job[_ASKED] > _ASKS:
+                # Nobody offers it any more. (The others get their turn with the next call.)
+                self._jobs.remove(job)
+                self._save()
+                break
+        return found
 
     def clear(self, key):
-        """Forget it if it is of the same module as the job `key`, which is started or refused.
+        """Forget the one of the same module as the job `key`, which is started or refused.
 
         Whether none is left (bool).
         """
-        if self._key is not None and self._key.split("/")[0] == key.split("/")[0]:
-            self._at = None
-            self._key = None
+        if self._forget(key):
+            self._save()
+        return not self._jobs
+
+    def _forget(self, key):
+        module = key.split("/")[0]
+        for job in self._jobs:
+            if job[_KEY].split("/")[0] == module:
+                self._jobs.remove(job)
+                return True
+        return False
+
+    def _save(self):
+        if self._jobs:
+            hint(self._store.set_json, "defer", [job[:_KEPT] for job in self._jobs])
+        else:
             hint(self._store.erase, "defer")
-        return self._key is None
+
+
+def _wait(job, seconds):
+    job[_AT] = time.ticks_add(time.ticks_ms(), int(seconds) * 1000)
+    job[_OVER] = False

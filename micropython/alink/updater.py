@@ -39,8 +39,8 @@ class Updater:
     target.Target, job/download.Source). Raises ValueError or TypeError for an argument that cannot
     work.
 
-    Hooks, all optional; an exception in one is logged (in on_job it refuses, in self_test it
-    falls back):
+    Hooks, all optional; an exception in one is logged (in self_test it falls back, in on_job it
+    puts off for an hour and is reported; after three of them the job is taken, unasked):
     on_job(job): True or None accepts, False or a reason (str) refuses, a number of seconds defers.
     on_progress(percent): int, 0..100. on_state(state): str, what it does now.
     self_test(): on trial, before the confirmation; False or an exception falls back.
@@ -193,8 +193,10 @@ class Updater:
         self._pushed(topic, payload, True)
 
     def _step(self):
-        if self.deferral is not None:
-            self.deferral.over()  # looked at often: days later ticks do not tell any more
+        # Looked at often: days later ticks do not tell any more.
+        if self.deferral is not None and self.deferral.over():
+            self.deferral = None
+            self._settle()
         run = self.run
         if run is None or not run.checking:
             self._listen()
@@ -242,4 +244,4 @@ class Updater:
                 if self.after is None:
                     parts.drop("reports", "record")
                     if self.deferral is None:
-                        parts.drop("nvs", "versions", "target")
+                        parts.drop("deferral", "nvs", "versions", "target")

@@ -20,6 +20,9 @@ _REFUSED_MAX = const(8)
 _AGAIN_MS = const(5000)  # between two reports of the running version, doubled each time
 _AGAIN_MAX_MS = const(3600000)
 _MISSED_MS = const(3000)
+_FAULTS = const(3)  # exceptions in on_job after which a job is taken without its answer
+_FAULT_S = const(3600)
+_NO_MEMORY_S = const(60)  # it may be a moment's
 
 
 def judge(up, payload, reply):
@@ -107,7 +110,8 @@ def _consider(up, job, part):
         return  # alone: what else is offered is for the application to judge
     if up.after is not None and up.after.condemns(key):
         return
-    if up.deferral is not None and up.deferral.holds(key):
+    # (Alone it was the application that has sent it here.)
+    if up.only is None and up.deferral is not None and up.deferral.holds(key):
         return
     up.job = job
     if part is up and not up.loader_ok:
@@ -126,15 +130,28 @@ def _consider(up, job, part):
             return
         finally:
             parts.drop("job.signature")
-    wish = _wish(up.on_job, job)
+    text = "deferred"
+    faults = 0
+    try:
+        wish = _wish(up.on_job, job)
+    except Exception as e:
+        # No answer. It must not keep away for ever the release that mends it.
+        faults = 1 if up.deferral is None else up.deferral.faults(key) + 1
+        wish = _NO_MEMORY_S if isinstance(e, MemoryError) else _FAULT_S
+        text = "on_job failed, put off for %d s: %s %s" % (wish, type(e).__name__, e)
+        log.info(text)
+        if faults > _FAULTS:
+            log.info("taken without an answer")
+            wish = True
     if isinstance(wish, int) and wish is not True:
         if up.deferral is None:
             up.deferral = parts.use("deferral").Deferral(store)
-        up.deferral.put_off(key, wish)
-        _tell(up, job, "deferred")
+        up.deferral.put_off(key, wish, faults)
+        _tell(up, job, text)
         up.set_state("deferred")
         return
-    if up.deferral is not None and up.deferral.clear(key):
+    # (Failures are still counted if a power cut gets into this one.)
+    if not faults and up.deferral is not None and up.deferral.clear(key):
         up.deferral = None
     if wish is not True:
         refuse(up, AlinkError(_E_JOB_REFUSED, wish[:64]), job)
@@ -149,17 +166,12 @@ def _wish(on_job, job):
     # What the application says to a job: True, a reason against it (str), or seconds (int).
     if on_job is None:
         return True
-    try:
-        wish = on_job(job)
-        if wish is None or wish is True:
-            return True
-        if wish is False or isinstance(wish, str):
-            return wish or ""
-        return int(wish)
-    except MemoryError:
-        raise  # no answer: the job is asked for again when there is more
-    except Exception as e:
-        return "on_job: %s %s" % (type(e).__name__, e)
+    wish = on_job(job)
+    if wish is None or wish is True:
+        return True
+    if wish is False or isinstance(wish, str):
+        return wish or ""
+    return int(wish)
 
 
 def _tell(up, job, desc):
