@@ -327,7 +327,7 @@ def test_a_job_put_off_is_asked_for_again_by_its_module(assets: Assets) -> None:
     rig = assets.rig
     asked = len(rig.sent("/firmware/get"))
     assets.push("p1", tar({"n": b"p1"}), extData={"answer": 1})
-    rig.wait(lambda: rig.progress()[-1]["desc"] == "deferred", "the deferral")
+    rig.wait(lambda: rig.progress() and rig.progress()[-1]["desc"] == "deferred", "the deferral")
     # Another module's job in between takes nothing away from it.
     assets.push("p2", tar({"o": b"p2"}), module="other")
     rig.ends("p2", "SUCCEEDED")
