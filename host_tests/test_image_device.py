@@ -195,3 +195,42 @@ def test_stopping_an_application_on_trial_by_hand_is_no_crash(
     (app / "main.py").write_text(f"raise {name}\n")
     said = run(tmp_path, app, TRIAL.format(trial=True) + RUN_MAIN)
     assert said.strip() == f"RAISED {name}"
+
+
+GUARD = "if __name__ == '__main__':\n    print('RAN')\n"
+GUARDED = {
+    "import first": "import time\n" + GUARD,
+    "comment first": "# A program.\n" + GUARD,
+    "docstring first": '"""A program."""\n' + GUARD,
+    "function first": "def f():\n    return __name__\n\n\n" + GUARD,
+    "functions only": "def f():\n    return __name__\ndef g(): pass\n" + GUARD,
+    "class first": "class A:\n    pass\n" + GUARD,
+    "nothing but the guard": GUARD,
+    "no newline at its end": GUARD + "x = 1",
+    "decorator first": "@str\ndef f():\n    pass\n" + GUARD,
+}
+
+
+@pytest.mark.parametrize("case", sorted(GUARDED))
+def test_a_program_with_the_usual_guard_does_run(case: str, app: Path, tmp_path: Path) -> None:
+    (app / "main.py").write_text(GUARDED[case])
+    assert run(tmp_path, app, TRIAL.format(trial=False) + RUN_MAIN).split()[0] == "RAN"
+
+
+def test_what_main_defines_is_found_by_modules_that_it_imports(app: Path, tmp_path: Path) -> None:
+    (app / "main.py").write_text(
+        "PIN = 4\nimport sensors\ndef later():\n    return PIN + 1\nprint(sensors.late())\n"
+    )
+    (app / "sensors.py").write_text(
+        "import main\nprint('pin', main.PIN)\ndef late():\n    from main import later\n"
+        "    return later()\n"
+    )
+    said = run(tmp_path, app, TRIAL.format(trial=False) + RUN_MAIN)
+    assert said.split()[:3] == ["pin", "4", "5"], "run once, and by the name of its file"
+
+
+@pytest.mark.parametrize("before", ["", "\n", "# why\n", "import time\n", "def f(): pass\n\n"])
+def test_a_traceback_has_the_line_of_the_source(before: str, app: Path, tmp_path: Path) -> None:
+    (app / "main.py").write_text(before + "x = 1\n1 / 0\n")
+    said = run(tmp_path, app, TRIAL.format(trial=True) + RUN_MAIN)
+    assert f'File "app/main.py", line {before.count(chr(10)) + 2}, in' in said

@@ -12,6 +12,7 @@ from pathlib import Path
 from . import features as parts
 from .compile import compile_mpy
 from .errors import ImageError
+from .program import NAME, compile_program
 from .shorten import parse, shorten
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,7 +114,7 @@ def collect(
         _check_name(path, source)
         content = source.read_bytes()
         if path == "/main.py":
-            path, content = "/app_main.mpy", compile_mpy(content, "app/main.py", source)
+            path, content = f"/{NAME}.mpy", compile_program(content, "app/main.py", source)
         elif path.endswith(".py"):
             content = compile_mpy(content, f"app{path}", source)
             path = path[:-3] + ".mpy"
