@@ -30,6 +30,7 @@ _WINDOW_CONNECTS = const(5)
 def lost(device, exc):
     """A session, or an attempt at one, ended with `exc`: name it, tell it, and set the pause."""
     error = parts.ask("faults", "named", exc)
+    parts.ask("clock", "doubted", error)
     told = device.error
     device.error = error
     if device._link is not None:

@@ -6,7 +6,7 @@ import time
 
 from micropython import const
 
-from . import clock
+from . import parts
 from .nvs import hint
 
 _MAX_S = const(432000)  # five days: ticks cannot tell more than six apart
@@ -39,7 +39,7 @@ class Deferral:
             if not all(isinstance(number, int) for number in (until, seconds, faults)):
                 continue
             left = seconds
-            if until and clock.is_set():
+            if until and parts.ask("clock", "is_set"):
                 # Without a clock at either end the whole time is waited again.
                 left = min(max(until - time.time(), 0), seconds)
             job = [key, until, seconds, faults, 0, 0, False]
@@ -52,7 +52,7 @@ class Deferral:
         faults: int, how often in a row the application had no answer to it but an exception.
         """
         seconds = min(max(seconds, 1), _MAX_S)
-        until = time.time() + seconds if clock.is_set() else 0
+        until = time.time() + seconds if parts.ask("clock", "is_set") else 0
         self._forget(key)
         job = [key, until, seconds, faults, 0, 0, False]
         _wait(job, seconds)

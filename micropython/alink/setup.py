@@ -7,7 +7,7 @@ import time
 
 import network
 
-from . import clock, trial
+from . import parts, trial
 from .nvs import SETTINGS, Store
 
 _WIFI_RETRY_MS = 20000  # an attempt that has not succeeded by then is started again
@@ -42,7 +42,7 @@ def online(settings, limit_ms=None):
                 print("wifi:", e)
             started = time.ticks_ms()
         time.sleep_ms(50)
-    while not _clock_set(settings):
+    while not parts.ask("clock", "ask"):
         _check(began, limit_ms)
         trial.feed()
         time.sleep_ms(2000)
@@ -53,23 +53,9 @@ def _check(began, limit_ms):
         raise OSError("no network")
 
 
-def _clock_set(settings):
-    if not clock.is_set():
-        import ntptime
-
-        ntptime.host = settings.get_text("ntp_host", "ntp.aliyun.com")
-        try:
-            ntptime.settime()
-        except (OSError, OverflowError, ValueError) as e:  # none, or no answer of NTP
-            print("ntp:", e)
-    return clock.is_set()
-
-
 def device(settings):
     """The Device of these settings; a board with a product secret alone registers itself."""
     if settings.get_text("product_secret"):
-        from . import parts
-
         parts.use("signin.registration").ensure(settings, feed=trial.feed)
         parts.drop("signin")
     from .device import Device

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .. import clock, log
+from .. import log, parts
 from ..errors import AlinkError
 
 _E_JOB_FIELD = const(21)
@@ -60,7 +60,7 @@ def request(source, url, offset):
     ):
         raise AlinkError(_E_JOB_FIELD, "no host, or no such port, in " + where)
     if scheme == "https://":
-        clock.check()
+        parts.ask("clock", "check")
     elif not source.config.get("allow_http"):
         raise AlinkError(_E_INSECURE, where)
     log.info("download from byte", offset, where)

@@ -135,6 +135,8 @@ def trouble(download, error):
         download.seen = download.offset - damaged
         download.failed = 0
     download.failed += 1
+    if parts.ask("clock", "doubted", error):
+        code = _E_CLOCK  # it was wrong: now it may be right
     pause = -1
     if code in _TRANSIENT:
         pause = pause_ms(download.config or {}, download.failed, os.urandom(1)[0])

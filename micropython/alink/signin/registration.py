@@ -78,6 +78,7 @@ def ensure(settings, *, feed=None, tries=None, connect_timeout_ms=10000, reply_t
             if tries == 0 or e.code not in _AGAIN:
                 raise
             log.info("not registered:", e)
+            parts.ask("clock", "doubted", e)
             parts.ask("backoff", "failed", pace, e.code)
             continue
         _keep(settings, found)

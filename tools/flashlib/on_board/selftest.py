@@ -169,7 +169,7 @@ def clock():
             break
         try:
             ntptime.settime()
-        except (OSError, OverflowError) as e:
+        except Exception as e:
             need(n < NTP_TRIES - 1, "%s does not answer: %s" % (ntptime.host, e))
             time.sleep_ms(500)
     t = time.gmtime()
