@@ -1,6 +1,7 @@
-"""make mutate: take each step of an update out of the device code; which test notices?
+"""make mutate: take each step of an update out of the device code, and each guard; who notices?
 
-Each mutant is a copy of the tree with one piece of text replaced; the nine steps' tests run on it.
+Each mutant is a copy of the tree with one piece of text replaced; the nine steps' tests run on it,
+or those that are named for it.
 Ends with 1 when a mutant survives, or when a replacement no longer fits the code.
 """
 
@@ -20,18 +21,21 @@ from rich.progress import track
 from rich.table import Table
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = "host_tests/test_update_steps.py"
+STEPS = "host_tests/test_update_steps.py"
+OUTCOME = "host_tests/device/t_outcome.py"
+VERDICT = "host_tests/test_update_verdict.py"
 LIMIT_S = 300
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One step taken out: `old` in micropython/`file` becomes `new`."""
+    """One step taken out: `old` in micropython/`file` becomes `new`; `tests` run on it."""
 
     step: str
     file: str
     old: str
     new: str
+    tests: str = STEPS
 
 
 MUTANTS = (
@@ -82,6 +86,69 @@ MUTANTS = (
     ),
     Mutant("8 restart", "alink/job/restart.py", "    machine.reset()\n", ""),
     Mutant("9 sign off", "alink/job/restart.py", "    up.device.disconnect()\n", ""),
+    Mutant(
+        "verdict: no link is counted",
+        "alink/after_reset/outcome.py",
+        "        return _counted(record, kind, LATER, _E_TRIAL_NO_LINK)\n",
+        "        return LATER, 0\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: it did not confirm in time",
+        "alink/after_reset/outcome.py",
+        '    if kind == "timeout":\n',
+        '    if kind == "never":\n',
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: its self-test",
+        "alink/after_reset/outcome.py",
+        '    if kind == "self-test":\n',
+        '    if kind == "never":\n',
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: it said that it crashed",
+        "alink/after_reset/outcome.py",
+        "    if kind:\n",
+        "    if False:\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: watchdog",
+        "alink/after_reset/outcome.py",
+        "    if boots >= 0 and cause == machine.WDT_RESET:\n",
+        "    if cause == machine.WDT_RESET:\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: hard reset",
+        "alink/after_reset/outcome.py",
+        "    if boots >= 0 and cause == machine.HARD_RESET:\n",
+        "    if boots >= 0 and cause != machine.PWRON_RESET:\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: it never started",
+        "alink/after_reset/outcome.py",
+        "_E_TRIAL_PANIC if boots else _E_BOOT_REFUSED\n",
+        "_E_TRIAL_PANIC\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: interruptions are counted",
+        "alink/after_reset/outcome.py",
+        '    return _counted(record, "power", AGAIN, _E_TRIAL_INTERRUPTED)\n',
+        "    return AGAIN, 0\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "set_boot() was not done",
+        "alink/after_reset/outcome.py",
+        '        if not boots and not store.get_int("armed"):\n',
+        "        if False:\n",
+        VERDICT,
+    ),
 )
 
 
@@ -119,7 +186,7 @@ def caught_by(mutant: Mutant) -> list[str]:
                 "--tb=no",
                 "-p",
                 "no:cacheprovider",
-                TESTS,
+                mutant.tests,
             ],
             cwd=tree,
             env={"PYTHONPATH": str(tree), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},
@@ -133,7 +200,9 @@ def caught_by(mutant: Mutant) -> list[str]:
 def main() -> int:
     """Try every mutant, two at a time; 0 when each is caught."""
     out = Console(soft_wrap=True)
-    table = Table(title="a step taken out, and the tests that notice", title_justify="left")
+    table = Table(
+        title="a step or a guard taken out, and the tests that notice", title_justify="left"
+    )
     table.add_column("step")
     table.add_column("noticed by", overflow="fold")
     survivors = 0

@@ -5,6 +5,8 @@ from alink.after_reset.outcome import AGAIN, FAILED, IN_A_ROW, LATER, verdict
 
 POWER, HARD, WDT = machine.PWRON_RESET, machine.HARD_RESET, machine.WDT_RESET
 SLEEP, SOFT = machine.DEEPSLEEP_RESET, machine.SOFT_RESET
+OTHER = 0  # USB, JTAG, a glitch: MicroPython has no name for them
+EARLY = -1  # no starts, and set_boot() had not done its work
 
 # (how it said it ended, reset cause, starts, trials before that ended so) -> (state, code)
 ROWS = (
@@ -19,10 +21,23 @@ ROWS = (
     ("", WDT, 0, 0, FAILED, 92),
     ("", HARD, 1, 0, FAILED, 94),
     ("", HARD, 0, 0, FAILED, 67),
-    ("", SOFT, 1, 0, FAILED, 94),
-    ("", SLEEP, 1, 0, FAILED, 94),
+    ("", WDT, EARLY, 0, AGAIN, 0),
+    ("", HARD, EARLY, 0, AGAIN, 0),
+    ("", HARD, EARLY, IN_A_ROW - 1, FAILED, 95),
     ("", POWER, 1, 0, AGAIN, 0),
     ("", POWER, 0, 0, AGAIN, 0),
+    ("", POWER, EARLY, 0, AGAIN, 0),
+    ("", SOFT, 0, 0, AGAIN, 0),
+    ("", SOFT, 1, 0, AGAIN, 0),
+    ("", SOFT, EARLY, 0, AGAIN, 0),
+    ("", SOFT, 0, IN_A_ROW - 1, FAILED, 95),
+    ("", SLEEP, 0, 0, AGAIN, 0),
+    ("", SLEEP, 1, 0, AGAIN, 0),
+    ("", SLEEP, 0, IN_A_ROW - 1, FAILED, 95),
+    ("", OTHER, 0, 0, AGAIN, 0),
+    ("", OTHER, 1, 0, AGAIN, 0),
+    ("", OTHER, 1, IN_A_ROW - 1, FAILED, 95),
+    ("", 99, 1, 0, AGAIN, 0),
     ("", POWER, 1, IN_A_ROW - 2, AGAIN, 0),
     ("", POWER, 1, IN_A_ROW - 1, FAILED, 95),
     ("no-link", HARD, 1, 0, LATER, 0),

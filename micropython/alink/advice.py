@@ -57,7 +57,7 @@ TABLE = """
 92 trial-watchdog -1 release one that does not hang
 93 trial-self-test -1 release one that passes its self-test
 94 trial-panic -1 see the board's console for the cause
-95 trial-power -1 power failed in five trials: check the supply
+95 trial-interrupted -1 cut short five times: check the power supply, or what resets it
 96 trial-no-link -1 no link in five trials: check its network code
 97 module-test -1 release one that passes its self-test
 98 module -1 the module's target failed: see the board's console

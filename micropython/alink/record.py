@@ -1,11 +1,12 @@
 # The record of a trial in NVS: written before its image boots, read after each reset. MIT licence.
 #
 # {version, from_version, slot, size, method, digest (hex), key, module, attempts (failed ones
-# before), power and no_link (trials in a row that ended so), next (the decision, once made)}.
+# before), power and no_link (trials in a row that were interrupted, or had no link), next (the
+# decision, once made)}. Beside it `armed`: set_boot() has done its work.
 
 from .nvs import hint
 
-_KEYS = ("trial", "boots", "end")
+_KEYS = ("trial", "boots", "end", "armed")
 _FIELDS = (
     "version",
     "slot",
@@ -34,8 +35,19 @@ def save(store, record):
     The record last: a power cut before it leaves the earlier one without an ending, which reads as
     an interruption and is tried again.
     """
-    store.erase("boots", "end")
+    store.erase(*_KEYS[1:])
     store.set_json("trial", record)
+
+
+def boot_next(store, record, target):
+    """Write it down and have the image in `target` (target.Target) boot next.
+
+    Raises AlinkError: NVS, and what the target raises.
+    """
+    save(store, record)
+    target.activate()
+    # A reset before this has not been the image's: it was not to run yet.
+    hint(store.set_int, "armed", 1)
 
 
 def clear(store):

@@ -20,7 +20,7 @@ _E_TRIAL_TIMEOUT = const(91)
 _E_TRIAL_WATCHDOG = const(92)
 _E_TRIAL_SELF_TEST = const(93)
 _E_TRIAL_PANIC = const(94)
-_E_TRIAL_POWER = const(95)
+_E_TRIAL_INTERRUPTED = const(95)
 _E_TRIAL_NO_LINK = const(96)
 
 
@@ -55,6 +55,8 @@ def look(up, store, fell):
     if state is None:
         cause = machine.reset_cause()
         boots = store.get_int("boots")
+        if not boots and not store.get_int("armed"):
+            boots = -1
         end = store.get_text("end", "")
         state, code = verdict(found, end, cause, boots)
         if state == FAILED:
@@ -71,7 +73,7 @@ def look(up, store, fell):
 
 def _detail(found, end, cause, boots):
     cause = _CAUSES.get(cause) or "cause %s" % cause
-    detail = "%s fell (boots %d, %s)" % (found["version"], boots, cause)
+    detail = "%s fell (boots %d, %s)" % (found["version"], max(boots, 0), cause)
     text = end.partition(" ")[2]
     return detail + (" " + text if text else "")
 
@@ -92,7 +94,12 @@ def verdict(record, end, cause, boots):
 
     record: dict, the trial's (record.py); its counters `power` and `no_link` are counted up.
     end: str, how the trial said that it ended ("crash ValueError: ..."), "" if it could not.
-    cause: int, machine.reset_cause() of the start after it. boots: int, starts of its image.
+    cause: int, machine.reset_cause() of the start after it. boots: int, starts of its image; -1:
+    it was not to start yet, set_boot() had not done its work.
+
+    Without a word from the trial only a hard reset and a watchdog prove something, and only once
+    the image was to start. A power cut, a soft reset or deep sleep of the old image, and what the
+    firmware has no name for (0: USB, JTAG, a glitch) are interruptions: the image gets its trial.
     """
     kind = end.partition(" ")[0]
     if kind == "no-link":
@@ -103,11 +110,11 @@ def verdict(record, end, cause, boots):
         return FAILED, _E_TRIAL_SELF_TEST
     if kind:
         return FAILED, _E_TRIAL_CRASHED
-    if cause == machine.PWRON_RESET:
-        return _counted(record, "power", AGAIN, _E_TRIAL_POWER)
-    if cause == machine.WDT_RESET:
+    if boots >= 0 and cause == machine.WDT_RESET:
         return FAILED, _E_TRIAL_WATCHDOG
-    return FAILED, _E_TRIAL_PANIC if boots else _E_BOOT_REFUSED
+    if boots >= 0 and cause == machine.HARD_RESET:
+        return FAILED, _E_TRIAL_PANIC if boots else _E_BOOT_REFUSED
+    return _counted(record, "power", AGAIN, _E_TRIAL_INTERRUPTED)
 
 
 def _counted(record, kind, state, code):

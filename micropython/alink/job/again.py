@@ -34,8 +34,7 @@ class Again:
             if not self._target.finish():
                 return False
             found.pop("next", None)
-            record.save(self._store, found)
-            self._target.activate()
+            record.boot_next(self._store, found, self._target)
         except (AlinkError, KeyError, ValueError) as e:
             # The job is still open: the platform offers it again and it is downloaded again.
             log.info("the interrupted trial is given up:", e)

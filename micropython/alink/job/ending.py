@@ -84,8 +84,7 @@ def _store(run):
     run.fetch = run.source = None
     parts.drop("job.download", "job.blocks", "job.stream")
     try:
-        parts.ask("record", "save", store, found)
-        run.target.activate()
+        parts.ask("record", "boot_next", store, found, run.target)
     except AlinkError:
         parts.ask("record", "clear", store)
         raise

@@ -1,0 +1,68 @@
+"""What a trial comes to: no image is blamed for what it has not done, none passes for another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host_tests.rig import Rig, app
+
+# Done once: the next time the board does as it should.
+ONCE = """
+import esp32, machine
+def once():
+    store = Store("test")
+    done = store.get_int("done")
+    store.set_int("done", 1)
+    return not done
+"""
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    with Rig(tmp_path) as rig:
+        # Every restart signs in anew: more often than a board that is not tested would.
+        rig.cloud.faults.connects_per_minute = None
+        yield rig
+
+
+def gets_its_trial(rig: Rig, ran: list[int]) -> None:
+    """1.1.0 is tried and stays, after these starts, and nobody is told of a failure."""
+    rig.update("1.1.0")
+    rig.ends("1.1.0", "SUCCEEDED")
+    rig.confirmed(1)
+    assert [boot.slot for boot in rig.board.boots] == ran
+    assert [n for n in rig.steps() if n < 0] == []
+    assert len(rig.fetched()) == 1, "it was downloaded again"
+
+
+@pytest.mark.parametrize("restart", ["soft_reset()", "deepsleep(10)"])
+def test_an_application_that_sleeps_or_restarts_before_the_new_image_ran_costs_no_attempt(
+    rig: Rig, restart: str
+) -> None:
+    # The boot ROM is not asked: the old image goes on.
+    last = f"before_reset=lambda: once() and machine.{restart}"
+    rig.start("1.0.0", app(prologue=ONCE, options=last))
+    gets_its_trial(rig, [0, 0, 1])
+
+
+def test_a_board_that_is_reset_before_the_switch_does_not_blame_the_new_image(rig: Rig) -> None:
+    # An application's own watchdog, say, while set_boot() reads the whole image.
+    source = ONCE + (
+        "set_boot = esp32.Partition.set_boot\n"
+        "esp32.Partition.set_boot = lambda part: machine.reset() if once() else set_boot(part)"
+    )
+    rig.start("1.0.0", app(prologue=source))
+    gets_its_trial(rig, [0, 0, 1])
+
+
+def test_an_application_that_always_sleeps_before_the_new_image_runs_is_told_of_it(
+    rig: Rig,
+) -> None:
+    rig.start("1.0.0", app(prologue=ONCE, options="before_reset=machine.soft_reset"))
+    rig.update("1.1.0")
+    desc = rig.ends("1.1.0", "FAILED")
+    assert "E95 trial-interrupted: 1.1.0 fell (boots 0, soft reset)" in desc
+    assert [boot.slot for boot in rig.board.boots] == [0] * 6
