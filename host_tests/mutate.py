@@ -108,6 +108,20 @@ MUTANTS = (
         OUTCOME,
     ),
     Mutant(
+        "verdict: its version",
+        "alink/after_reset/outcome.py",
+        '    if kind == "version":\n',
+        '    if kind == "never":\n',
+        OUTCOME,
+    ),
+    Mutant(
+        "the version check",
+        "alink/after_reset/outcome.py",
+        '            if found["version"] != up.version:\n',
+        "            if False:\n",
+        VERDICT,
+    ),
+    Mutant(
         "verdict: it said that it crashed",
         "alink/after_reset/outcome.py",
         "    if kind:\n",

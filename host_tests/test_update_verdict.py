@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.rig import Rig, app
+from host_tests.rig import DN, PK, Rig, app
 
 # Done once: the next time the board does as it should.
 ONCE = """
@@ -66,3 +66,25 @@ def test_an_application_that_always_sleeps_before_the_new_image_runs_is_told_of_
     desc = rig.ends("1.1.0", "FAILED")
     assert "E95 trial-interrupted: 1.1.0 fell (boots 0, soft reset)" in desc
     assert [boot.slot for boot in rig.board.boots] == [0] * 6
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.0.5"])
+def test_an_image_that_is_not_the_version_of_its_job_is_not_fetched_for_ever(
+    rig: Rig, version: str
+) -> None:
+    # A forgotten --version: it works, and the platform offers it again and again.
+    rig.start("1.0.0")
+    rig.release("1.1.0", rig.image(version))
+    for fetched in (1, 2, 3):
+        rig.push("1.1.0")
+        desc = rig.ends("1.1.0", "FAILED")
+        assert f"E99 trial-version: 1.1.0 fell (boots 1, reset) it says {version}; " in desc
+        assert "build it again with the --version of its package" in desc
+        assert len(rig.fetched()) == fetched
+    rig.push("1.1.0")
+    assert "E27 attempts" in rig.ends("1.1.0", "FAILED")
+    assert len(rig.fetched()) == 3
+    assert rig.cloud.version(PK, DN) == "1.0.0"
+    # The same again, with its right version.
+    rig.update("1.1.1")
+    rig.ends("1.1.1", "SUCCEEDED")

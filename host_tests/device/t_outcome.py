@@ -17,6 +17,7 @@ ROWS = (
     ("timeout", HARD, 1, 0, FAILED, 91),
     ("timeout", POWER, 1, 0, FAILED, 91),
     ("self-test returned False", HARD, 1, 0, FAILED, 93),
+    ("version it says 1.0.0", HARD, 1, 0, FAILED, 99),
     ("", WDT, 1, 0, FAILED, 92),
     ("", WDT, 0, 0, FAILED, 92),
     ("", HARD, 1, 0, FAILED, 94),

@@ -61,6 +61,7 @@ TABLE = """
 96 trial-no-link -1 no link in five trials: check its network code
 97 module-test -1 release one that passes its self-test
 98 module -1 the module's target failed: see the board's console
+99 trial-version -1 build it again with the --version of its package
 """
 
 

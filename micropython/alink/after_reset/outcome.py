@@ -22,6 +22,7 @@ _E_TRIAL_SELF_TEST = const(93)
 _E_TRIAL_PANIC = const(94)
 _E_TRIAL_INTERRUPTED = const(95)
 _E_TRIAL_NO_LINK = const(96)
+_E_TRIAL_VERSION = const(99)
 
 
 _CAUSES = {
@@ -47,6 +48,9 @@ def look(up, store, fell):
         return None, fell
     if found["slot"] == esp32.Partition(esp32.Partition.RUNNING).info()[4]:
         if trial.running():
+            if found["version"] != up.version:
+                # The job would never be done: offered, fetched and tried again for ever.
+                trial.watch().fail("version it says " + up.version)
             return found, fell
         # Power failed between marking it valid and forgetting the trial.
         record.clear(store)
@@ -108,6 +112,8 @@ def verdict(record, end, cause, boots):
         return FAILED, _E_TRIAL_TIMEOUT
     if kind == "self-test":
         return FAILED, _E_TRIAL_SELF_TEST
+    if kind == "version":
+        return FAILED, _E_TRIAL_VERSION
     if kind:
         return FAILED, _E_TRIAL_CRASHED
     if boots >= 0 and cause == machine.WDT_RESET:
