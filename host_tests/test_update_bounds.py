@@ -17,27 +17,36 @@ LOCKED = app(
     setup="""
 import micropython
 counts = [0, 0]
+total = 0
 
-def locked(state):
-    if state != "downloading":
-        return
-    fetch = updater.run.fetch
-    plain = fetch.move
+class Locked:
+    # Stands in for job/moving.py: moves with the heap locked.
 
-    def move():
+    def __init__(self, plain):
+        self.plain = plain
+        self.read = plain.read
+
+    def move(self, fetch):
+        global total
         micropython.heap_lock()
         try:
-            n = plain()
+            n = self.plain.move(fetch)
         finally:
             micropython.heap_unlock()
         counts[0 if n else 1] += 1
-        if fetch.offset == updater.job.size:
+        total += n
+        if n and total == updater.job.size:
             print("locked: %d chunks, %d turns without one" % tuple(counts))
         return n
 
-    fetch.move = move
+from alink import parts
+plain_use = parts.use
 
-updater.on_state = locked
+def use(name):
+    module = plain_use(name)
+    return Locked(module) if name == "job.moving" else module
+
+parts.use = use
 """,
     loop="pass",
 )

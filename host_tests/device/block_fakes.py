@@ -3,7 +3,7 @@
 import json
 import sys
 
-from alink.job import blocks, blocks_rest, download
+from alink.job import blocks, blocks_rest, download, moving
 from alink.job.offer import File
 from mqtt_fakes import publish_packet, up, world
 
@@ -104,13 +104,13 @@ class Source(blocks.MqttSource):
 
     def piece(self, n):
         """The next `n` bytes into reader.block: n, or 0 when more has to arrive."""
-        return self.reader.read(self.reader.view, n)
+        return moving.read(self.reader, self.reader.view, n)
 
 
 def scene(size, *script, device=None, **options):
     """-> (clock, net, device, files, source), the source opened at byte 0."""
     clock, net = world()
-    blocks.time = download.time = clock
+    blocks.time = moving.time = clock
     dev = up(clock, **(device or {}))
     files = Files(clock, net, dev, body(size), *script)
     source = Source(dev, **options)

@@ -10,7 +10,7 @@ import sys
 import mqtt_fakes
 from alink import errors, log, parts, wire
 from alink.errors import AlinkError
-from alink.job import download
+from alink.job import download, moving
 from alink.job.http import HttpSource
 from alink.job.offer import File
 from fuzz_common import Run
@@ -58,7 +58,7 @@ net = Net()
 sys.modules["time"] = clock  # for what is loaded later, and let go
 http_open = parts.use("job.http_open")  # loaded beforehand it stays, with what is exchanged in it
 http_open.socket = net
-http_open.time = wire.time = download.time = clock
+http_open.time = wire.time = moving.time = clock
 reader = download.Download()  # does nothing but read
 source = reader.source = HttpSource(allow_http=True)
 source.block = reader.block
@@ -85,7 +85,7 @@ def body(start, size):
     whole = b""
     while reader.offset < size:
         want = min(size - reader.offset, 4096)
-        n = reader.read(reader.view, want)
+        n = moving.read(reader, reader.view, want)
         if n:
             whole += bytes(reader.block[:n])
             reader.offset += n

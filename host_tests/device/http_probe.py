@@ -29,6 +29,7 @@ if told.get("year"):
 
 import requests
 from alink.errors import AlinkError
+from alink.job import moving
 from alink.job.download import Download
 from alink.job.http import HttpSource
 from alink.job.offer import File
@@ -63,7 +64,7 @@ def read_body(left):
     result["left"] = left
     while left:
         want = min(left, 4096)
-        if reader.read(reader.view, want):
+        if moving.read(reader, reader.view, want):
             left -= want
             reader.offset += want
             if want == 4096:

@@ -7,7 +7,7 @@ import sys
 import requests
 from alink import errors, parts, wire
 from alink.errors import AlinkError
-from alink.job import download
+from alink.job import download, moving
 from alink.job.http import HttpSource
 from alink.job.offer import File
 
@@ -129,8 +129,8 @@ def reader(source):
     one.file = FILE
     one.size = 10
     one.stall = 1000
-    one.last = download.time.ticks_ms()
-    one.stop = download.time.ticks_add(one.last, 100000)
+    one.last = moving.time.ticks_ms()
+    one.stop = moving.time.ticks_add(one.last, 100000)
     return one
 
 
@@ -231,14 +231,14 @@ def test_a_link_that_does_not_fit_the_block_is_refused():
 def test_a_value_error_of_tls_in_the_body_is_a_broken_link():
     source, _ = opened([HEAD, b"123", ValueError("tls")])
     one = reader(source)
-    assert one.read(one.view, 10) == 0
-    raises(errors.LINK, one.read, one.view, 10)
+    assert moving.read(one, one.view, 10) == 0
+    raises(errors.LINK, moving.read, one, one.view, 10)
 
 
 def test_more_than_the_body_is_never_asked_of_the_socket():
     source, sock = opened([HEAD, b"1234567890and more"])
     one = reader(source)
-    assert one.read(one.view, 10) == 10
+    assert moving.read(one, one.view, 10) == 10
     assert sock.answers == [b"and more"]
 
 

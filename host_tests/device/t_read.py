@@ -6,7 +6,7 @@ import sys
 import micropython
 from alink import errors
 from alink.errors import AlinkError
-from alink.job import download
+from alink.job import download, moving
 from alink.job.offer import File
 
 
@@ -52,7 +52,7 @@ def reader(stream):
     one.file = File(len(stream.data), "md5", b"", "https://host/fw.bin?Signature=secret")
     one.size = len(stream.data)
     one.stall = 1000
-    one.last = download.time.ticks_ms()
+    one.last = moving.time.ticks_ms()
     one.stop = (one.last + 100000) & 0x3FFFFFFF
     return one
 
@@ -61,7 +61,7 @@ def pieces(stream, sizes):
     one = reader(stream)
     out = b""
     for n in sizes:
-        while not one.read(one.view, n):
+        while not moving.read(one, one.view, n):
             pass
         out += one.block[:n]
         one.offset += n
@@ -70,7 +70,7 @@ def pieces(stream, sizes):
 
 def failure(one, n):
     try:
-        while not one.read(one.view, n):
+        while not moving.read(one, one.view, n):
             pass
     except AlinkError as e:
         assert "secret" not in e.text()
@@ -122,7 +122,7 @@ def test_what_lies_behind_the_piece_stays_in_the_stream():
 def test_the_end_of_the_stream_in_a_piece_is_seen_and_told_how_early():
     one = reader(Stream(bytes(5000), (4096, 300, 2)))
     one.size = 6000
-    assert one.read(one.view, 4096) == 4096
+    assert moving.read(one, one.view, 4096) == 4096
     one.offset = 4096
     e = failure(one, 1904)
     assert e.code == errors.LINK
@@ -141,37 +141,37 @@ def test_what_tls_raises_is_a_broken_link():
 
 
 def test_a_stall_is_noticed_across_the_wrap_of_the_ticks_and_not_before_its_time():
-    real = download.time
-    download.time = clock = Clock((1 << 30) - 300)
+    real = moving.time
+    moving.time = clock = Clock((1 << 30) - 300)
     try:
         one = reader(Stream(bytes(10), [1]))
         sizes = one.source.stream.sizes
         for _ in range(4):  # each byte starts the time-out anew
             clock.now += 900
             sizes[0] = 1
-            assert one.read(one.view, 10) == 0
+            assert moving.read(one, one.view, 10) == 0
         sizes[0] = 0
         clock.now += 1000
-        assert one.read(one.view, 10) == 0
+        assert moving.read(one, one.view, 10) == 0
         clock.now += 1
         e = failure(one, 10)
         assert e.code == errors.TIMEOUT and "1000 ms" in e.detail
     finally:
-        download.time = real
+        moving.time = real
 
 
 def test_a_server_that_dribbles_has_a_deadline_too():
-    real = download.time
-    download.time = clock = Clock((1 << 30) - 50000)
+    real = moving.time
+    moving.time = clock = Clock((1 << 30) - 50000)
     try:
         one = reader(Stream(bytes(1000), [1]))
         for _ in range(500):
             clock.now += 200
-            assert one.read(one.view, 1000) == 0
+            assert moving.read(one, one.view, 1000) == 0
         clock.now += 1
         assert "dribbles" in failure_of(one, clock)
     finally:
-        download.time = real
+        moving.time = real
 
 
 def failure_of(one, clock):
@@ -191,7 +191,7 @@ def test_reading_costs_no_heap():
     micropython.heap_lock()
     try:
         while done < 15:
-            if one.read(one.view, 4096):
+            if moving.read(one, one.view, 4096):
                 done += 1
     finally:
         micropython.heap_unlock()

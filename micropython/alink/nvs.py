@@ -27,11 +27,11 @@ class Store:
     """One NVS namespace with text and JSON beside numbers and bytes.
 
     A key that is missing or cannot be read gives `default`. Writing raises AlinkError(NVS) when
-    the partition is full or damaged; see hint().
+    the partition is full or damaged; see hint(). nvs: the esp32.NVS below.
     """
 
     def __init__(self, namespace):
-        self._nvs = esp32.NVS(namespace)
+        self.nvs = esp32.NVS(namespace)
 
     def get_bytes(self, key, default=None):
         """The blob `key` as bytes."""
@@ -39,7 +39,7 @@ class Store:
         while size <= _BLOB_MAX:
             buf = bytearray(size)
             try:
-                count = self._nvs.get_blob(key, buf)
+                count = self.nvs.get_blob(key, buf)
                 return bytes(memoryview(buf)[:count])
             except OSError as e:
                 if e.errno != _INVALID_LENGTH:
@@ -71,15 +71,15 @@ class Store:
     def get_int(self, key, default=0):
         """The number `key` (32 bits, signed)."""
         try:
-            return self._nvs.get_i32(key)
+            return self.nvs.get_i32(key)
         except OSError as e:
             return _unread(key, e, default)
 
     def set_bytes(self, key, value):
         """Store bytes; a key of another type is replaced."""
         try:
-            self._nvs.set_blob(key, value)
-            self._nvs.commit()
+            self.nvs.set_blob(key, value)
+            self.nvs.commit()
         except OSError as e:
             raise AlinkError(_E_NVS, "%s: %s" % (key, e)) from None
 
@@ -94,8 +94,8 @@ class Store:
     def set_int(self, key, value):
         """Store a number of 32 bits, signed."""
         try:
-            self._nvs.set_i32(key, value)
-            self._nvs.commit()
+            self.nvs.set_i32(key, value)
+            self.nvs.commit()
         except OSError as e:
             raise AlinkError(_E_NVS, "%s: %s" % (key, e)) from None
 
@@ -104,11 +104,11 @@ class Store:
         try:
             for key in keys:
                 try:
-                    self._nvs.erase_key(key)
+                    self.nvs.erase_key(key)
                 except OSError as e:
                     if e.errno != _NOT_FOUND:
                         raise
-            self._nvs.commit()
+            self.nvs.commit()
         except OSError as e:
             raise AlinkError(_E_NVS, "erasing %s: %s" % (keys, e)) from None
 

@@ -88,7 +88,7 @@ class Updater:
         begin = None
         if self.after is None:
             parts.drop("after_reset", "versions")
-        self._settle()
+        self.settle()
         device.on_feed = self.feed_all
         own = "%s/%s" % (device.product_key, device.device_name)
         device.subscribe("/ota/device/upgrade/" + own, self._pushed)
@@ -196,13 +196,13 @@ class Updater:
         # Looked at often: days later ticks do not tell any more.
         if self.deferral is not None and self.deferral.over():
             self.deferral = None
-            self._settle()
+            self.settle()
         run = self.run
         if run is None or not run.checking:
             self._listen()
         if self.run is not None and self.run.step():
             self.run = run = None
-            self._settle()
+            self.settle()
             self.set_state("idle")
 
     def _listen(self):
@@ -213,11 +213,11 @@ class Updater:
             self.greeted = self.device.session
         if self.hello is not None and self.hello.step():
             self.hello = None
-            self._settle()
+            self.settle()
         if self.after is not None and self.after.step():
             self.after = None
             parts.drop("after_reset")
-            self._settle()
+            self.settle()
         # An image on trial is not yet to be replaced, and no job is begun before the platform
         # knows what there is.
         if self._inbox and not trial.running() and (self.hello is None or self.hello.heard):
@@ -225,7 +225,7 @@ class Updater:
             parts.use("job.gate").judge(self, payload, reply)
             payload = None
             parts.drop("job.gate")
-            self._settle()
+            self.settle()
 
     def _wants_hello(self):
         # Whether, between two sign-ins, there is something to ask or to answer.
@@ -235,13 +235,16 @@ class Updater:
             return True
         return self.deferral is not None and self.deferral.due()
 
-    def _settle(self):
-        # What nothing that is left uses is let go.
-        if self.run is None:
-            parts.drop("job")
-            if self.hello is None:
-                parts.drop("hello")
-                if self.after is None:
-                    parts.drop("reports", "record")
-                    if self.deferral is None:
-                        parts.drop("deferral", "nvs", "versions", "target")
+    def settle(self):
+        """Let go of what nothing that is left uses."""
+        run = self.run
+        if run is None:
+            parts.drop("job", "target")
+        elif run.checking or run.closing is not None:
+            return
+        if self.hello is None:
+            parts.drop("hello")
+            if self.after is None:
+                parts.drop("reports", "record")
+                if self.deferral is None:
+                    parts.drop("deferral", "nvs", "versions")

@@ -13,6 +13,7 @@ def _set(text: str) -> frozenset[str]:
 
 
 # What an application may call, derive from, read or set; everything else is the package's own.
+# (`move` and `read` are for tests and benches that watch a piece.)
 PUBLIC = _set(
     """
     AlinkError Device FilesTarget HttpSource JOURNAL Job MqttSource SETTINGS Source Store
@@ -22,7 +23,7 @@ PUBLIC = _set(
     device_secret device_token digest disconnect drop ensure erase error errors extra feed
     fetch files find finish forget free fs gap_ms get_bytes get_int get_json get_text hint hold
     host info is_set job journal keep keepalive key label limit_ms listed log look max_attempts
-    max_members max_message max_size method module name namespace needed nvs on_feed on_job
+    max_members max_message max_size method module move name namespace needed nvs on_feed on_job
     on_progress on_state online open parts path ping_ms poll port product_key product_secret
     proven publish qos random recall reply_timeout_ms reply_to resume retry_trial_ms revert run
     running secure self_test session set_bytes set_int set_json set_text settings setup sign

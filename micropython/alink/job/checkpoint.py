@@ -11,12 +11,13 @@ import time
 
 from micropython import const
 
-from .. import log
+from .. import log, parts
 from ..errors import AlinkError
-from ..nvs import hint
 
 _E_DIGEST = const(60)
 _E_DOWNLOAD = const(46)
+
+_NOT_FOUND = const(-4354)  # ESP_ERR_NVS_NOT_FOUND
 
 _BLOCK = const(4096)
 _CHECKPOINT = const(61440)
@@ -46,27 +47,55 @@ def start(download, file, key, source, target):
     _begin(download, 0)
     if target.label is None:
         download.nvs = None  # it cannot be resumed; another's checkpoint is left alone
-    store = download.nvs
-    if store is None:
+    nvs = download.nvs
+    if nvs is None:
         return
     digest = binascii.hexlify(file.digest).decode()
     identity = "%s %d %s %s" % (key, size, digest, target.label)
     at = 0
-    if store.get_text("file") == identity:
+    if _is_kept(nvs, identity):
         # The last block is fetched in any case: there is always something to ask the server for.
-        at = min(max(store.get_int("at"), 0), size - 1) // _BLOCK * _BLOCK
+        at = min(max(_number(nvs), 0), size - 1) // _BLOCK * _BLOCK
     if at:
         log.info("%d bytes were fetched before: hashing them" % at)
         download.kept = download.recall = at
         download.state = _RECALL
     else:
         # One failure ends it: the old count must never stand beside the new file's name.
-        hint(_put, store, identity)
+        try:
+            _forget(nvs, "at")
+            nvs.set_blob("file", identity)
+            nvs.commit()
+        except OSError as e:
+            unsaved(e)
 
 
-def _put(store, identity):
-    store.erase("at")
-    store.set_text("file", identity)
+# (The esp32.NVS itself: it is there while something moves, and nvs.py is not.)
+
+
+def _is_kept(nvs, identity):
+    identity = identity.encode()
+    found = bytearray(len(identity))
+    try:
+        return nvs.get_blob("file", found) == len(found) and found == identity
+    except OSError:
+        return False  # none, or a longer one
+
+
+def _number(nvs):
+    try:
+        return nvs.get_i32("at")
+    except OSError:
+        return 0
+
+
+def _forget(nvs, *keys):
+    for key in keys:
+        try:
+            nvs.erase_key(key)
+        except OSError as e:
+            if e.errno != _NOT_FOUND:
+                raise
 
 
 def _begin(download, recall):
@@ -90,7 +119,7 @@ def turn(download, start):
     if state == _OPEN:
         _opened(download, start)
     elif state == _FIRST:
-        if download.read(download.view, min(download.size, _BLOCK)):
+        if download.mover.read(download, download.view, min(download.size, _BLOCK)):
             download.target.look(download.block, download.size)
             download.state = _READY
     elif state == _RECALL:
@@ -123,6 +152,7 @@ def _opened(download, start):
         # The server sends the whole file again (200 to a range): so the digest and the target
         # start again, too.
         restart(download, "the server ignored the range")
+    download.mover = parts.use("job.moving")
     download.state = _MOVE if download.offset else _FIRST
 
 
@@ -132,7 +162,11 @@ def restart(download, reason, recall=0):
         log.info("from the start again:", reason)
         download.kept = 0
     if download.nvs is not None:
-        hint(download.nvs.set_int, "at", recall)
+        try:
+            download.nvs.set_i32("at", recall)
+            download.nvs.commit()
+        except OSError as e:
+            unsaved(e)
     _begin(download, recall)
     if recall:
         download.state = _RECALL
@@ -155,11 +189,15 @@ def complete(download):
 
 
 def unsaved(error):
-    """A checkpoint that could not be written is no reason to give up."""
+    """A checkpoint that could not be written (OSError) is no reason to give up."""
     log.info("not remembered:", error)
 
 
-def clear(store):
-    """The file is installed, or no good."""
-    if store is not None:
-        hint(store.erase, "file", "at")
+def clear(nvs):
+    """The file is installed, or no good. nvs: esp32.NVS of the journal, or None."""
+    if nvs is not None:
+        try:
+            _forget(nvs, "file", "at")
+            nvs.commit()
+        except OSError as e:
+            unsaved(e)

@@ -1,14 +1,8 @@
 # One download: source -> digest -> target, block by block. MIT licence.
 #
-# Here is what moves, and nothing else: how a download begins, what it waits for and how it ends
-# stands in checkpoint.py, what becomes of trouble in retry.py, both loaded for a moment.
-#
-# A stream that never blocks gives what has arrived, as little as one byte. What is whole is read
-# straight into the block; the odd bytes behind the last whole KiB wait in a ring until their KiB
-# is complete. So one flash block and 1 KiB do, whatever a network makes of the stream. The views
-# that are read into are made once: per piece nothing is allocated.
-
-import time
+# Here is what lives as long as a download. What moves is in moving.py, loaded once there is a
+# connection; how a download begins, what it waits for and how it ends in checkpoint.py, what
+# becomes of trouble in retry.py, both loaded for a moment.
 
 from micropython import RingIO, const
 
@@ -17,19 +11,17 @@ from ..errors import AlinkError
 
 _BLOCK = const(4096)
 _PART = const(1024)
-_SHIFT = const(10)
 
 # Bytes between two checkpoints. With the block that was under way, a reset costs 64 KiB at most.
 _CHECKPOINT = const(61440)
 
-# What is let go before a connection is opened, and before something moves.
+# What is let go before something moves; and before a connection is opened, with moving.py.
 _PASSING = ("job.checkpoint", "job.slot_rest", "job.image")
 
 # States, for checkpoint.py and retry.py too.
 _DONE = const(0)
 _OPEN = const(1)
 _READY = const(6)  # the first block is there and was looked at
-_MOVE = const(7)
 
 
 class Source:
@@ -84,7 +76,7 @@ class Source:
 class Download:
     """Brings one file of a job into a target; made once a job, started for each file.
 
-    nvs: nvs.Store of the journal, for checkpoints; None: no resume after a reset. config: dict,
+    nvs: esp32.NVS of the journal, for checkpoints; None: no resume after a reset. config: dict,
     see retry.check(), or None. All that is large is made here: 5.2 KB.
 
     block: bytearray of 4096, what moves at once. offset: int, bytes that are in the target and in
@@ -105,6 +97,7 @@ class Download:
         # of the last, short block. work: the target's, or None.
         self.file = self.link = self.source = self.target = None
         self.digest = self.tail = self.work = None
+        self.mover = None  # moving.py, while it is loaded
         # at: bytes of the piece that are in place, whole KiB. next: offset of the next checkpoint,
         # or the end. kept: bytes of an earlier run that are trusted so far. recall: bytes to be
         # hashed out of the target. failed: tries in a row, at the offset `seen`. links: fresh ones
@@ -139,7 +132,7 @@ class Download:
             if self.work is not None and self.work():
                 return False
             if state >= _READY:
-                if not self.move() or self.offset < self.next:
+                if not self.mover.move(self) or self.offset < self.next:
                     return False
                 if self.offset == self.size:
                     return parts.ask("job.checkpoint", "complete", self)
@@ -147,13 +140,15 @@ class Download:
                 self.next = min(self.offset + _CHECKPOINT, self.size)
                 if self.nvs is not None:
                     try:
-                        self.nvs.set_int("at", self.offset)
-                    except AlinkError as e:
+                        self.nvs.set_i32("at", self.offset)
+                        self.nvs.commit()
+                    except OSError as e:
                         parts.ask("job.checkpoint", "unsaved", e)
             elif state:
                 start = -1
                 if state == _OPEN:
-                    parts.drop(*_PASSING)
+                    self.mover = None
+                    parts.drop("job.moving", *_PASSING)
                     start = self.source.open(self.link, self.offset, self.size)
                 parts.use("job.checkpoint").turn(self, start)
                 if self.state >= _READY:
@@ -162,81 +157,11 @@ class Download:
             parts.ask("job.retry", "trouble", self, e)
         return False
 
-    def move(self):
-        """Carry one block from the source through the digest into the target; allocates nothing.
-
-        Returns the bytes carried (int), 0 while they have not all arrived. Raises AlinkError.
-        """
-        n = self.size - self.offset
-        if n > _BLOCK:
-            n = _BLOCK
-        if self.state == _READY:
-            self.state = _MOVE
-        elif not self.read(self.view, n):
-            return 0
-        self.digest.update(self.block if n == _BLOCK else self.tail)
-        self.target.write(self.block, n)
-        self.offset += n
-        return n
-
-    def read(self, view, n):
-        """Put the next `n` bytes of the source where `view` (as self.view) leads.
-
-        Returns n when all are there, 0 when more has to arrive (call again with the same n). Never
-        reads past the piece, so that the stream stands exactly behind it afterwards. Raises
-        AlinkError: LINK when the connection breaks or ends, TIMEOUT when nothing has come for
-        too long, DOWNLOAD when all of it takes too long.
-        """
-        ring = self.ring
-        at = self.at
-        count = want = 0
-        try:
-            while at < n and count == want:
-                have = ring.any()
-                want = n - at
-                if have:
-                    if want > _PART:
-                        want = _PART
-                    want -= have
-                piece = view[at >> _SHIFT]
-                count = self.source.stream.readinto(piece, want)
-                if not count or count < 0:
-                    break
-                if have:
-                    ring.write(piece, count)
-                    if count == want:
-                        at += ring.readinto(piece, _PART)
-                else:
-                    if count < want:
-                        have = count & (_PART - 1)
-                    at += count - have
-                    if have:
-                        ring.write(view[at >> _SHIFT], have)
-        except (OSError, ValueError) as e:
-            raise parts.ask("job.retry", "broken", self, e)
-        now = time.ticks_ms()
-        if count:
-            self.last = now
-            if count < 0:  # what has come of the piece is void
-                ring.readinto(self.block)
-                at = 0
-            elif at == n:
-                self.at = 0
-                return n
-        self.at = at
-        if (
-            count == 0
-            or time.ticks_diff(now, self.last) > self.stall
-            or time.ticks_diff(self.stop, now) < 0
-        ):
-            raise parts.ask("job.retry", "broken", self, count)
-        return 0
-
     def close(self):
         """Give up: closes the connection. The checkpoint stays, for another try."""
         self.waits = ""
         self.state = _DONE
-        self.work = None
+        self.work = self.mover = None
         source = self.source
         if source is not None:
             source.block = None  # an application's source lives on, without it

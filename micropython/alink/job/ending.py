@@ -88,11 +88,11 @@ def _store(run):
     except AlinkError:
         parts.ask("record", "clear", store)
         raise
-    parts.ask("job.checkpoint", "clear", store)
+    parts.ask("job.checkpoint", "clear", store.nvs)
     hint(store.erase, "alone_n", "alone")
     log.info("version %s is stored and boots next, on trial" % job.version)
     up.call(up.on_progress, 100)
-    run.end(_STORED, (100, "stored, restarting"), "restarting")
+    parts.ask("job.states", "end", run, _STORED, (100, "stored, restarting"), "restarting")
 
 
 def close(run):
@@ -144,7 +144,7 @@ def fail(run, error):
     target = run.target
     up.error = error
     run.fetch = run.target = run.source = None
-    run.end(_FAILING, error, "failed")
+    parts.ask("job.states", "end", run, _FAILING, error, "failed")
     log.info("update failed:", error)
     run.release()
     up.asked.pop(run.module, None)
@@ -154,7 +154,7 @@ def fail(run, error):
         if error.step <= -3 and state in (_FETCHING, _VERIFYING, _VERIFIED):
             # The image or the flash is at fault: a lost link or a power cut would not count.
             _count(run, 1)
-            parts.ask("job.checkpoint", "clear", Store(JOURNAL))
+            parts.ask("job.checkpoint", "clear", Store(JOURNAL).nvs)
     finally:
         if target is not None:
             up.call(target.drop)

@@ -1,8 +1,7 @@
 # Run: one job, from its beginning to its end, one bounded step at a time. MIT licence.
 #
-# Here is what is needed while a download moves; how a run begins and changes over stands in
-# starting.py, how it ends in ending.py, both loaded for their moment. RAM: the Download with its
-# buffers, source, target.
+# Here is what is needed while a download moves; what is done once stands in states.py, starting.py
+# and ending.py, loaded for their moment. RAM: the Download with its buffers, source, target.
 
 import time
 
@@ -11,31 +10,14 @@ from micropython import const
 from .. import log, parts
 from ..errors import AlinkError
 
-# States, for starting.py and ending.py too.
+# States; what they mean and which may follow which stands in states.py.
 _NEW = const(0)
 _FETCHING = const(1)
 _VERIFYING = const(2)
-_INSTALLING = const(3)  # a module other than the slot is tried
-_TELLING = const(4)  # its last report is on its way
-_STORED = const(5)  # bootable, or left to the next start: the last report is on its way
-_FAILING = const(6)  # the negative step is on its way
+_TELLING = const(4)
+_STORED = const(5)
 _OVER = const(7)
-_VERIFIED = const(8)  # the target has all of a file
-_BEGINNING = const(9)  # all is ready for the next file
-
-# From each, the states that may follow, as bits.
-MOVES = (
-    1 << _BEGINNING | 1 << _STORED | 1 << _FAILING,
-    1 << _BEGINNING | 1 << _VERIFYING | 1 << _STORED | 1 << _FAILING,
-    1 << _VERIFIED | 1 << _BEGINNING | 1 << _STORED | 1 << _FAILING,
-    1 << _TELLING | 1 << _FAILING,
-    1 << _OVER,
-    1 << _OVER | 1 << _FAILING,
-    1 << _OVER,
-    0,
-    1 << _BEGINNING | 1 << _INSTALLING | 1 << _STORED | 1 << _FAILING,
-    1 << _BEGINNING | 1 << _FETCHING | 1 << _STORED | 1 << _FAILING,
-)
+_VERIFIED = const(8)
 
 _IN_TURN = const(2)
 
@@ -78,24 +60,14 @@ class Run:
         self.closing = None  # the report itself, under way
 
     def go(self, state):
-        """To another state, if that is a legal move."""
-        if not MOVES[self.state] >> state & 1:
-            raise RuntimeError("a run cannot go from %d to %d" % (self.state, state))
-        self.state = state
-        self.fetching = state == _FETCHING
+        """To another state, if that is a legal move (see states.py)."""
+        parts.ask("job.states", "go", self, state)
 
     def turn(self, part, name, *args):
-        """Do what a function of "starting" or "ending" (str) does. What memory is not enough for
-        can be done again.
+        """Do what a function of "states", "starting" or "ending" (str) does. What memory is not
+        enough for can be done again.
         """
         return parts.ask("job." + part, name, self, *args)
-
-    def end(self, state, last, said):
-        """Nothing is left but to say `last`: (step, desc), or an AlinkError. said: the state."""
-        self.go(state)
-        self.last = last
-        self.at = time.ticks_add(time.ticks_ms(), _REPLY_MS)
-        self.up.set_state(said)
 
     def release(self):
         """MQTT may sign in again."""
@@ -105,49 +77,30 @@ class Run:
 
     def step(self):
         """Do the next bounded thing; True when the run is over. Raises nothing but Ctrl-C."""
+        state = self.state
         try:
-            state = self.state
             if state == _FETCHING:
                 self._download()
             elif state == _VERIFYING:
                 if self.target.finish():
                     self.go(_VERIFIED)
-            elif state == _VERIFIED:
-                self.turn("ending", "verified")
-            elif state == _BEGINNING:
-                self._begin()
-            elif state < _TELLING:
-                if state == _NEW:
-                    self.turn("starting", "start")
-                else:
-                    self.turn("ending", "interrupted")
-            elif self.closing is None and state != _TELLING:
-                self.turn("ending", "close")
-            elif state == _TELLING or self.closing.done():
-                self.go(_OVER)
-            elif state == _STORED and not (
-                0 < time.ticks_diff(self.at, time.ticks_ms()) <= _REPLY_MS
+            elif self.closing is None:
+                # Whatever it is, it is done once.
+                self.turn("states", "turn")
+                self.up.settle()
+            # "100" decides nothing at the platform: its answer is not waited for long.
+            elif self.closing.done() or (
+                state == _STORED
+                and not 0 < time.ticks_diff(self.at, time.ticks_ms()) <= _REPLY_MS
             ):
-                self.go(_OVER)  # "100" decides nothing at the platform: not waited for long
-            if self.state == _OVER and state == _STORED:
-                parts.use("job.restart").restart(self.up)
+                self.go(_OVER)
+                if state == _STORED:
+                    parts.use("job.restart").restart(self.up)
         except Exception as e:
             if _TELLING <= self.state <= _OVER:
                 raise  # it has ended: what is left to say is said when there is memory for it
             self.turn("ending", "trouble", e)
         return self.state == _OVER
-
-    def _begin(self):
-        if self.fetch is None:
-            # The buffers, before anything is opened.
-            download = parts.use("job.download").Download
-            self.fetch = download(parts.use("nvs").Store("alink_ota"), self.up.options[6])
-        self.fetch.start(self.job.files[self.index], self.job.key, self.source, self.target)
-        self.go(_FETCHING)
-        self.up.set_state("downloading")
-        if self.said:
-            self.tell(max(self.told, 1), self.said)
-            self.said = ""
 
     def _download(self):
         fetch = self.fetch

@@ -9,8 +9,8 @@ from micropython import const
 
 from .. import trial
 from ..errors import AlinkError
-from ..target import Target
 
+_E_JOB_FORM = const(20)
 _E_ON_TRIAL = const(26)
 _E_READ_BACK = const(61)
 _E_TOO_LARGE = const(66)
@@ -22,8 +22,15 @@ _BLOCK = const(4096)
 _ERASE = const(6)  # of Partition.ioctl()
 _VALIDATE_FAILED = const(-5379)  # ESP_ERR_OTA_VALIDATE_FAILED out of set_boot()
 
-take = Target.take
-confirm = revert = drop = Target.drop
+
+def take(slot, version, index, name, count):
+    """See Target.take()."""
+    if count > 1:
+        raise AlinkError(_E_JOB_FORM, "several files")
+
+
+def drop(slot):
+    """Nothing to let go of: see Target.drop()."""
 
 
 def begin(slot, size, method, digest, block):

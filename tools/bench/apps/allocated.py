@@ -156,6 +156,7 @@ from alink import parts, setup  # noqa: E402
 # Slots of a table that holds so many names (py/map.c), 16 bytes each on 64 bit.
 SLOTS = (0, 1, 2, 4, 6, 8, 10, 12, 17, 23, 29, 37, 47, 59, 73, 97, 127, 167, 223)
 plain_drop = parts.drop
+plain_use = parts.use
 
 
 def drop(*names):
@@ -199,10 +200,17 @@ def mark(state):
         sim += total() - before
 
 
+class Mover:
+    """Stands in for job/moving.py."""
+
+    def __init__(self, move, read):
+        self.move = move
+        self.read = read
+
+
 def watch(fetch):
     source = fetch.source
     plain_open = source.open
-    plain_move = fetch.move
 
     def opened(file, offset, size):
         global opening, opening_loaded
@@ -213,10 +221,10 @@ def watch(fetch):
         opening_loaded += loaded - code
         return start
 
-    def move():
+    def move(fetch):
         global chunks, dirty, count, began, spent
         before = total() - sim
-        n = plain_move()
+        n = plain_mover.move(fetch)
         taken = total() - sim - before
         if taken:
             chunks += taken
@@ -230,8 +238,16 @@ def watch(fetch):
                 weighed()
         return n
 
+    def use(name):
+        global plain_mover
+        module = plain_use(name)
+        if name != "job.moving":
+            return module
+        plain_mover = module
+        return Mover(move, module.read)
+
     source.open = opened
-    fetch.move = move
+    parts.use = use
 
 
 def tell():
