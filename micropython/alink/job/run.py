@@ -90,8 +90,7 @@ class Run:
                 self.up.settle()
             # "100" decides nothing at the platform: its answer is not waited for long.
             elif self.closing.done() or (
-                state == _STORED
-                and not 0 < time.ticks_diff(self.at, time.ticks_ms()) <= _REPLY_MS
+                state == _STORED and not 0 < time.ticks_diff(self.at, time.ticks_ms()) <= _REPLY_MS
             ):
                 self.go(_OVER)
                 if state == _STORED:

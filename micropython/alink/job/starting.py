@@ -43,7 +43,9 @@ def try_way(run, failed):
     if way == _ALONE:
         parts.ask("job.ways", "leave", run.job)
         run.release()
-        parts.ask("job.states", "end", run, _STORED, (1, "restarting to download alone"), "restarting")
+        parts.ask(
+            "job.states", "end", run, _STORED, (1, "restarting to download alone"), "restarting"
+        )
         return
     run.way = way
     run.target = up.options[1] if run.part is None else run.part.target
