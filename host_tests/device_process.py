@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-DEVICE_PATH = (ROOT / "micropython", ROOT / "tools" / "sim" / "device")
+SIM = ROOT / "tools" / "sim" / "device"
+DEVICE_PATH = (ROOT / "micropython", SIM, SIM / ".frozen")
 
 
 class DeviceFailed(AssertionError):

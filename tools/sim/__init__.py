@@ -9,8 +9,9 @@ runs is the interpreter of the host, so some things are the host's and not the c
 * the image in the slot is verified and chosen as on the chip, but its machine code never runs;
 * sockets: `setblocking(True)` does not undo `settimeout()`, and one that is open stays open when
   the Wi-Fi goes; without Wi-Fi it is getaddrinfo() that fails;
-* TLS compares certificates with the host's clock, whatever the board's clock says;
-* `/_sim` on the board's root holds the sim's modules.
+* TLS compares certificates with the board's clock, and with the host's, too;
+* `/_sim` on the board's root holds the sim's modules, `/_sim/.frozen` those that a stock firmware
+  has frozen in: an application's own of these names win, what lies in /lib does not.
 """
 
 from tools.sim.board import Board, BoardTimeout, FlashViolation

@@ -16,7 +16,7 @@ from tools.sim.desk import BoardError, Desk
 from tools.sim.device.simchip import table
 from tools.sim.flash import Cut, Flash, OpLog
 from tools.sim.heap import ESP32, ESP32_KIB, HeapFigures
-from tools.sim.runner import Boot, Runner
+from tools.sim.runner import RESETS, Boot, Runner
 from tools.sim.tape import Tape
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -41,11 +41,12 @@ class Board(Desk):
     the memory of an ESP32 without PSRAM instead, whatever heap_kib says: a Python heap that grows
     at the cost of the IDF heap, on which Wi-Fi and TLS draw (see simchip/heap.py and
     simchip/idf.py for what that shows and what it cannot; heap_report() tells what was used).
-    environment: more environment variables. clock: "set" (the host's time) or "unset" (2000-01-01
-    at power-on until the program sets it). wifi: "ok" or "absent". ntp: "ok" or "silent".
-    ticks_wrap_ms: how long after the boot time.ticks_ms() wraps. mounts: {"/point": host folder},
-    read-only for the program, and python_path: folders added to the end of sys.path, for a test's
-    own modules. tape: a file that gets every flash operation with its bytes (tape.py), or None.
+    environment: more environment variables. clock: "set" (the host's time), "unset" (2000-01-01
+    at power-on until the program sets it), or how many seconds off it is (int). wifi: "ok" or
+    "absent". ntp: "ok" or "silent". ticks_wrap_ms: how long after the boot time.ticks_ms() wraps.
+    mounts: {"/point": host folder}, read-only for the program, and python_path: folders added to
+    the end of sys.path, for a test's own modules. tape: a file that gets every flash operation
+    with its bytes (tape.py), or None.
     """
 
     def __init__(
@@ -56,7 +57,7 @@ class Board(Desk):
         heap_kib: int = 2048,
         environment: Mapping[str, str] | None = None,
         *,
-        clock: str = "set",
+        clock: str | int = "set",
         wifi: str = "ok",
         ntp: str = "ok",
         ticks_wrap_ms: int = 20000,
@@ -169,6 +170,17 @@ class Board(Desk):
             runner.cut()
             runner.dispose()
 
+    def reset(self, kind: str) -> None:
+        """A reset that nobody asked for: "brownout" (told as power-on), "button", "watchdog", or
+        what machine.reset_cause() has no name for and tells as 0: "usb", "jtag", "glitch",
+        "unknown". Returns at once; boots[-1].ended is this word then.
+        """
+        if kind not in RESETS:
+            raise ValueError(f"reset {kind!r}: one of {', '.join(RESETS)}")
+        if self._runner is None or not self.is_on:
+            raise BoardError("the board is off")
+        self._runner.reset(kind)
+
     def cut_at(self, op: int, when: str = "before") -> None:
         """Arm a power cut at the op-th flash operation from now on (see Cut); 0 disarms."""
         if self.is_on:
@@ -204,6 +216,8 @@ class Board(Desk):
 
     def clock_at_power_on(self) -> int:
         """Seconds from the host's clock to the board's when it gets power."""
+        if isinstance(self.clock, int):
+            return self.clock
         return 0 if self.clock == "set" else 946684800 - int(time.time())
 
     def _write_state(self) -> None:

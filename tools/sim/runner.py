@@ -28,6 +28,18 @@ if TYPE_CHECKING:
 PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
 CAUSES = {1: "POWERON", 2: "SW", 3: "TASK_WDT", 4: "DEEPSLEEP", 5: "SOFT"}
 
+# Resets that come from outside: what the boot ROM calls them, and what MicroPython makes of them
+# (0: of what is new on S3, C3 and C6, and of what nobody can tell).
+RESETS = {
+    "brownout": ("BROWNOUT", PWRON_RESET),
+    "button": ("EXT", HARD_RESET),
+    "watchdog": ("RTC_WDT", WDT_RESET),
+    "usb": ("USB_UART_CHIP", 0),
+    "jtag": ("JTAG_CPU", 0),
+    "glitch": ("PWR_GLITCH", 0),
+    "unknown": ("UNKNOWN", 0),
+}
+
 
 def _readable(fds: list[int], timeout_s: float | None) -> list[int]:
     """Those with something to read, or closed. (select() refuses descriptors above 1023.)"""
@@ -79,6 +91,8 @@ class Runner(threading.Thread):
         self._watchdog: tuple[float, float] | None = None  # (deadline, timeout) in seconds
         self._timers: dict[int, tuple[float, float, bool]] = {}  # (deadline, period, repeats)
         self._next: tuple[str, int | None] | None = None  # (how it ended, cause of the next)
+        self._outside: str | None = None  # a reset that comes from outside, see RESETS
+        self._said = ""  # what the boot ROM calls the next reset, when it is one of those
         self._sleep = -1.0
 
     # Called by the Board, from other threads.
@@ -91,6 +105,11 @@ class Runner(threading.Thread):
                 self._proc.kill()
         os.write(self._wake_w, b"!")
         self.join()
+
+    def reset(self, kind: str) -> None:
+        """Have a reset come from outside (see RESETS)."""
+        self._outside = kind
+        os.write(self._wake_w, b"!")
 
     def dispose(self) -> None:
         """Close what the Board's threads may still have used; the thread has ended."""
@@ -127,10 +146,11 @@ class Runner(threading.Thread):
         entries = load_table(self._flash)
         boot = board._begin_boot(cause)
         boot.otadata_before = read_otadata(self._flash, entries)
+        said, self._said = self._said, ""
         if cause == SOFT_RESET or (cause == DEEPSLEEP_RESET and self._entry):
             choice = Choice(self._entry, [])  # the image is still loaded / not validated again
         else:
-            board._print(f"rom: rst:0x{cause:x} ({CAUSES[cause]})")
+            board._print(f"rom: rst:0x{cause:x} ({said or CAUSES[cause]})")
             choice = BootRom(self._flash).boot()
         boot.log = choice.log
         for line in choice.log:
@@ -196,6 +216,9 @@ class Runner(threading.Thread):
         streams = {console_r, control_r}
         try:
             while self._next is None and not self._off and streams:
+                if self._outside is not None:
+                    self._come_from_outside(self._outside)
+                    break
                 # The console first: what was printed before a verb has been said before it.
                 for fd in sorted(self._wait(streams), key=lambda fd: fd != console_r):
                     data = os.read(fd, 65536)
@@ -247,6 +270,10 @@ class Runner(threading.Thread):
             _readable([self._wake_r], None if self._sleep < 0 else self._sleep)
             if self._off:
                 return None
+            if self._outside is not None:
+                os.read(self._wake_r, 1)
+                self._come_from_outside(self._outside)
+                return self._next[1]
         return cause
 
     def _wait(self, streams: set[int]) -> list[int]:
@@ -254,7 +281,10 @@ class Runner(threading.Thread):
         if self._watchdog:
             deadlines.append(self._watchdog[0])
         timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-        return [fd for fd in _readable([*streams, self._wake_r], timeout) if fd != self._wake_r]
+        found = _readable([*streams, self._wake_r], timeout)
+        if self._wake_r in found and not self._off:
+            os.read(self._wake_r, 1)
+        return [fd for fd in found if fd != self._wake_r]
 
     def _deadlines(self) -> None:
         now = time.monotonic()
@@ -332,6 +362,14 @@ class Runner(threading.Thread):
         elif verb == "C":
             self._board._cut_done()
             self._next = ("power", None)
+
+    def _come_from_outside(self, kind: str) -> None:
+        self._outside = None
+        self._said, cause = RESETS[kind]
+        if cause == PWRON_RESET:  # the voltage was too low for what RTC memory and clock hold
+            self._rtc_memory = ""
+            self._clock_delta = self._board.clock_at_power_on()
+        self._next = (kind, cause)
 
     def _panic(self, text: str) -> None:
         self._board._panic(text)

@@ -15,6 +15,7 @@ HARD_RESET = 2
 WDT_RESET = 3
 DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
+# (And 0, which has no name: what ESP-IDF cannot tell or MicroPython does not know.)
 
 PIN_WAKE = 2
 EXT0_WAKE = 2

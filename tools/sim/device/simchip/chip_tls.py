@@ -10,7 +10,7 @@ import io
 import tls as _tls
 from tls import *
 
-from simchip import chip_gc, heap, idf
+from simchip import board_tls, chip_gc, heap, idf
 
 _NO_ENTROPY = 52  # what a context says when there is nothing left at all
 _X509_ALLOC_FAILED = -0x2880
@@ -23,6 +23,7 @@ class SSLContext:
         if not idf.need(idf.CONTEXT):
             raise OSError(_NO_ENTROPY)
         self._real = _tls.SSLContext(protocol)
+        board_tls.watch(self._real)
         self._taken = idf.track(self._real, idf.CONTEXT)
         heap.refresh()
 

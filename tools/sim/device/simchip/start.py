@@ -3,6 +3,7 @@
 
 import gc
 import io
+import os
 import sys
 
 import utime
@@ -51,10 +52,27 @@ def mount(config):
     return True
 
 
+def extend(names):
+    """Of the modules in C that a program may extend, let go of those it has files for.
+
+    They are looked for on the path then, as on the chip; with a `u` in front they stay.
+    """
+    for folder in sys.path:
+        if ".frozen" in folder or folder == "/lib":
+            break  # (and not behind it, where on the chip nothing is read for this)
+        try:
+            found = os.listdir(folder or ".")
+        except OSError:
+            continue
+        for name in names:
+            if name in sys.modules and (
+                name in found or name + ".py" in found or name + ".mpy" in found
+            ):
+                sys.modules["u" + name] = sys.modules.pop(name)
+
+
 def run_if_exists(name, scope):
     """True when the script ended well (or is not there), False after an exception."""
-    import os
-
     try:
         os.stat(name)
     except OSError:
@@ -99,10 +117,13 @@ def main(argument, scope):
     import esp32
 
     esp32.attach(entries, config["running"])
+    from simchip import board_tls, chip_asyncio
+
     if small:
         from simchip import memory
     whole = mount(config)
-    sys.path[:] = ["", ".frozen", "/lib"] + config["path"]
+    # What the chip's firmware has frozen in: its own place, in front of what /lib has.
+    sys.path[:] = ["", ".frozen", "/_sim/.frozen", "/lib"] + config["path"]
     sys.argv[:] = []
     # Built into the firmware on the chip: there already, so no search and no other copy.
     import socket  # noqa: F401
@@ -111,6 +132,8 @@ def main(argument, scope):
     import machine  # noqa: F401
     import network  # noqa: F401
 
+    sys.modules["tls"] = board_tls
+    sys.modules["_asyncio"] = chip_asyncio
     if small:
         memory.attach(small)
     scope.clear()
@@ -118,6 +141,7 @@ def main(argument, scope):
     control.send(b"B\n")
     repl = config.get("repl")
     if whole and run_if_exists("boot.py", scope) and repl != "raw":
+        extend(("machine", "socket", "time"))
         run_if_exists("main.py", scope)
     if small:
         memory.look()

@@ -1,0 +1,1 @@
+# The package of the sim's umqtt.simple. MIT licence.
