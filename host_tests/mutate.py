@@ -8,6 +8,7 @@ Ends with 1 when a mutant survives, or when a replacement no longer fits the cod
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STEPS = "host_tests/test_update_steps.py"
 OUTCOME = "host_tests/device/t_outcome.py"
 VERDICT = "host_tests/test_update_verdict.py"
+SIGNED = "host_tests/test_update_signed.py"
 LIMIT_S = 300
 
 
@@ -163,6 +165,55 @@ MUTANTS = (
         "        if False:\n",
         VERDICT,
     ),
+    Mutant(
+        "gate: the loader",
+        "alink/job/gate.py",
+        "    if part is up and not up.loader_ok:\n",
+        "    if False:\n",
+        "host_tests/test_update_trial.py -k foreign_boot",
+    ),
+    Mutant(
+        "gate: failed attempts",
+        "alink/job/gate.py",
+        "    if failed >= up.limits[0]:\n",
+        "    if False:\n",
+        "host_tests/test_update_refused.py -k fourth_time",
+    ),
+    Mutant(
+        "gate: the signature",
+        "alink/job/gate.py",
+        "    error = _unsigned(up, job)\n    if error is not None:\n",
+        "    error = None\n    if error is not None:\n",
+        f"{SIGNED} -k 'without_a_signature or changes_the_job'",
+    ),
+    Mutant(
+        "gate: a key that cannot be read",
+        "alink/job/signed.py",
+        '    raise AlinkError(_E_CONFIG, "sign_key cannot be read: %s" % error)\n',
+        "    return None\n",
+        f"{SIGNED} -k cannot_be_used",
+    ),
+    Mutant(
+        "gate: the application's consent",
+        "alink/job/gate.py",
+        "    if wish is not True:\n",
+        "    if False:\n",
+        "host_tests/test_update_trial.py -k hooks_accept",
+    ),
+    Mutant(
+        "gate: the signature of a job offered again",
+        "alink/job/gate.py",
+        "    error = _unsigned(up, job)\n    if error is None and",
+        "    error = None\n    if error is None and",
+        f"{SIGNED} -k under_way_again",
+    ),
+    Mutant(
+        "gate: the files of a job offered again",
+        "alink/job/gate.py",
+        "    if error is None and _contents(job) == _contents(up.job):\n",
+        "    if error is None:\n",
+        f"{SIGNED} -k under_way_again",
+    ),
 )
 
 
@@ -200,7 +251,7 @@ def caught_by(mutant: Mutant) -> list[str]:
                 "--tb=no",
                 "-p",
                 "no:cacheprovider",
-                mutant.tests,
+                *shlex.split(mutant.tests),
             ],
             cwd=tree,
             env={"PYTHONPATH": str(tree), "PATH": "/usr/bin:/bin", "PYTHONDONTWRITEBYTECODE": "1"},

@@ -82,6 +82,5 @@ def updater(device, version, settings, **more):
         version,
         ca=settings.get_bytes("ca"),
         allow_http=bool(settings.get_int("allow_http")),
-        sign_key=settings.get_bytes("sign_key"),
         **more,
     )

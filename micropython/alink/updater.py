@@ -34,10 +34,10 @@ class Updater:
     max_attempts: failures of one job after which it is refused. retry_trial_ms: how long after the
     sign-in a trial that never got a link is tried again. fetch: dict of what a download waits for
     and how often it is tried again (see job/retry.py). sign_key: your public RSA key (see
-    job/signature.py), with which each file of a job has to be signed, or None: signatures are not
-    looked at. target, source: in place of the inactive slot, and of what the job names (see
-    target.Target, job/download.Source). Raises ValueError or TypeError for an argument that cannot
-    work.
+    job/signature.py), with which each file of a job has to be signed; None: the one in the
+    settings, read for each job; without either, signatures are not looked at. target, source: in
+    place of the inactive slot, and of what the job names (see target.Target, job/download.Source).
+    Raises ValueError or TypeError for an argument that cannot work.
 
     Hooks, all optional; an exception in one is logged (in self_test it falls back, in on_job it
     puts off for an hour and is reported; after three of them the job is taken, unasked):

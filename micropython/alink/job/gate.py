@@ -58,7 +58,7 @@ def judge(up, payload, reply):
     elif run is None:
         _consider(up, job, part)
     elif run.fetching and job.key == up.job.key:
-        run.turn("starting", "renew", job)
+        _renew(up, job)
     else:
         up.missed = _MISSED_MS  # one job at a time: asked for again when this one is settled
 
@@ -89,6 +89,29 @@ def _remember(up, error):
             break
     if len(up.refused) < _REFUSED_MAX:
         up.refused.append(error)
+
+
+def _renew(up, job):
+    # The job under way comes again, perhaps with another link or on another way. The first bytes
+    # of a digest make no two jobs the same, and what was signed was that one.
+    error = _unsigned(up, job)
+    if error is None and _contents(job) == _contents(up.job):
+        up.run.turn("starting", "renew", job)
+        return
+    log.info("the job under way, offered again, is not the same:", error or "other files")
+    up.missed = _MISSED_MS
+
+
+def _contents(job):
+    return [(file.size, file.method, file.digest) for file in job.files]
+
+
+def _unsigned(up, job):
+    # Why the owner's key does not let it pass (AlinkError), or None.
+    try:
+        parts.ask("job.signed", "check", up, job.files)
+    except AlinkError as e:
+        return e
 
 
 def _may_repeat(part):
@@ -122,14 +145,10 @@ def _consider(up, job, part):
     if failed >= up.limits[0]:
         refuse(up, AlinkError(_E_ATTEMPTS, "failed %d times" % failed), job)
         return
-    if up.options[7] is not None:
-        try:
-            parts.use("job.signature").check(up.options[7], job.files)
-        except AlinkError as e:
-            refuse(up, e, job)
-            return
-        finally:
-            parts.drop("job.signature")
+    error = _unsigned(up, job)
+    if error is not None:
+        refuse(up, error, job)
+        return
     text = "deferred"
     faults = 0
     try:
