@@ -257,6 +257,46 @@ def test_what_fails_its_self_test_is_taken_back_and_refused_the_fourth_time(
     assert len(assets.rig.fetched()) == mark, "it was downloaded again"
 
 
+def test_a_package_of_twenty_files_arrives_with_links_as_long_as_the_platforms(
+    assets: Assets,
+) -> None:
+    cloud = assets.rig.cloud
+    package = [(f"{number:02d}-{'n' * 60}", b"%d" % number) for number in range(20)]
+    release = cloud.add_release(PK, "twenty", package, "assets")
+    files = [
+        {
+            "fileName": file.name,
+            "fileSize": file.size,
+            "fileUrl": cloud.link(PK, DN, "twenty", module="assets", number=number)
+            + "#"
+            + "s" * 500,
+            "fileSign": file.md5,
+            "fileMd5": file.md5,
+        }
+        for number, file in enumerate(release.files)
+    ]
+    assert len(json.dumps(files)) > 17_000
+    assets.rig.push("twenty", module="assets", data={"files": files})
+    assets.rig.ends("twenty", "SUCCEEDED")
+    assets.rig.says(f"files twenty {' '.join(f'{name}={int(text)}' for name, text in package)}\n")
+
+
+@pytest.mark.parametrize("what", ["extData", "files"])
+def test_an_offer_too_long_to_be_taken_is_answered_and_not_left_to_time_out(
+    assets: Assets, what: str
+) -> None:
+    long: Any = {"notes": "n" * 70_000}
+    if what == "files":
+        long = [{"fileName": "n" * 120, "fileUrl": "u" * 4000} for _ in range(20)]
+    assets.succeeds(f"short-{what}", tar({"n": b"1"}), "n=1")
+    assets.push(f"long-{what}", tar({"n": b"2"}), data={what: long})
+    desc = assets.rig.ends(f"long-{what}", "FAILED")
+    assert " job-length: an offer of " in desc
+    assert {p.get("module") for p in assets.rig.progress() if p["desc"] == desc} == {"assets"}
+    assert [p["step"] for p in assets.rig.progress() if p["desc"] == desc] == ["-1"]
+    assets.succeeds(f"next-{what}", tar({"n": b"3"}), "n=3")
+
+
 def test_a_job_of_a_form_that_fits_no_module_is_answered_by_name(assets: Assets) -> None:
     rig = assets.rig
     package = [("a", b"a"), ("b", b"b")]

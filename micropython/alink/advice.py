@@ -26,6 +26,7 @@ TABLE = """
 28 insecure-link -1 use an https:// link, or allow http on the board
 29 loader -1 install alink's boot.py on the board: it arms the trial
 30 left-out -1 not built into this image: image.py build --with that part
+31 job-length -1 the offer is too long for the board: fewer files, or less custom data
 40 http-status -2 check that the package is still on the server
 41 http-head -2 the download server's answer is malformed
 42 http-length -2 length is not the job's size: upload the package again

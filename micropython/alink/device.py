@@ -5,6 +5,7 @@
 #
 #   sign-in    connect_timeout_ms for TCP, TLS, CONNECT and CONNACK together, and the resolution
 #              of the host's name before it, to which the chip has no limit
+#              (a certificate refused for its dates costs the asking of NTP: 1 s more)
 #   writing    ack_timeout_ms, when the other side takes nothing more; then the link is dropped
 #   receiving  does not wait; at most one message or 8 KiB, and the time your handler takes
 #   idle       microseconds, and no allocation
@@ -43,7 +44,7 @@ class Device:
 
     Device(product_key, device_name, device_secret, host, port=None, *, secure=True, ca=None,
         keepalive=300, client_id=None, sign_method="hmacsha256", timestamp="2524608000000",
-        device_token=None, max_message=8192, connect_timeout_ms=10000, ack_timeout_ms=10000,
+        device_token=None, max_message=32768, connect_timeout_ms=10000, ack_timeout_ms=10000,
         ping_ms=60000)
 
     product_key, device_name, device_secret: the device triple. host: the instance's MQTT
@@ -51,7 +52,8 @@ class Device:
     `ca` (see wire.context). keepalive: s, 30..1200. client_id, sign_method, timestamp: see
     signin/credentials.py. device_token: in place of a device secret (None then), with its
     client_id, what a registration gave to a device that was not listed (registration.py); TLS
-    only. max_message: bytes of payload taken; a longer message is skipped. connect_timeout_ms,
+    only. max_message: bytes of payload taken (an offer of 20 files has 20 KB); a longer message is
+    skipped, a longer offer answered with -1. connect_timeout_ms,
     ack_timeout_ms (PUBACK, SUBACK, PINGRESP, writing), ping_ms: int.
     Raises ValueError with the name of a setting that cannot work.
 
@@ -68,7 +70,7 @@ class Device:
             parts.drop("signin")
         self.product_key, self.device_name, self._settings = settings
         self.secure = self._settings[2]
-        self.on_feed = self.error = None
+        self.on_feed = self.on_long = self.error = None
         self.session = 0
         self.connected = False
         self._off = 0

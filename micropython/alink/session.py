@@ -45,11 +45,11 @@ _SKIPS_TOLD = const(8)
 class Session(Wire):
     """next(recv) takes what has arrived: see _packets().
 
-    raw: the connected socket. feeder: has on_feed. pid: int, the packet id used last before; they
-    go on from one connection to the next, so that an old one is never taken for a new one: this
-    connection's are the `issued` last ones. limits: (ack_ms, ping_ms, keep_ms, most), see
-    _packets(). waiting: when what still has no answer was sent, in ticks, by packet id; 0 is the
-    ping. answer: the body of the last SUBACK (bytearray), or None.
+    raw: the connected socket. feeder: has on_feed and on_long, each a function or None. pid: int,
+    the packet id used last before; they go on from one connection to the next, so that an old one
+    is never taken for a new one: this connection's are the `issued` last ones. limits: (ack_ms,
+    ping_ms, keep_ms, most), see _packets(). waiting: when what still has no answer was sent, in
+    ticks, by packet id; 0 is the ping. answer: the body of the last SUBACK (bytearray), or None.
     """
 
     def __init__(self, raw, feeder, pid, limits):
@@ -75,10 +75,11 @@ class Session(Wire):
         every ping_ms. Allocates nothing while nothing arrives.
 
         most: int, bytes of payload; a longer message is read past in pieces, and acknowledged, or
-        the platform would send it again for ever. A message on self.stream (bytes; self.view is as
-        much of self.buf) is never taken: while self.claimed it stops in front of the payload,
-        self.left bytes, until they have been read from self.sock and counted down; if `left` is
-        made negative, so much is read past.
+        the platform would send it again for ever. on_long(topic, size) says who gets the pieces
+        meanwhile: None, or a function of buf and n (0 at the end), which must not raise. A message
+        on self.stream (bytes; self.view is as much of self.buf) is never taken: while self.claimed
+        it stops in front of the payload, self.left bytes, until they have been read from self.sock
+        and counted down; if `left` is made negative, so much is read past.
 
         Raises AlinkError: TIMEOUT for a ping or a QoS 1 message without an answer for ack_ms, half
         a packet and nothing more for ping_ms, a packet that takes longer than keep_ms; LINK when
@@ -93,6 +94,7 @@ class Session(Wire):
         waiting = self.waiting
         streamed = False
         found = told = None  # type: object
+        scan = None  # type: type | None
         ring = None  # type: RingIO | None
         one = bytearray(1)
         sock = self.sock
@@ -208,6 +210,8 @@ class Session(Wire):
                 stage = _BEGIN
             elif stage == _PAYLOAD:
                 ring.write(buf, n)
+            elif scan is not None:
+                scan(buf, n)
 
             if stage == _BEGIN:
                 stage = _SKIP
@@ -217,12 +221,15 @@ class Session(Wire):
                     if self.claimed and left:
                         self.left = left
                         stage = _STREAM
-                elif self.topic is not None and left <= most:
-                    try:
-                        ring = RingIO(left or 1)
-                        stage = _PAYLOAD
-                    except MemoryError:
-                        pass
+                elif self.topic is not None:
+                    if left <= most:
+                        try:
+                            ring = RingIO(left or 1)
+                            stage = _PAYLOAD
+                        except MemoryError:
+                            pass
+                    if stage == _SKIP and self.feeder.on_long is not None:
+                        scan = self.feeder.on_long(self.topic, left)
             if _PAYLOAD <= stage <= _SKIP:
                 want = min(left, _PIECE)
                 if left:
@@ -230,10 +237,16 @@ class Session(Wire):
                 found = True
                 if stage == _PAYLOAD:
                     try:
-                        found = ring.read()
+                        found = ring.read(ring.any())  # (told how much, it takes no more)
                     except MemoryError:
-                        pass
+                        if self.feeder.on_long is not None:
+                            scan = self.feeder.on_long(self.topic, ring.any())
+                        while scan is not None and ring.any():
+                            scan(buf, ring.readinto(buf))
                     ring = None
+                if scan is not None:
+                    scan(buf, 0)
+                    scan = None
                 stage = _TYPE
                 want = 1
                 if found is not True:

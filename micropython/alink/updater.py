@@ -90,6 +90,7 @@ class Updater:
             parts.drop("after_reset", "versions")
         self.settle()
         device.on_feed = self.feed_all
+        device.on_long = self._long
         own = "%s/%s" % (device.product_key, device.device_name)
         device.subscribe("/ota/device/upgrade/" + own, self._pushed)
         device.subscribe("/sys/%s/thing/ota/firmware/get_reply" % own, self._replied)
@@ -191,6 +192,14 @@ class Updater:
 
     def _replied(self, topic, payload):
         self._pushed(topic, payload, True)
+
+    def _long(self, topic, size):
+        # A message that is not taken, for its length or for want of memory: see job/overlong.py.
+        try:
+            return parts.ask("job.overlong", "scan", self, topic, size)
+        except MemoryError:
+            self.missed = _REST_MS
+            return None
 
     def _step(self):
         # Looked at often: days later ticks do not tell any more.

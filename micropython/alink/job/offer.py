@@ -17,6 +17,8 @@ _E_JOB_FORM = const(20)
 _E_JOB_FIELD = const(21)
 _E_JOB_PROTOCOL = const(22)
 _E_JOB_DIFF = const(24)
+_E_JOB_LENGTH = const(31)
+_E_NO_MEMORY = const(84)
 
 _SIZE_MAX = const(536870912)  # far above any flash, and a small integer on the chip
 _FILES_MAX = const(20)  # of a package (the C SDK's limit)
@@ -95,11 +97,16 @@ class BadJob(AlinkError):
 def parse(payload, reply=False):
     """The Job in an upgrade push or query reply; None when the message offers nothing.
 
-    payload: bytes, JSON. reply: whether it answers a query. None: not JSON, an error code, or
+    payload: bytes, JSON; or what overlong.Scan makes of a longer one. reply: whether it answers a
+    query. None: not JSON, an error code, or
     empty `data` (no job): nothing has to be answered. Raises BadJob (codes JOB_*) when it is a job
     that this firmware cannot do, which has to be answered with the error's step, or the platform
     offers it for ever; MemoryError when there is no room for it now.
     """
+    if isinstance(payload, tuple):
+        module, version, size, most = payload
+        code = _E_JOB_LENGTH if size > most else _E_NO_MEMORY
+        raise BadJob(code, "an offer of %d bytes" % size, module, version)
     try:
         message = json.loads(payload)
     except ValueError:

@@ -227,6 +227,7 @@ class _Pace:
     # these attempts, too.
     def __init__(self, feed):
         self.on_feed = feed
+        self.on_long = None
         self._at = time.ticks_ms()
         self._failures = 0
         self._starts = device.carried

@@ -23,7 +23,7 @@ def _settings(
     sign_method="hmacsha256",
     timestamp="2524608000000",
     device_token=None,
-    max_message=8192,
+    max_message=32768,
     connect_timeout_ms=10000,
     ack_timeout_ms=10000,
     ping_ms=60000,
