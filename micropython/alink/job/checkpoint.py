@@ -11,7 +11,7 @@ import time
 
 from micropython import const
 
-from .. import log, parts
+from .. import log
 from ..errors import AlinkError
 
 _E_DIGEST = const(60)
@@ -25,8 +25,7 @@ _CHECKPOINT = const(61440)
 _OPEN = const(1)
 _RECALL = const(2)  # what is in the target already is hashed
 _PAUSE = const(3)
-_FIRST = const(5)  # the first block is on its way: the target looks at it before it is written
-_READY = const(6)
+_FIRST = const(5)
 _MOVE = const(7)
 
 
@@ -118,10 +117,6 @@ def turn(download, start):
     offset = download.offset
     if state == _OPEN:
         _opened(download, start)
-    elif state == _FIRST:
-        if download.mover.read(download, download.view, min(download.size, _BLOCK)):
-            download.target.look(download.block, download.size)
-            download.state = _READY
     elif state == _RECALL:
         if offset < download.recall:
             download.target.recall(download.block)
@@ -152,7 +147,6 @@ def _opened(download, start):
         # The server sends the whole file again (200 to a range): so the digest and the target
         # start again, too.
         restart(download, "the server ignored the range")
-    download.mover = parts.use("job.moving")
     download.state = _MOVE if download.offset else _FIRST
 
 

@@ -21,6 +21,7 @@ _PASSING = ("job.checkpoint", "job.slot_rest", "job.image")
 # States, for checkpoint.py and retry.py too.
 _DONE = const(0)
 _OPEN = const(1)
+_FIRST = const(5)  # the first block is on its way
 _READY = const(6)  # the first block is there and was looked at
 
 
@@ -144,6 +145,12 @@ class Download:
                         self.nvs.commit()
                     except OSError as e:
                         parts.ask("job.checkpoint", "unsaved", e)
+            elif state == _FIRST:
+                # Looked at before it is written.
+                if self.mover.read(self, self.view, min(self.size, _BLOCK)):
+                    self.target.look(self.block, self.size)
+                    parts.drop(*_PASSING)
+                    self.state = _READY
             elif state:
                 start = -1
                 if state == _OPEN:
@@ -151,8 +158,9 @@ class Download:
                     parts.drop("job.moving", *_PASSING)
                     start = self.source.open(self.link, self.offset, self.size)
                 parts.use("job.checkpoint").turn(self, start)
-                if self.state >= _READY:
+                if self.state >= _FIRST:
                     parts.drop(*_PASSING)
+                    self.mover = parts.use("job.moving")
         except AlinkError as e:
             parts.ask("job.retry", "trouble", self, e)
         return False

@@ -79,10 +79,6 @@ def _store(run):
         "power": 0,
         "no_link": 0,
     }
-    # The buffers, and what has filled them: the rest wants memory, too.
-    run.fetch.close()
-    run.fetch = run.source = None
-    parts.drop("job.download", "job.blocks", "job.stream")
     try:
         parts.ask("record", "boot_next", store, found, run.target)
     except AlinkError:

@@ -50,8 +50,6 @@ def turn(run):
     state = run.state
     if state == _NEW:
         run.turn("starting", "start")
-    elif state == _BEGINNING:
-        _begin(run)
     elif state == _VERIFIED:
         run.turn("ending", "verified")
     elif state == _INSTALLING:
@@ -70,14 +68,28 @@ def end(run, state, last, said):
     run.up.set_state(said)
 
 
-def _begin(run):
+def begin(run):
+    """Make the buffers, before anything is opened."""
     if run.fetch is None:
-        # The buffers, before anything is opened.
         download = parts.use("job.download").Download
         run.fetch = download(parts.use("nvs").Store("alink_ota").nvs, run.up.options[6])
-    run.fetch.start(run.job.files[run.index], run.job.key, run.source, run.target)
+        run.up.settle()
+
+
+def begun(run):
+    """The download of a file has begun."""
     run.go(_FETCHING)
     run.up.set_state("downloading")
     if run.said:
         run.tell(max(run.told, 1), run.said)
         run.said = ""
+
+
+def verified(run):
+    """The target has all of a file; the last one of a job for the slot needs its buffers no more."""
+    run.go(_VERIFIED)
+    if run.part is None and run.index + 1 == len(run.job.files):
+        run.fetch = run.source = None
+        if run.up.options[1] is None:
+            run.target.block = None
+        parts.drop("job.download", "job.moving", "job.blocks", "job.stream")
