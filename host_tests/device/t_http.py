@@ -172,6 +172,8 @@ def test_an_interrupt_in_the_head_leaves_no_connection_open():
 
 def test_a_link_is_not_sent_when_requests_has_gone_around_tls():
     class Careless:
+        __path__ = ".frozen/requests"
+
         def get(self, url, parse_headers):
             sock = self.socket.socket()
             sock.connect(None)
@@ -190,6 +192,7 @@ def test_a_link_is_not_sent_when_requests_has_gone_around_tls():
 
 def test_a_requests_that_reads_no_head_is_not_taken_for_an_answer():
     class Lazy:
+        __path__ = ".frozen/requests"
         socket = None
 
         def get(self, url, parse_headers):
@@ -201,6 +204,7 @@ def test_a_requests_that_reads_no_head_is_not_taken_for_an_answer():
 
 def test_requests_sees_neither_the_path_nor_the_signature():
     class Curious:
+        __path__ = ".frozen/requests"
         socket = None
         url = None
 

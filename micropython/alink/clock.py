@@ -53,14 +53,14 @@ def doubted(error):
 
 def _ntp():
     # What an answer cannot be never gets to the clock. Whatever goes wrong means "again".
-    known = "ntptime" in sys.modules
+    known = sys.modules.get("ntptime")
+    ntptime = None
     try:
-        import ntptime
         from machine import RTC
 
+        ntptime = parts.use("firmware").find("ntptime")
         host = parts.use("nvs").Store("alink").get_text("ntp_host")
-        if host or not known:
-            ntptime.host = host or _HOST
+        ntptime.host = host or getattr(known, "host", _HOST)
         t = time.gmtime(ntptime.time())
         if not _plausible(t):
             raise ValueError("a time in %d" % t[0])
@@ -70,8 +70,8 @@ def _ntp():
         log.info("no time from NTP:", repr(e))
         return False
     finally:
-        if not known:
-            sys.modules.pop("ntptime", None)
+        ntptime = None
+        parts.drop("firmware")
 
 
 def _plausible(t):

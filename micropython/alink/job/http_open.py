@@ -31,9 +31,7 @@ def connect(source, url, offset):
     count, link, where = parts.ask("job.http_link", "request", source, url, offset)
     door = _Door(source, count, link[4] == "s")
     gc.collect()  # TLS wants its memory in large pieces
-    known = "requests" in sys.modules
-    import requests
-
+    requests = parts.use("firmware").find("requests")
     real_socket = requests.socket
     real_tls = sys.modules.get("tls")
     try:
@@ -54,8 +52,8 @@ def connect(source, url, offset):
             sys.modules.pop("tls", None)
         else:
             sys.modules["tls"] = real_tls
-        if not known:
-            del sys.modules["requests"]
+        requests = None
+        parts.drop("firmware")
         if source.stream is None:  # also when something else than an Exception flies past
             door.close()
 

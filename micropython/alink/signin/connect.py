@@ -4,7 +4,6 @@
 # a Session. What else umqtt has is not used: there one half-sent packet blocks for ever, a message
 # is read whole whatever its size, and a lost acknowledgement is waited for without end.
 
-import sys
 import time
 
 from micropython import const
@@ -56,22 +55,16 @@ def sign_in(feeder, settings, pid):
     host, port, secure, ca, signed, keepalive, times, most = settings
     context = wire.context(ca) if secure else None
     feeder._starts.append(time.ticks_ms())
-    known = "umqtt.simple" in sys.modules
-    from umqtt.simple import MQTTClient, MQTTException
-
-    if not known:
-        # Nobody else has it: gone with the last name for it.
-        del sys.modules["umqtt.simple"]
-        sys.modules.pop("umqtt", None)
+    simple = parts.use("firmware").find("umqtt.simple")
     connect_ms, ack_ms, ping_ms = times
     door = _Door(feeder, pid, context, connect_ms, (ack_ms, ping_ms, keepalive * 1000, most))
     client_id, user, password = signed
-    client = MQTTClient(client_id, host, port, user, password, keepalive, ssl=door)
+    client = simple.MQTTClient(client_id, host, port, user, password, keepalive, ssl=door)
     done = False
     try:
         client.connect(True, connect_ms / 1000)
         done = True
-    except MQTTException as exc:
+    except simple.MQTTException as exc:
         code = exc.args[0] if exc.args else 0
         error = _CONNACK.get(code)
         if error is None:
@@ -86,6 +79,8 @@ def sign_in(feeder, settings, pid):
                 door.link.close()
             elif client.sock is not None:
                 client.sock.close()
+        client = simple = None
+        parts.drop("firmware")
     return door.link
 
 
