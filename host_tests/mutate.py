@@ -26,6 +26,7 @@ STEPS = "host_tests/test_update_steps.py"
 OUTCOME = "host_tests/device/t_outcome.py"
 VERDICT = "host_tests/test_update_verdict.py"
 SIGNED = "host_tests/test_update_signed.py"
+APPLICATION = "host_tests/test_application.py"
 LIMIT_S = 300
 
 
@@ -213,6 +214,27 @@ MUTANTS = (
         "    if error is None and _contents(job) == _contents(up.job):\n",
         "    if error is None:\n",
         f"{SIGNED} -k under_way_again",
+    ),
+    Mutant(
+        "safe mode",
+        "alink/starts.py",
+        "        if bad >= _ROW:\n",
+        "        if False:\n",
+        APPLICATION,
+    ),
+    Mutant(
+        "safe mode: a start that lived is good",
+        "alink/starts.py",
+        "age * 1000 and age < _SET_S:\n",
+        "age * 1000 and age < 0:\n",
+        APPLICATION,
+    ),
+    Mutant(
+        "safe mode: deep sleep is healthy",
+        "alink/starts.py",
+        "    if cause == machine.WDT_RESET or cause == machine.HARD_RESET:\n",
+        "    if cause != machine.PWRON_RESET:\n",
+        APPLICATION,
     ),
 )
 

@@ -63,7 +63,7 @@ class esp32:
         def get_i32(self, key):
             raise OSError(-0x1102)  # there is none
 sys.modules["esp32"] = esp32
-sys.modules["alink_boot"] = {{"trial": Trial() if {trial} else None}}
+sys.modules["alink_boot"] = {{"trial": Trial() if {trial} else None, "dev": {dev}}}
 """
 RUN_MAIN = """
 try:
@@ -173,7 +173,7 @@ def test_a_crash_on_trial_is_recorded_in_one_line_and_shown(
 ) -> None:
     source, text = CRASHES[case]
     (app / "main.py").write_text(source)
-    said = run(tmp_path, app, TRIAL.format(trial=True) + RUN_MAIN)
+    said = run(tmp_path, app, TRIAL.format(trial=True, dev=False) + RUN_MAIN)
     # The first word tells alink how the trial ended; the rest is for people.
     assert f"FAIL {len(text) + 6} crash {text}" in said.splitlines()
     if case != "no text":
@@ -181,9 +181,11 @@ def test_a_crash_on_trial_is_recorded_in_one_line_and_shown(
         assert 'File "app/main.py", line 1' in said
 
 
-def test_a_crash_of_a_confirmed_image_is_left_to_the_user(app: Path, tmp_path: Path) -> None:
+def test_a_crash_in_development_and_without_the_loader_is_left_to_the_user(
+    app: Path, tmp_path: Path
+) -> None:
     (app / "main.py").write_text("import nowhere\n")
-    for boot in (TRIAL.format(trial=False), ""):
+    for boot in (TRIAL.format(trial=False, dev=True), ""):
         said = run(tmp_path, app, boot + RUN_MAIN)
         assert said.strip() == "RAISED ImportError"
 
@@ -193,7 +195,7 @@ def test_stopping_an_application_on_trial_by_hand_is_no_crash(
     name: str, app: Path, tmp_path: Path
 ) -> None:
     (app / "main.py").write_text(f"raise {name}\n")
-    said = run(tmp_path, app, TRIAL.format(trial=True) + RUN_MAIN)
+    said = run(tmp_path, app, TRIAL.format(trial=True, dev=False) + RUN_MAIN)
     assert said.strip() == f"RAISED {name}"
 
 
@@ -214,7 +216,7 @@ GUARDED = {
 @pytest.mark.parametrize("case", sorted(GUARDED))
 def test_a_program_with_the_usual_guard_does_run(case: str, app: Path, tmp_path: Path) -> None:
     (app / "main.py").write_text(GUARDED[case])
-    assert run(tmp_path, app, TRIAL.format(trial=False) + RUN_MAIN).split()[0] == "RAN"
+    assert run(tmp_path, app, TRIAL.format(trial=False, dev=True) + RUN_MAIN).split()[0] == "RAN"
 
 
 def test_what_main_defines_is_found_by_modules_that_it_imports(app: Path, tmp_path: Path) -> None:
@@ -225,12 +227,12 @@ def test_what_main_defines_is_found_by_modules_that_it_imports(app: Path, tmp_pa
         "import main\nprint('pin', main.PIN)\ndef late():\n    from main import later\n"
         "    return later()\n"
     )
-    said = run(tmp_path, app, TRIAL.format(trial=False) + RUN_MAIN)
+    said = run(tmp_path, app, TRIAL.format(trial=False, dev=True) + RUN_MAIN)
     assert said.split()[:3] == ["pin", "4", "5"], "run once, and by the name of its file"
 
 
 @pytest.mark.parametrize("before", ["", "\n", "# why\n", "import time\n", "def f(): pass\n\n"])
 def test_a_traceback_has_the_line_of_the_source(before: str, app: Path, tmp_path: Path) -> None:
     (app / "main.py").write_text(before + "x = 1\n1 / 0\n")
-    said = run(tmp_path, app, TRIAL.format(trial=True) + RUN_MAIN)
+    said = run(tmp_path, app, TRIAL.format(trial=True, dev=False) + RUN_MAIN)
     assert f'File "app/main.py", line {before.count(chr(10)) + 2}, in' in said

@@ -63,6 +63,7 @@ TABLE = """
 97 module-test -1 release one that passes its self-test
 98 module -1 the module's target failed: see the board's console
 99 trial-version -1 build it again with the --version of its package
+100 safe-mode -1 release a fixed version; alink runs alone till then
 """
 
 

@@ -1,10 +1,14 @@
-# The third way to take an update: after a restart, without the application. MIT licence.
+# alink without the application, after a restart: for an update, or because it ends. MIT licence.
 #
-# An application that holds so much that not even one TLS session finds room writes the job's key
-# to NVS (job/ways.py) and restarts; the generated main.py then runs this in its place. It signs
-# in, asks for the job, downloads, verifies, stores and restarts into the new image. What it cannot
-# do leads back to the application by itself: a job that is offered no more, or fails; three starts
-# of this that ended in a reset, a power cut or without a link.
+# An update: an application that holds so much that not even one TLS session finds room writes the
+# job's key to NVS (job/ways.py) and restarts; the generated main.py then runs this in its place.
+# It signs in, asks for the job, downloads, verifies, stores and restarts into the new image. What
+# it cannot do leads back to the application by itself: a job that is offered no more, or fails;
+# three starts of this that ended in a reset, a power cut or without a link.
+#
+# Safe mode: an application that has died young too often (starts.py) is left out. This signs in,
+# tells the platform what happened and takes the next job; after an hour the application gets
+# another try.
 
 import sys
 import time
@@ -14,17 +18,23 @@ from micropython import const
 from version import VERSION
 
 from . import log, parts, setup
+from .errors import AlinkError
 from .nvs import JOURNAL, Store, hint
+
+_E_SAFE_MODE = const(100)
 
 _TRIES = const(3)
 _LINK_MS = const(600000)  # to sign in
 _JOB_MS = const(60000)  # for the job to be offered, once signed in
 _REST_MS = const(10)
+_PAUSE_MS = const(300000)  # where alink alone comes to nothing
 
 
-def run():
-    """Do it; ends in a reset."""
+def run(why):
+    """Do it; ends in a reset. why: str, of safe mode; "" for an update."""
     store = Store(JOURNAL)
+    if why:
+        _safe(store, why)
     tries = store.get_int("alone_n") + 1
     key = store.get_text("alone")
     if tries > _TRIES or not key:
@@ -46,12 +56,7 @@ def run():
 
 def _work(key):
     # -> why it has not come to a restart into the new image
-    sys.modules["alink_boot"]["alone"] = False  # as it is already
-    settings = setup.settings()
-    setup.online(settings, _LINK_MS)
-    device = setup.device(settings)
-    updater = setup.updater(device, VERSION, settings)
-    updater.only = key
+    device, updater = _online(_LINK_MS, key)
     begun = False
     limit = _LINK_MS
     since = time.ticks_ms()
@@ -74,7 +79,40 @@ def _work(key):
             time.sleep_ms(_REST_MS)
 
 
+def _safe(store, why):
+    starts = parts.use("starts")
+    began = time.ticks_ms()
+    limit = starts.wait()
+    log.info("safe mode, without the application:", why)
+    try:
+        if store.get_bytes("fell") is None:
+            # Told as progress: a -1 would end the job that comes to mend it.
+            error = AlinkError(_E_SAFE_MODE, "%s ended: %s" % (VERSION, why))
+            hint(store.set_json, "fell", [1, error.desc(), "default", ""])
+        _, updater = _online(limit, "")
+        while updater.run is not None or time.ticks_diff(time.ticks_ms(), began) < limit:
+            updater.poll()
+            if updater.run is None:
+                time.sleep_ms(_REST_MS)
+    except Exception as e:
+        sys.print_exception(e)
+        time.sleep_ms(starts.limit("pause_ms", _PAUSE_MS))
+    log.info("the application gets another try")
+    starts.again()
+
+
+def _online(limit_ms, key):
+    # -> Device, Updater; key: of the only job that is taken, "" for any that is the slot's
+    sys.modules["alink_boot"]["alone"] = False  # as it is already
+    settings = setup.settings()
+    setup.online(settings, limit_ms)
+    device = setup.device(settings)
+    updater = setup.updater(device, VERSION, settings)
+    updater.only = key
+    return device, updater
+
+
 def _back(store, why):
     log.info("back to the application:", why)
-    hint(store.erase, "alone_n", "alone")
+    hint(store.erase, "alone_n", "alone", "bad")
     machine.reset()

@@ -2,11 +2,12 @@
 #
 # {version, from_version, slot, size, method, digest (hex), key, module, attempts (failed ones
 # before), power and no_link (trials in a row that were interrupted, or had no link), next (the
-# decision, once made)}. Beside it `armed`: set_boot() has done its work.
+# decision, once made)}. Beside it `armed`: set_boot() has done its work. (`bad`: see
+# starts.py; with a trial a new row of starts begins.)
 
 from .nvs import hint
 
-_KEYS = ("trial", "boots", "end", "armed")
+_KEYS = ("trial", "boots", "end", "armed", "bad")
 _FIELDS = (
     "version",
     "slot",

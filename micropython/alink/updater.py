@@ -77,7 +77,7 @@ class Updater:
         self.asked = {}  # module: id of the query whose reply counts
         self.missed = None  # another job was offered meanwhile: ask in so many ms
         self.refused = []  # errors of jobs offered meanwhile that cannot be done
-        self.only = None  # key of the only job that is taken: alone.py
+        self.only = None  # key of the only job that is taken, or "": see alone.py
         self.bad = None  # hash of the last offer refused for its form
         self.repeated = None  # (ticks, ms): the running version, asked for, was reported again
         self._inbox = []

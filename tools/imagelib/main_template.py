@@ -1,44 +1,48 @@
-# Runs the application, or alink without it; on trial an exception becomes a record and a reset.
+# Runs the application as a program, or alink without it; sees to it that no end of it is the end.
 # MIT licence. Written by image.py: your own main.py is app_main.mpy beside this file.
 import sys
+import time
 
 boot = sys.modules.get("alink_boot")
-
-
-def alone():
-    # An application that leaves too little memory has handed an update over (alink/alone.py).
-    import esp32
-
-    if boot is None:
-        return False
-    boot["alone"] = True  # it may, later
-    if boot["trial"] is not None:
-        return False
-    try:
-        esp32.NVS("alink_ota").get_i32("alone_n")
-        return True
-    except OSError:
-        return False
-
-
+began = time.ticks_ms()
+text = "main.py has ended"
 try:
-    if alone():
-        from alink import alone
+    if boot is not None:
+        from alink import parts
 
-        alone.run()
-    else:
-        del alone
-        import app_main  # noqa: F401
+        why = parts.ask("starts", "begin")
+        if why is not None:
+            parts.use("alone").run(why)
+    import app_main  # noqa: F401
 except (KeyboardInterrupt, SystemExit):
+    if boot is not None and boot["trial"] is None:
+        from alink import parts
+
+        parts.ask("starts", "forget")
     raise
 except BaseException as exc:
-    # Nothing of alink is needed here: whatever broke may have broken that too.
-    if boot is not None and boot["trial"] is not None:
-        sys.print_exception(exc)
-        name = type(exc).__name__
-        try:
-            text = (name + ": " + str(exc).replace("\n", " "))[:100]
-        except Exception:
-            text = name
+    if boot is None or boot["dev"]:
+        raise
+    sys.print_exception(exc)
+    name = type(exc).__name__
+    try:
+        text = (name + ": " + str(exc).replace("\n", " "))[:100]
+    except Exception:
+        text = name
+if boot is not None and not boot["dev"]:
+    if boot["trial"] is not None:
+        # Nothing of alink is needed here: whatever broke may have broken that too.
         boot["trial"].fail("crash " + text)
-    raise
+    lived = time.ticks_diff(time.ticks_ms(), began)
+    try:
+        try:
+            parts.use("starts").finish(text, lived)
+        except MemoryError:
+            sys.modules["app_main"].__dict__.clear()
+            parts.use("starts").finish(text, lived)
+    except Exception as exc:
+        sys.print_exception(exc)
+    time.sleep(5)
+    import machine
+
+    machine.reset()

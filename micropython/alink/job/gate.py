@@ -42,6 +42,8 @@ def judge(up, payload, reply):
         parts.drop("job.offer")
     run = up.run
     if error is not None:
+        if up.only is not None and error.module != "default":
+            return  # alone: a part of the board that is there, with its application
         if run is not None:
             _remember(up, error)
         elif up.bad != hash(payload):
@@ -129,7 +131,7 @@ def _may_repeat(part):
 
 def _consider(up, job, part):
     key = job.key
-    if up.only is not None and key != up.only:
+    if up.only and key != up.only:
         return  # alone: what else is offered is for the application to judge
     if up.after is not None and up.after.condemns(key):
         return
