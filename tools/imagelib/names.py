@@ -39,7 +39,7 @@ FOREIGN = _set(
     SSLContext Stream add args block buf clear config count data default done end exc fail file
     function getaddrinfo handler head id index install keys level limit line load modules msg n
     next number part pid protocol put raw read readinto readline reason recv release request scan
-    self send server_hostname slot sock socket start stop stream tell timeout value values
+    self send server_hostname slot sock socket start stop stream t tell timeout value values
     verify_mode wait waiting width wrap_socket
     """
 )

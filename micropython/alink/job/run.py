@@ -87,7 +87,8 @@ class Run:
             elif state == _BEGINNING:
                 # (One after the other: each loads much.)
                 self.turn("states", "begin")
-                self.fetch.start(self.job.files[self.index], self.job.key, self.source, self.target)
+                job = self.job
+                self.fetch.start(job.files[self.index], job.key, self.source, self.target)
                 self.turn("states", "begun")
             elif self.closing is None:
                 # Whatever it is, it is done once.

@@ -1,8 +1,8 @@
 # Slot: the inactive app partition; here what a download needs of it while it moves. MIT licence.
 #
 # One write() erases and writes one 4096-byte flash block (about 50 ms on an ESP32, 500 ms at
-# worst), and allocates nothing. The rest is in slot_rest.py, loaded when it is asked for and let
-# go before something moves.
+# worst), and allocates nothing. What comes before is in slot_rest.py, what comes after in
+# slot_check.py, loaded when they are asked for.
 
 from micropython import const
 
@@ -10,12 +10,14 @@ from .. import parts
 
 _BLOCK = const(4096)  # erase unit, and the piece in which everything travels
 
+_HOMES = {"look": "job.image", "activate": "job.slot_check"}
+
 
 class Slot:
     """The app partition that does not run: the target of an update (see target.Target).
 
     label: str, of the partition, once begun. Its methods beside these are functions of
-    slot_rest.py; look() is in image.py.
+    slot_rest.py; look() is in image.py, activate() in slot_check.py.
     """
 
     work = None  # nothing waits to be done
@@ -26,7 +28,7 @@ class Slot:
         self.size = self.at = self.checked = 0  # bytes, bytes written, bytes read back
 
     def __getattr__(self, name):
-        home = "job.image" if name == "look" else "job.slot_rest"
+        home = _HOMES.get(name, "job.slot_rest")
         return lambda *args: getattr(parts.use(home), name)(self, *args)
 
     def write(self, block, n):
@@ -51,5 +53,5 @@ class Slot:
         Call it until it returns True. Raises AlinkError READ_BACK or FLASH.
         """
         if self.rest is None:
-            self.rest = parts.use("job.slot_rest")
+            self.rest = parts.use("job.slot_check")
         return self.rest.finish(self)

@@ -1,8 +1,6 @@
-# Slot, but for its write(): what is done once, or not while a download moves. MIT licence.
+# Slot before a download moves: the partition found, what a reset has left read back. MIT licence.
 #
-# One recall() or finish() reads one flash block: these are the bounds that poll() documents.
-
-import hashlib
+# One recall() reads one flash block: that is the bound that poll() documents.
 
 import esp32
 from micropython import const
@@ -12,15 +10,11 @@ from ..errors import AlinkError
 
 _E_JOB_FORM = const(20)
 _E_ON_TRIAL = const(26)
-_E_READ_BACK = const(61)
 _E_TOO_LARGE = const(66)
-_E_BOOT_REFUSED = const(67)
 _E_NO_SLOT = const(80)
 _E_FLASH = const(81)
 
 _BLOCK = const(4096)
-_ERASE = const(6)  # of Partition.ioctl()
-_VALIDATE_FAILED = const(-5379)  # ESP_ERR_OTA_VALIDATE_FAILED out of set_boot()
 
 
 def take(slot, version, index, name, count):
@@ -80,52 +74,8 @@ def recall(slot, block):
 
     block: bytearray of 4096. Raises AlinkError FLASH.
     """
-    _read(slot, slot.at, block)
+    try:
+        slot.part.readblocks(slot.at // _BLOCK, block, 0)
+    except OSError as e:
+        fault(slot, slot.at // _BLOCK, e)
     slot.at += _BLOCK
-
-
-def _read(slot, at, block):
-    try:
-        slot.part.readblocks(at // _BLOCK, block, 0)
-    except OSError as e:
-        fault(slot, at // _BLOCK, e)
-
-
-def finish(slot):
-    """See Slot.finish()."""
-    if slot.at != slot.size:
-        raise AlinkError(_E_READ_BACK, "%d of %d bytes" % (slot.at, slot.size))
-    at = slot.checked
-    if not at:
-        slot.found = getattr(hashlib, slot.method)()
-        _erase_behind(slot)
-    _read(slot, at, slot.block)
-    n = slot.size - at
-    if n > _BLOCK:
-        slot.found.update(slot.block)
-        slot.checked = at + _BLOCK
-        return False
-    slot.found.update(memoryview(slot.block)[:n])
-    if slot.found.digest() != slot.digest:
-        raise AlinkError(_E_READ_BACK)
-    return True
-
-
-def _erase_behind(slot):
-    # An older image's volume must not seem to be this one's application.
-    behind = (slot.size + _BLOCK - 1) // _BLOCK
-    if (behind + 1) * _BLOCK <= slot.part.info()[3]:
-        try:
-            slot.part.ioctl(_ERASE, behind)
-        except OSError as e:
-            fault(slot, behind, e)
-
-
-def activate(slot):
-    """Make the slot the one that boots next, on trial. Raises AlinkError BOOT_REFUSED."""
-    try:
-        slot.part.set_boot()
-    except OSError as e:
-        if e.errno == _VALIDATE_FAILED:
-            raise AlinkError(_E_BOOT_REFUSED) from None
-        raise AlinkError(_E_FLASH, "otadata: %s" % e) from None

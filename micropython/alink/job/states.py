@@ -86,7 +86,7 @@ def begun(run):
 
 
 def verified(run):
-    """The target has all of a file; the last one of a job for the slot needs its buffers no more."""
+    """The target has all of a file; with the last one of an image the buffers go."""
     run.go(_VERIFIED)
     if run.part is None and run.index + 1 == len(run.job.files):
         run.fetch = run.source = None
