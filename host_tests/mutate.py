@@ -27,6 +27,7 @@ OUTCOME = "host_tests/device/t_outcome.py"
 VERDICT = "host_tests/test_update_verdict.py"
 SIGNED = "host_tests/test_update_signed.py"
 APPLICATION = "host_tests/test_application.py"
+REFUSED = "host_tests/test_update_refused.py"
 LIMIT_S = 300
 
 
@@ -123,6 +124,20 @@ MUTANTS = (
         '            if found["version"] != up.version:\n',
         "            if False:\n",
         VERDICT,
+    ),
+    Mutant(
+        "verdict: no later update could be fetched",
+        "alink/after_reset/outcome.py",
+        '    if kind == "rehearsal":\n',
+        '    if kind == "never":\n',
+        OUTCOME,
+    ),
+    Mutant(
+        "the rehearsal of the next download",
+        "alink/after_reset/standing.py",
+        '        if text is None:\n            text = parts.ask("after_reset.rehearsal"',
+        '        if False:\n            text = parts.ask("after_reset.rehearsal"',
+        ("host_tests/test_update_hidden.py::test_an_image_that_could_fetch_no_further_one_is_not_kept",),
     ),
     Mutant(
         "verdict: it said that it crashed",
@@ -235,6 +250,13 @@ MUTANTS = (
         "    if cause == machine.WDT_RESET or cause == machine.HARD_RESET:\n",
         "    if cause != machine.PWRON_RESET:\n",
         APPLICATION,
+    ),
+    Mutant(
+        "an image without an application",
+        "alink/job/slot_check.py",
+        '    parts.ask("job.volume", "check", slot.part)\n',
+        "",
+        REFUSED,
     ),
 )
 

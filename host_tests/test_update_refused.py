@@ -61,8 +61,18 @@ def test_an_image_for_another_chip_leaves_the_slot_as_it_was(rig: Rig) -> None:
 
 def test_a_merged_firmware_is_recognised_before_the_first_erase(rig: Rig) -> None:
     rig.update("1.1.0", make_merged(firmware(65536)))
-    assert ".app-bin" in fails(rig, "1.1.0", "image-merged", -3)
+    assert "build a release" in fails(rig, "1.1.0", "image-merged", -3)
     assert rig.untouched()
+
+
+def test_a_firmware_without_an_application_never_boots(rig: Rig) -> None:
+    # What is published as .app-bin: a right image, which would leave the board away for minutes.
+    rig.update("1.1.0", firmware(65536))
+    assert "build a release" in fails(rig, "1.1.0", "no-application", -3)
+    assert len(rig.board.boots) == 1
+    assert rig.boots_slot() == 0
+    rig.update("1.2.0")
+    rig.ends("1.2.0", "SUCCEEDED")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import hashlib
 
 from micropython import const
 
+from .. import parts
 from ..errors import AlinkError
 
 _E_READ_BACK = const(61)
@@ -51,7 +52,10 @@ def _erase_behind(slot):
 
 
 def activate(slot):
-    """Make the slot the one that boots next, on trial. Raises AlinkError BOOT_REFUSED."""
+    """Make the slot the one that boots next, on trial. Raises AlinkError NO_APPLICATION or
+    BOOT_REFUSED.
+    """
+    parts.ask("job.volume", "check", slot.part)
     try:
         slot.part.set_boot()
     except OSError as e:
