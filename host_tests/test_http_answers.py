@@ -149,16 +149,40 @@ def test_a_chunked_body_is_refused_not_written_to_flash(header: str, with_length
 @pytest.mark.parametrize(
     "length",
     [
-        None, "", SIZE - 1, SIZE + 1, 0, -SIZE, f"+{SIZE}", f"0x{SIZE:x}", "many", f"{SIZE}.0",
-        f"{SIZE}, {SIZE}", 2**30, 2**31, 2**63, 2**64 + SIZE, "9" * 900,
-        f"{SIZE}\r\nContent-Length: {SIZE - 1}",
+        "", -SIZE, f"+{SIZE}", f"0x{SIZE:x}", "many", f"{SIZE}.0", f"{SIZE}, {SIZE}", 2**30, 2**31,
+        2**63, 2**64 + SIZE, "9" * 900, f"{SIZE}\r\nContent-Length: {SIZE - 1}",
         f"{SIZE - 1}\r\nContent-Length: {SIZE}",
     ],
 )  # fmt: skip
-def test_a_length_that_is_not_the_jobs_is_refused_before_the_body(length: object) -> None:
-    head = "HTTP/1.1 200 OK" if length is None else f"HTTP/1.1 200 OK\r\nContent-Length: {length}"
-    outcome = fetch(answer(head, BODY))
+def test_a_length_that_is_none_is_the_servers_fault_and_not_the_packages(length: object) -> None:
+    outcome = fetch(answer(f"HTTP/1.1 200 OK\r\nContent-Length: {length}", BODY))
+    assert (outcome.error, outcome.start) == ("http-head", None)
+
+
+@pytest.mark.parametrize("length", [0, SIZE - 1, SIZE + 1, 2**30 - 1])
+def test_a_length_that_is_not_the_jobs_is_refused_before_the_body(length: int) -> None:
+    outcome = fetch(answer(f"HTTP/1.1 200 OK\r\nContent-Length: {length}", BODY))
     assert (outcome.error, outcome.start) == ("http-length", None)
+
+
+def test_an_answer_without_a_length_is_taken_since_the_job_knows_it() -> None:
+    outcome = fetch(answer("HTTP/1.0 200 OK", BODY))
+    assert (outcome.error, outcome.start, outcome.md5) == (None, 0, MD5)
+    head = "\r\n".join(line for line in part(4096).split("\r\n") if "-Length" not in line)
+    outcome = fetch(answer(head, BODY[4096:]), offset=4096)
+    assert (outcome.error, outcome.start) == (None, 4096)
+    assert outcome.md5 == hashlib.md5(BODY[4096:]).hexdigest()
+
+
+@pytest.mark.parametrize("length", [None, 512])
+def test_a_proxys_page_is_named_and_never_taken_for_the_file(length: int | None) -> None:
+    head = "HTTP/1.1 200 OK\r\ncontent-type: Text/HTML; charset=utf-8"
+    if length is not None:
+        head += f"\r\nContent-Length: {length}"
+    outcome = fetch(answer(head, b"<html>" * 2000))
+    assert outcome.error == ("http-head" if length is None else "http-length")
+    assert "a web page" in outcome.text
+    assert outcome.start is None
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ class Source(download.Source):
         self.cut = None
         if isinstance(plan, int):
             raise AlinkError(plan)
+        if isinstance(plan, AlinkError):
+            raise plan
         if plan == "whole":
             offset = 0
         elif plan is not None:
@@ -80,9 +82,9 @@ class Target(Base):
         self.data += bytes(chunk[:n])
 
 
-def file(digest=None, method="md5"):
+def file(digest=None, method="md5", url=URL):
     digest = digest or getattr(hashlib, method)(BODY).digest()
-    return File(len(BODY), method, digest, URL)
+    return File(len(BODY), method, digest, url)
 
 
 def run(source, target=None, the_file=None, kept=None, **options):
@@ -171,10 +173,33 @@ def test_the_overall_deadline_holds_however_often_it_progresses():
 
 
 def test_what_another_try_cannot_mend_is_not_tried_again():
-    for code in (errors.TLS, errors.HTTP_LENGTH, errors.HTTP_REDIRECT, errors.HTTP_CHUNKED):
+    for code in (errors.TLS, errors.HTTP_REDIRECT, errors.HTTP_CHUNKED):
         source = Source(code)
         fails(code, source)
         assert len(source.opened) == 1
+
+
+def test_a_proxys_answer_passes_and_costs_no_update():
+    for code in (errors.HTTP_LENGTH, errors.HTTP_HEAD, errors.HTTP_STATUS):
+        assert run(Source(code, ("cut", 4096), code)) == BODY
+    # Without TLS it need not even be the server that has said it.
+    for code in (errors.HTTP_REDIRECT, errors.HTTP_CHUNKED):
+        one = Source(code)
+        assert run(one, the_file=file(url="http" + URL[5:])) == BODY
+        assert len(one.opened) == 2
+
+
+def test_who_reads_of_a_failed_download_is_sent_to_what_is_at_fault():
+    fails(errors.HTTP_LENGTH, Source(*[errors.HTTP_LENGTH] * 9), tries=3)
+    for detail, code in (
+        ("HTTP 404 (x)", errors.HTTP_STATUS),
+        ("HTTP 400 (x)", errors.HTTP_STATUS),
+        ("HTTP 408 (x)", errors.DOWNLOAD),
+        ("HTTP 429 (x)", errors.DOWNLOAD),
+        ("HTTP 503 (x)", errors.DOWNLOAD),
+    ):
+        given = [AlinkError(errors.HTTP_STATUS, detail) for _ in range(9)]
+        assert detail[:8] in fails(code, Source(*given), tries=3).detail
 
 
 def test_an_unset_clock_keeps_its_own_advice():
@@ -464,7 +489,7 @@ def test_a_target_looks_at_the_first_block_before_anything_is_written():
 
 def test_nothing_is_loaded_while_it_moves():
     one = Download(None, {"retry_min_ms": 1, "retry_max_ms": 1})
-    parts.drop("job.retry", "job.checkpoint")
+    parts.drop("job.retry", "job.checkpoint", "job.waiting")
     one.start(file(), "key", Source(("cut", 5000)), Target())
     while one.offset < 8192:
         one.step()

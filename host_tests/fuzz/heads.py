@@ -120,7 +120,7 @@ def verdict(data: bytes, told: Any) -> str | None:
     lengths = {value for name, value in named if name == b"content-length"}
     ranges = {value for name, value in named if name == b"content-range"}
     codings = {value.lower() for name, value in named if name == b"transfer-encoding"}
-    if len(lengths) != 1 or int(lengths.pop()) != size - start or codings - {b"identity"}:
+    if any(int(told) != size - start for told in lengths) or codings - {b"identity"}:
         return "took a body of another length"
     numbers = [int(n) for n in re.findall(rb"\d+", b" ".join(ranges))]
     if status[1] == b"206" and numbers != [start, size - 1, size]:

@@ -26,8 +26,8 @@ _PLACE_MAX = const(120)  # and of where it redirects to
 
 _REDIRECTS = (300, 301, 302, 303, 307, 308)
 # First letter (times 256) and length of the names that matter: content-length, content-range,
-# transfer-encoding, location.
-_NAMES = (25358, 25357, 29713, 27656)
+# content-type, transfer-encoding, location.
+_NAMES = (25358, 25357, 25356, 29713, 27656)
 
 
 def read(source, url, offset, size):
@@ -38,7 +38,7 @@ def read(source, url, offset, size):
     Raises AlinkError as soon as the answer is known to be of no use: EXPIRED for 403 and 410 (what
     a signed link answers when it is over), HTTP_STATUS, HTTP_REDIRECT, HTTP_CHUNKED, HTTP_LENGTH
     when the length told is not what is missing of the file, HTTP_HEAD; LINK when it ends early,
-    TIMEOUT. Nothing is left open then.
+    TIMEOUT. Nothing is left open then. A length that is not told is no fault: the job knows it.
     """
     wire = source.stream
     try:
@@ -63,6 +63,7 @@ def _read(wire, block, offset, size):
     status = 0
     length = -1
     span = None
+    page = ""
     while True:
         n = 0
         colon = -1
@@ -108,12 +109,15 @@ def _read(wire, block, offset, size):
         if name == b"content-length":
             found = _number(value)
             if found < 0 or (length >= 0 and length != found):
-                raise AlinkError(_E_HTTP_LENGTH, "Content-Length " + _quoted(value))
+                raise AlinkError(_E_HTTP_HEAD, "Content-Length " + _quoted(value))
             length = found
         elif name == b"content-range":
             if span is not None and span != value:
                 raise AlinkError(_E_HTTP_HEAD, "two different Content-Range")
             span = value
+        elif name == b"content-type":
+            # What a proxy, or a network that wants somebody to sign in, has to say.
+            page = ", a web page" if value.lower().startswith(b"text/html") else ""
         elif name == b"transfer-encoding" and value.lower() != b"identity":
             raise AlinkError(_E_HTTP_CHUNKED, "Transfer-Encoding " + _quoted(value))
         elif name == b"location" and status in _REDIRECTS:
@@ -121,15 +125,15 @@ def _read(wire, block, offset, size):
             raise AlinkError(_E_HTTP_REDIRECT, "HTTP %d to %s" % (status, place))
     if status in _REDIRECTS:
         raise AlinkError(_E_HTTP_REDIRECT, "HTTP %d to nowhere" % status)
-    if length < 0:
-        raise AlinkError(_E_HTTP_LENGTH, "no Content-Length")
     # A 200 is the whole file, whatever was asked for: the body then starts at 0.
     start = 0
     if status == 206:
         _check_range(span, offset, size)
         start = offset
-    if length != size - start:
-        raise AlinkError(_E_HTTP_LENGTH, "%d bytes, not %d" % (length, size - start))
+    if length >= 0 and length != size - start:
+        raise AlinkError(_E_HTTP_LENGTH, "%d bytes, not %d%s" % (length, size - start, page))
+    if length < 0 and page:
+        raise AlinkError(_E_HTTP_HEAD, "no Content-Length" + page)
     return start
 
 

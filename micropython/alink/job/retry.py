@@ -15,6 +15,9 @@ _E_LINK = const(5)
 _E_TIMEOUT = const(7)
 _E_HTTP_STATUS = const(40)
 _E_HTTP_HEAD = const(41)
+_E_HTTP_LENGTH = const(42)
+_E_HTTP_REDIRECT = const(43)
+_E_HTTP_CHUNKED = const(44)
 _E_EXPIRED = const(45)
 _E_DOWNLOAD = const(46)
 _E_BLOCK = const(47)
@@ -28,10 +31,16 @@ _TRANSIENT = (
     _E_TIMEOUT,
     _E_HTTP_STATUS,
     _E_HTTP_HEAD,
+    _E_HTTP_LENGTH,
     _E_CLOCK,
     _E_BLOCK,
     _E_BLOCK_REFUSED,
 )
+
+# Without TLS anybody on the way may have said it.
+_ANYBODYS = (_E_HTTP_REDIRECT, _E_HTTP_CHUNKED)
+
+_OWN = (_E_CLOCK, _E_HTTP_LENGTH, _E_HTTP_REDIRECT, _E_HTTP_CHUNKED)
 
 _RECALL = const(2)
 _PAUSE = const(3)
@@ -138,11 +147,11 @@ def trouble(download, error):
     if parts.ask("clock", "doubted", error):
         code = _E_CLOCK  # it was wrong: now it may be right
     pause = -1
-    if code in _TRANSIENT:
+    if code in _TRANSIENT or (code in _ANYBODYS and (download.file.url or "").startswith("http:")):
         pause = pause_ms(download.config or {}, download.failed, os.urandom(1)[0])
         if pause < 0:
-            # (With an unset clock nothing is wrong with the network: its own advice is right.)
-            if code != _E_CLOCK:
+            # (Unless it is nothing of the network's, and its own advice is right.)
+            if code not in _OWN and not _lasting(error):
                 error = AlinkError(_E_DOWNLOAD, _reason(error))
         elif time.ticks_diff(download.stop, time.ticks_ms()) < 0:
             pause = -1
@@ -158,6 +167,16 @@ def trouble(download, error):
     download.pause = time.ticks_add(time.ticks_ms(), pause)
     download.waits = "pause"
     download.state = _PAUSE
+
+
+def _lasting(error):
+    # Whether a status says that the file is not there, and not that the server is busy.
+    status = error.detail[:8]
+    return (
+        error.code == _E_HTTP_STATUS
+        and status[:6] == "HTTP 4"
+        and status[5:] not in ("408", "425", "429")
+    )
 
 
 def _reason(error):
