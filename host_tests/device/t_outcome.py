@@ -18,6 +18,7 @@ ROWS = (
     ("timeout", POWER, 1, 0, FAILED, 91),
     ("self-test returned False", HARD, 1, 0, FAILED, 93),
     ("version it says 1.0.0", HARD, 1, 0, FAILED, 99),
+    ("rehearsal json.py has no loads", HARD, 1, 0, FAILED, 101),
     ("", WDT, 1, 0, FAILED, 92),
     ("", WDT, 0, 0, FAILED, 92),
     ("", HARD, 1, 0, FAILED, 94),

@@ -28,8 +28,9 @@ def __getattr__(name):
     home = _HOMES.get(name)
     try:
         module = __import__("alink." + (home or name), None, None, (name,), 0)
-    except ImportError:
-        if home is not None:
+    except ImportError as e:
+        # (What a module of that name imports may be missing: that is told as it is.)
+        if home is not None or "'alink.%s'" % name not in str(e):
             raise
         raise AttributeError(name)
     if home is None:

@@ -23,6 +23,7 @@ _E_TRIAL_PANIC = const(94)
 _E_TRIAL_INTERRUPTED = const(95)
 _E_TRIAL_NO_LINK = const(96)
 _E_TRIAL_VERSION = const(99)
+_E_TRIAL_NO_UPDATES = const(101)
 
 
 _CAUSES = {
@@ -114,6 +115,8 @@ def verdict(record, end, cause, boots):
         return FAILED, _E_TRIAL_SELF_TEST
     if kind == "version":
         return FAILED, _E_TRIAL_VERSION
+    if kind == "rehearsal":
+        return FAILED, _E_TRIAL_NO_UPDATES
     if kind:
         return FAILED, _E_TRIAL_CRASHED
     if boots >= 0 and cause == machine.WDT_RESET:

@@ -39,12 +39,18 @@ class After:
             self._record = self._at = None
 
     def passes(self):
-        """On trial: whether the application's own test passes; if not, the board falls back."""
+        """On trial: whether the application's own test passes, and whether the next download could
+        be opened; if not, the board falls back.
+        """
         if not trial.running():
             return True
         text = parts.ask("proof", "fault", self._up.self_test)
+        kind = "self-test "
+        if text is None:
+            text = parts.ask("after_reset.rehearsal", "fault", self._up.device.secure)
+            kind = "rehearsal "
         if text is not None:
-            trial.watch().fail("self-test " + text)
+            trial.watch().fail(kind + text)
         return text is None
 
     def taken(self):

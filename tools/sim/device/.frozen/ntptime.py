@@ -1,10 +1,10 @@
 # ntptime: sets the board's clock from the host's, when the board has Wi-Fi. MIT licence.
 
 import errno
-import time as _time
 
-import utime as _real
+import utime as _time
 from simchip import control as _control
+from utime import _real
 
 host = "pool.ntp.org"
 timeout = 1

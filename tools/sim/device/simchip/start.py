@@ -52,8 +52,12 @@ def mount(config):
     return True
 
 
-def extend(names):
-    """Of the modules in C that a program may extend, let go of those it has files for.
+# Of the chip's modules in C those that a program may extend, and that are the sim's here.
+EXTENSIBLE = ("machine", "socket", "time")
+
+
+def extend():
+    """Let go of those that the program has files for.
 
     They are looked for on the path then, as on the chip; with a `u` in front they stay.
     """
@@ -64,11 +68,11 @@ def extend(names):
             found = os.listdir(folder or ".")
         except OSError:
             continue
-        for name in names:
+        for name in EXTENSIBLE:
             if name in sys.modules and (
                 name in found or name + ".py" in found or name + ".mpy" in found
             ):
-                sys.modules["u" + name] = sys.modules.pop(name)
+                del sys.modules[name]
 
 
 def run_if_exists(name, scope):
@@ -132,6 +136,8 @@ def main(argument, scope):
     import machine  # noqa: F401
     import network  # noqa: F401
 
+    for name in EXTENSIBLE:
+        sys.modules["u" + name] = sys.modules[name]
     sys.modules["tls"] = board_tls
     sys.modules["_asyncio"] = chip_asyncio
     if small:
@@ -141,7 +147,7 @@ def main(argument, scope):
     control.send(b"B\n")
     repl = config.get("repl")
     if whole and run_if_exists("boot.py", scope) and repl != "raw":
-        extend(("machine", "socket", "time"))
+        extend()
         run_if_exists("main.py", scope)
     if small:
         memory.look()
