@@ -29,7 +29,7 @@ TABLE = """
 31 job-length -1 the offer is too long for the board: fewer files, or less custom data
 40 http-status -2 check that the package is still on the server
 41 http-head -2 the download server's answer is malformed
-42 http-length -2 length is not the job's size: upload the package again
+42 http-length -2 not the job's size: another file, or a proxy's page, is at the link
 43 http-redirect -2 redirects are not followed: give the final link
 44 http-chunked -2 chunked bodies are not supported: serve a Content-Length
 45 link-expired -2 the signed link expired and no fresh one worked: push again
