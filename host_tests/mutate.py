@@ -27,6 +27,7 @@ OUTCOME = "host_tests/device/t_outcome.py"
 VERDICT = "host_tests/test_update_verdict.py"
 SIGNED = "host_tests/test_update_signed.py"
 APPLICATION = "host_tests/test_application.py"
+REFUSED = "host_tests/test_update_refused.py"
 LIMIT_S = 300
 
 
@@ -73,19 +74,22 @@ MUTANTS = (
         "    return\n",
     ),
     Mutant(
-        "5 download", "alink/job/download.py", "        self.target.write(self.block, n)\n", ""
+        "5 download",
+        "alink/job/moving.py",
+        "    download.target.write(download.block, n)\n",
+        "",
     ),
     Mutant(
         "6 validate",
-        "alink/job/checkpoint.py",
+        "alink/job/waiting.py",
         "    if found != file.digest:\n",
         "    if False:\n",
     ),
     Mutant(
         "7 report 100",
         "alink/job/run.py",
-        "            elif state == _TELLING or self.closing.done():\n",
-        "            elif state in (_TELLING, _STORED) or self.closing.done():\n",
+        "            elif self.closing.done() or (\n",
+        "            elif state == _STORED or self.closing.done() or (\n",
     ),
     Mutant("8 restart", "alink/job/restart.py", "    machine.reset()\n", ""),
     Mutant("9 sign off", "alink/job/restart.py", "    up.device.disconnect()\n", ""),
@@ -249,6 +253,13 @@ MUTANTS = (
         "    if cause == machine.WDT_RESET or cause == machine.HARD_RESET:\n",
         "    if cause != machine.PWRON_RESET:\n",
         APPLICATION,
+    ),
+    Mutant(
+        "an image without an application",
+        "alink/job/slot_check.py",
+        '    parts.ask("job.volume", "check", slot.part)\n',
+        "",
+        REFUSED,
     ),
 )
 
