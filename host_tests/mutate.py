@@ -185,6 +185,13 @@ MUTANTS = (
         VERDICT,
     ),
     Mutant(
+        "a trial put off whose job is offered no more",
+        "alink/job/again.py",
+        "        up.after.overtaken()\n",
+        "        pass\n",
+        f"{VERDICT} -k cancelled",
+    ),
+    Mutant(
         "gate: the loader",
         "alink/job/gate.py",
         "    if part is up and not up.loader_ok:\n",

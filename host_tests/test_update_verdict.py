@@ -88,3 +88,46 @@ def test_an_image_that_is_not_the_version_of_its_job_is_not_fetched_for_ever(
     # The same again, with its right version.
     rig.update("1.1.1")
     rig.ends("1.1.1", "SUCCEEDED")
+
+
+def put_off(rig: Rig, retry_ms: int) -> None:
+    """The trial of 1.1.0 has never had a link; 1.0.0 runs again and signs in."""
+    rig.limits(no_link_ms=500)
+    rig.start("1.0.0", app(options=f"retry_trial_ms={retry_ms}"))
+    rig.update("1.1.0")
+    rig.wait(lambda: rig.steps()[-1:] == [100], "the image to be stored")
+    rig.cloud.go_dead(refuse=True)
+    rig.board.wait_for(lambda: len(rig.board.boots) == 3, 20, "the fall-back")
+    rig.cloud.come_back()
+
+
+def queries(rig: Rig) -> int:
+    return len(rig.sent("/firmware/get"))
+
+
+@pytest.mark.parametrize("heard", [False, True])
+def test_a_trial_that_was_put_off_is_not_run_when_its_job_was_cancelled_meanwhile(
+    rig: Rig, heard: bool
+) -> None:
+    put_off(rig, 4500)
+    if heard:  # in the first answer it was still offered
+        asked = queries(rig)
+        rig.wait(lambda: queries(rig) > asked, "the query after the sign-in")
+        rig.wait(lambda: rig.sent("/firmware/get"), "its answer")
+    rig.cloud.cancel(PK, DN, "1.1.0")
+    rig.says("no more trial of 1.1.0")
+    rig.board.power_cut()
+    assert "trial" not in rig.board.nvs_keys("alink_ota")
+    assert [boot.slot for boot in rig.board.boots] == [0, 1, 0]
+    rig.board.power_on()
+    rig.update("1.2.0")
+    rig.ends("1.2.0", "SUCCEEDED")
+
+
+def test_a_trial_that_was_put_off_waits_for_the_platforms_answer(rig: Rig) -> None:
+    # The next job is offered instead, and nobody wants the one before any more.
+    put_off(rig, 300)
+    rig.release("1.2.0")
+    rig.push("1.2.0", override=True)
+    rig.ends("1.2.0", "SUCCEEDED")
+    assert "start 1.1.0" not in rig.board.console_text().rpartition("start 1.0.0")[2]

@@ -3,8 +3,12 @@
 
 import time
 
+from micropython import const
+
 from .. import log, parts, record, reports, trial
 from ..nvs import hint
+
+_ASK_MS = const(60000)  # an answer may get lost
 
 
 class After:
@@ -21,20 +25,30 @@ class After:
         self._fell = fell
         self._telling = None
         self._at = None  # when a trial that never got a link is tried again
+        self._due = False  # that time is over: the platform is asked whether it is still wanted
 
     def condemns(self, key):
-        """Whether the job `key` is not to be begun now.
+        """Whether the job `key`, offered now, is not to be begun as one that is new.
 
         It fell and the platform does not know yet, or it is in the slot already and gets its trial
-        when the link has held for a while.
+        when the link has held for a while: now, if that has been waited for.
         """
         if self._fell is not None and self._fell[3] == key:
             return True
-        return self._record is not None and self._record["key"] == key
+        found = self._record
+        if found is None or found["key"] != key:
+            return False
+        if self._due:
+            self._at = self._record = None
+            self._up.run = parts.use("job.again").Again(self._up, self._store, found)
+        return True
 
-    def overtaken(self):
-        """Another job for the slot begins: a trial put off is forgotten."""
-        if self._record is not None and not trial.running():
+    def overtaken(self, key=None):
+        """The platform offers the job `key` for the slot, or none: another's trial, put off, is
+        forgotten.
+        """
+        if self._record is not None and self._record["key"] != key:
+            log.info("no more trial of", self._record["version"])
             record.clear(self._store)
             self._record = self._at = None
 
@@ -80,11 +94,14 @@ class After:
             hint(self._store.erase, "fell")
             self._telling = self._fell = None
         if self._at is not None and up.run is None and up.device.connected and self._is_time():
-            found = self._record
-            self._at = self._record = None
-            up.run = parts.use("job.again").Again(up, self._store, found)
+            # It may have been cancelled meanwhile. (The answer comes by way of job/gate.py.)
+            self._due = True
+            self._at = time.ticks_add(time.ticks_ms(), _ASK_MS)
+            up.missed = 0
         return not trial.running() and self._record is None and self._fell is None
 
     def _is_time(self):
         # What seems to lie further ahead than it was set was days ago: ticks wrap.
-        return not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= self._up.limits[1]
+        return not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= (
+            _ASK_MS if self._due else self._up.limits[1]
+        )

@@ -4,9 +4,26 @@
 # anything by now, so it is checked like a download.
 
 import binascii
+import json
 
 from .. import log, parts, record
 from ..errors import AlinkError
+
+
+def unasked(up, payload):
+    """The answer (bytes) to a query offers nothing: a trial that was put off is forgotten.
+
+    If it says so: an error, or the answer to a query for another module, is no word about it.
+    """
+    try:
+        message = json.loads(payload)
+    except ValueError:
+        return
+    asked = up.asked.get("default")
+    if not isinstance(message, dict) or not asked or str(message.get("id")) != asked:
+        return
+    if message.get("code") in (200, "200") and not message.get("data"):
+        up.after.overtaken()
 
 
 class Again:

@@ -34,6 +34,8 @@ def judge(up, payload, reply):
     try:
         job = parts.use("job.offer").parse(payload, reply)
         if job is None:
+            if reply and up.after is not None:
+                parts.ask("job.again", "unasked", up, payload)
             return
         part = _part(up, job)
     except AlinkError as e:
@@ -53,6 +55,8 @@ def judge(up, payload, reply):
     if job.reply_to is not None and job.reply_to != up.asked.get(job.module):
         return  # the answer to a question that is settled by now
     up.asked.pop(job.module, None)
+    if job.reply_to is not None and part is up and up.after is not None:
+        up.after.overtaken(job.key)
     if job.version == part.version:
         if _may_repeat(part):
             log.info("version %s is running already" % job.version)
