@@ -1,7 +1,6 @@
-# A download before and between its moves: where it begins, what it waits for, how it ends.
-# MIT licence.
+# Where a download begins, and where it goes on after a reset. MIT licence.
 #
-# Loaded while nothing moves. A checkpoint says in NVS how far which file had come. It is written
+# Loaded when it begins. A checkpoint says in NVS how far which file had come. It is written
 # behind the data it vouches for, and is a hint all the same: a digest cannot be saved, so what is
 # in flash is hashed again after a reset, and counted on to be wrong.
 
@@ -12,10 +11,6 @@ import time
 from micropython import const
 
 from .. import log
-from ..errors import AlinkError
-
-_E_DIGEST = const(60)
-_E_DOWNLOAD = const(46)
 
 _NOT_FOUND = const(-4354)  # ESP_ERR_NVS_NOT_FOUND
 
@@ -24,9 +19,6 @@ _CHECKPOINT = const(61440)
 
 _OPEN = const(1)
 _RECALL = const(2)  # what is in the target already is hashed
-_PAUSE = const(3)
-_FIRST = const(5)
-_MOVE = const(7)
 
 
 def start(download, file, key, source, target):
@@ -111,45 +103,6 @@ def _begin(download, recall):
     download.state = _OPEN
 
 
-def turn(download, start):
-    """One step of what is not moving. start: int, what open() has just returned, or -1."""
-    state = download.state
-    offset = download.offset
-    if state == _OPEN:
-        _opened(download, start)
-    elif state == _RECALL:
-        if offset < download.recall:
-            download.target.recall(download.block)
-            if not offset:
-                download.target.look(download.block, download.size)
-            download.digest.update(download.block)
-            download.offset = offset + _BLOCK
-        else:
-            download.next = min(offset + _CHECKPOINT, download.size)
-            download.state = _OPEN
-    elif state == _PAUSE:
-        if time.ticks_diff(time.ticks_ms(), download.pause) >= 0:
-            download.waits = ""
-            download.state = _RECALL if offset < download.recall else _OPEN
-    elif download.link is not None:
-        download.waits = ""
-        download.state = _OPEN
-    elif time.ticks_diff(download.stop, time.ticks_ms()) < 0:
-        raise AlinkError(_E_DOWNLOAD, "took too long, no fresh link")
-
-
-def _opened(download, start):
-    # What a broken connection has left is no part of the piece that comes now.
-    download.ring.readinto(download.block)
-    download.at = 0
-    download.last = time.ticks_ms()
-    if start != download.offset:
-        # The server sends the whole file again (200 to a range): so the digest and the target
-        # start again, too.
-        restart(download, "the server ignored the range")
-    download.state = _MOVE if download.offset else _FIRST
-
-
 def restart(download, reason, recall=0):
     """Begin again with what is in flash up to `recall` (bytes), trusting nothing behind it."""
     if not recall:
@@ -164,22 +117,6 @@ def restart(download, reason, recall=0):
     _begin(download, recall)
     if recall:
         download.state = _RECALL
-
-
-def complete(download):
-    """All bytes are in the target: True when they are the right ones."""
-    file = download.file
-    found = download.digest.digest()
-    download.source.close()
-    if found != file.digest:
-        found = binascii.hexlify(found[:4]).decode() + ".."
-        if not download.kept:
-            raise AlinkError(_E_DIGEST, "%s is %s" % (file.method, found))
-        # Perhaps only the part from before the reset is at fault: time, not correctness.
-        restart(download, found)
-        return False
-    download.close()
-    return True
 
 
 def unsaved(error):

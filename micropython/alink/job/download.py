@@ -1,8 +1,8 @@
 # One download: source -> digest -> target, block by block. MIT licence.
 #
 # Here is what lives as long as a download. What moves is in moving.py, loaded once there is a
-# connection; how a download begins, what it waits for and how it ends in checkpoint.py, what
-# becomes of trouble in retry.py, both loaded for a moment.
+# connection; how a download begins in checkpoint.py, what it waits for and how it ends in
+# waiting.py, what becomes of trouble in retry.py, each loaded for a moment.
 
 from micropython import RingIO, const
 
@@ -16,9 +16,9 @@ _PART = const(1024)
 _CHECKPOINT = const(61440)
 
 # What is let go before something moves; and before a connection is opened, with moving.py.
-_PASSING = ("job.checkpoint", "job.slot_rest", "job.image")
+_PASSING = ("job.checkpoint", "job.waiting", "job.slot_rest", "job.image")
 
-# States, for checkpoint.py and retry.py too.
+# States, for checkpoint.py, waiting.py and retry.py too.
 _DONE = const(0)
 _OPEN = const(1)
 _FIRST = const(5)  # the first block is on its way
@@ -136,7 +136,7 @@ class Download:
                 if not self.mover.move(self) or self.offset < self.next:
                     return False
                 if self.offset == self.size:
-                    return parts.ask("job.checkpoint", "complete", self)
+                    return parts.ask("job.waiting", "complete", self)
                 # After the data it vouches for: the target has written it.
                 self.next = min(self.offset + _CHECKPOINT, self.size)
                 if self.nvs is not None:
@@ -157,7 +157,7 @@ class Download:
                     self.mover = None
                     parts.drop("job.moving", *_PASSING)
                     start = self.source.open(self.link, self.offset, self.size)
-                parts.use("job.checkpoint").turn(self, start)
+                parts.use("job.waiting").turn(self, start)
                 if self.state >= _FIRST:
                     parts.drop(*_PASSING)
                     self.mover = parts.use("job.moving")

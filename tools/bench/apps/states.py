@@ -55,7 +55,7 @@ def state():
     if "alink.job.gate" in loaded:
         return JUDGING
     name = updater.state
-    if name == "downloading" and (opening() or "alink.job.checkpoint" in loaded):
+    if name == "downloading" and (opening() or "alink.job.waiting" in loaded):
         return OPENING
     if updater.run is not None:
         if name == "restarting":
