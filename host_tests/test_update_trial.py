@@ -417,6 +417,22 @@ def test_a_foreign_boot_py_is_left_alone_and_updates_are_refused(rig: Rig) -> No
     assert rig.board.read_file("/boot.py") == foreign
 
 
+def test_a_firmware_that_brings_the_loader_along_takes_updates_beside_any_boot_py(
+    rig: Rig,
+) -> None:
+    # What a firmware would run in place of /boot.py is run by that here.
+    foreign = b"# This file is executed on every boot\nexec(open('/firmware').read())\n"
+    rig.board.power_cut()
+    rig.board.install_file("/firmware", rig.board.read_file("/boot.py"))
+    rig.board.install_file("/boot.py", foreign)
+    rig.board.power_on()
+    rig.update("1.1.0")
+    rig.ends("1.1.0", "SUCCEEDED")
+    rig.confirmed(1)
+    rig.board.power_cut()
+    assert rig.board.read_file("/boot.py") == foreign, "it is not alink's to change"
+
+
 def test_hooks_accept_refuse_and_put_off(tmp_path: Path) -> None:
     source = app(
         prologue="answers = [1, 'not while the pump runs', True]\n"

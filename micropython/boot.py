@@ -9,7 +9,7 @@
 # NVS namespace alink_ota: `boots` counts starts on trial, `end` is how a trial said it ended;
 # `trial_ms`, `no_link_ms`, `wdt_ms` replace the limits below.
 
-LOADER = 2
+LOADER = 3
 
 
 def _boot(loader):
@@ -25,8 +25,14 @@ def _boot(loader):
 
     nvs = esp32.NVS("alink_ota")
     # trial: what watches over a new image, None once it is confirmed; dev: /dev_app runs; error:
-    # why no application is mounted; wdt: a watchdog that is armed when no trial runs any more.
+    # why no application is mounted; wdt: a watchdog that is armed when no trial runs any more;
+    # frozen: this is not the board's /boot.py, which the firmware's own goes before.
     boot = {"loader": loader, "trial": None, "dev": False, "error": None, "wdt": None}
+    try:
+        with open("/boot.py") as f:
+            boot["frozen"] = "LOADER" not in f.read(2048)
+    except (OSError, ValueError):
+        boot["frozen"] = True
     sys.modules["alink_boot"] = boot
 
     class AppVolume:
