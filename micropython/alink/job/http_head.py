@@ -10,24 +10,29 @@ from .. import parts
 from ..errors import AlinkError
 
 _E_LINK = const(5)
-_E_HTTP_STATUS = const(40)
-_E_HTTP_HEAD = const(41)
-_E_HTTP_LENGTH = const(42)
-_E_HTTP_REDIRECT = const(43)
-_E_HTTP_CHUNKED = const(44)
-_E_EXPIRED = const(45)
 
 _LINE_MAX = const(1024)  # bytes of one header line
 _HEAD_MAX = const(8192)  # bytes of the whole head
 _SIZE_DIGITS = const(10)  # 2**30 has ten; more digits are no size of anything that fits a slot
 _SIZE_MAX = const(1073741823)  # larger integers live on the ESP32's heap
-_TEXT_MAX = const(40)  # characters of a server's own words in an error
-_PLACE_MAX = const(120)  # and of where it redirects to
 
 _REDIRECTS = (300, 301, 302, 303, 307, 308)
 # First letter (times 256) and length of the names that matter: content-length, content-range,
 # content-type, transfer-encoding, location.
 _NAMES = (25358, 25357, 25356, 29713, 27656)
+
+# What may be wrong with it, for http_bad.py.
+_TOO_LONG = const(0)
+_FOLDED = const(1)
+_NO_HEADER = const(2)
+_LENGTH = const(3)
+_TWO_RANGES = const(4)
+_ENCODING = const(5)
+_PLACE = const(6)
+_MISSING = const(7)
+_PAGE = const(8)
+_STATUS = const(9)
+_RANGE = const(10)
 
 
 def read(source, url, offset, size):
@@ -63,7 +68,7 @@ def _read(wire, block, offset, size):
     status = 0
     length = -1
     span = None
-    page = ""
+    page = False
     while True:
         n = 0
         colon = -1
@@ -75,7 +80,7 @@ def _read(wire, block, offset, size):
             if not count:
                 raise AlinkError(_E_LINK, "closed in the head")
             if n == _LINE_MAX or not left:
-                raise AlinkError(_E_HTTP_HEAD, "head too long")
+                _bad(_TOO_LONG)
             left -= 1
             byte = one[0]
             if byte == 10:
@@ -96,9 +101,9 @@ def _read(wire, block, offset, size):
             break
         if block[0] in b" \t":
             # A folded line could hide a header from us that a proxy on the way has seen.
-            raise AlinkError(_E_HTTP_HEAD, "a folded header line")
+            _bad(_FOLDED)
         if colon < 1:
-            raise AlinkError(_E_HTTP_HEAD, "not a header: " + _quoted(bytes(view[:n])))
+            _bad(_NO_HEADER, bytes(view[:n]))
         end = colon
         while end and block[end - 1] <= 32:
             end -= 1
@@ -109,31 +114,34 @@ def _read(wire, block, offset, size):
         if name == b"content-length":
             found = _number(value)
             if found < 0 or (length >= 0 and length != found):
-                raise AlinkError(_E_HTTP_HEAD, "Content-Length " + _quoted(value))
+                _bad(_LENGTH, value)
             length = found
         elif name == b"content-range":
             if span is not None and span != value:
-                raise AlinkError(_E_HTTP_HEAD, "two different Content-Range")
+                _bad(_TWO_RANGES)
             span = value
         elif name == b"content-type":
             # What a proxy, or a network that wants somebody to sign in, has to say.
-            page = ", a web page" if value.lower().startswith(b"text/html") else ""
+            page = value.lower().startswith(b"text/html")
         elif name == b"transfer-encoding" and value.lower() != b"identity":
-            raise AlinkError(_E_HTTP_CHUNKED, "Transfer-Encoding " + _quoted(value))
+            _bad(_ENCODING, value)
         elif name == b"location" and status in _REDIRECTS:
-            place = parts.ask("job.http_link", "shown", _text(value))[:_PLACE_MAX]
-            raise AlinkError(_E_HTTP_REDIRECT, "HTTP %d to %s" % (status, place))
+            _bad(_PLACE, value, status)
     if status in _REDIRECTS:
-        raise AlinkError(_E_HTTP_REDIRECT, "HTTP %d to nowhere" % status)
+        _bad(_PLACE, None, status)
     # A 200 is the whole file, whatever was asked for: the body then starts at 0.
     start = 0
     if status == 206:
-        _check_range(span, offset, size)
+        # bytes FIRST-LAST/TOTAL; TOTAL may be * (RFC 9110, 14.4), which tells too little.
+        if span is None or (
+            span.lower().replace(b" ", b"") != b"bytes%d-%d/%d" % (offset, size - 1, size)
+        ):
+            _bad(_RANGE, span, offset, size)
         start = offset
     if length >= 0 and length != size - start:
-        raise AlinkError(_E_HTTP_LENGTH, "%d bytes, not %d%s" % (length, size - start, page))
+        _bad(_MISSING, page, length, size - start)
     if length < 0 and page:
-        raise AlinkError(_E_HTTP_HEAD, "no Content-Length" + page)
+        _bad(_PAGE)
     return start
 
 
@@ -142,24 +150,9 @@ def _status(line):
     status = -1
     if len(fields) > 1 and fields[0].startswith(b"HTTP/1.") and len(fields[1]) == 3:
         status = _number(fields[1])
-    if status < 100:
-        raise AlinkError(_E_HTTP_HEAD, "not HTTP: " + _quoted(line))
     if status not in (200, 206) and status not in _REDIRECTS:
-        code = _E_EXPIRED if status in (403, 410) else _E_HTTP_STATUS
-        raise AlinkError(code, "HTTP %d" % status)
+        _bad(_STATUS, line, status)
     return status
-
-
-def _check_range(span, offset, size):
-    # bytes FIRST-LAST/TOTAL; TOTAL may be * (RFC 9110, 14.4), which tells too little.
-    if span is None:
-        raise AlinkError(_E_HTTP_HEAD, "206 without Content-Range")
-    if span.lower().replace(b" ", b"") != b"bytes%d-%d/%d" % (offset, size - 1, size):
-        total = _number(span[span.rfind(b"/") + 1 :].strip())
-        raise AlinkError(
-            _E_HTTP_HEAD if total in (-1, size) else _E_HTTP_LENGTH,
-            "Content-Range %s, not from %d or not of %d" % (_quoted(span), offset, size),
-        )
 
 
 def _number(digits):
@@ -169,12 +162,5 @@ def _number(digits):
     return int(digits)
 
 
-def _text(line):
-    # bytes -> str, whatever they are: what is not printable ASCII becomes a question mark
-    return "".join([chr(c) if 32 <= c < 127 else "?" for c in line])
-
-
-def _quoted(line):
-    # The start of a server's own words, safe for one line on a console. Cut at a question mark or
-    # an equals sign: a server may echo the link, whose query is secret.
-    return repr(_text(line[:_TEXT_MAX]).split("?", 1)[0].split("=", 1)[0])
+def _bad(*args):
+    raise parts.ask("job.http_bad", "error", *args)
