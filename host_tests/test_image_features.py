@@ -59,6 +59,9 @@ def test_the_reference_application_gets_all_that_it_offers(tmp_path: Path) -> No
     source = (ALINK.parent / "main.py").read_text()
     app = application(tmp_path / "app", source)
     assert packed(mentioned(app)) == {"registration", "blocks", "signature"}
+    source = (ALINK.parent / "main_asyncio.py").read_text()
+    app = application(tmp_path / "tasks", source)
+    assert packed(mentioned(app)) == {"asyncio", "registration", "blocks", "signature"}
 
 
 def test_what_is_asked_for_from_outside_stays_until_a_person_says_otherwise() -> None:
@@ -127,18 +130,18 @@ def test_image_py_says_what_it_left_out_and_how_to_keep_it(
 
     line, err, files = build()
     assert line == (
-        "without: modules that are sets of files (files), boards that register themselves "
-        "(registration); --with files,registration keeps them"
+        "without: the task for asyncio (asyncio), modules that are sets of files (files), boards "
+        "that register themselves (registration); --with asyncio,files,registration keeps them"
     )
     assert "/alink/files/files.mpy" not in files
     assert err == ""
     line, err, more = build("--with", "files")
-    assert line.endswith("(registration); --with registration keeps it")
+    assert line.endswith("(registration); --with asyncio,registration keeps them")
     assert "/alink/files/files.mpy" in more
     line, err, less = build("--without", "files,registration,blocks,signature")
-    assert line.endswith("--with blocks,files,registration,signature keeps them")
+    assert line.endswith("--with asyncio,blocks,files,registration,signature keeps them")
     assert less < files < more
-    line, err, _ = build("--with", "files,registration")
+    line, err, _ = build("--with", "asyncio,files,registration")
     assert (line, err) == ("", "")
     (app / "main.py").write_text("from alink import FilesTarget\n")
     line, err, _ = build("--without", "files")
@@ -154,7 +157,9 @@ def test_an_unknown_part_and_one_that_is_asked_for_twice_are_refused(
         main([*command, "--without", "files,fish"])
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert "there is no 'fish': choose from files, registration, blocks, signature" in said
+    assert (
+        "there is no 'fish': choose from asyncio, files, registration, blocks, signature" in said
+    )
     assert main([*command, "--without", "files", "--with", "files"]) == 1
     assert "Give it once" in capsys.readouterr().err
 

@@ -64,7 +64,7 @@ def package_text() -> str:
 def dist_files() -> dict[str, bytes]:
     """The files of a release, by name: the package as .mpy, loader, reference application."""
     files = {f"lib{path}": file for path, file in compiled(DEVICE / "alink", FEATURES).items()}
-    for name in ("boot.py", "main.py"):
+    for name in ("boot.py", "main.py", "main_asyncio.py"):
         files[name] = (DEVICE / name).read_bytes()
     return files
 

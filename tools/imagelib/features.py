@@ -29,6 +29,7 @@ class Feature:
 
 
 FEATURES = {
+    "asyncio": Feature("the task for asyncio", ("aio.py",), re.compile(rb"\baio\b")),
     "files": Feature(
         "modules that are sets of files", ("files/",), re.compile(rb"FilesTarget|alink.files")
     ),

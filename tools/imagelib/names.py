@@ -17,7 +17,7 @@ def _set(text: str) -> frozenset[str]:
 PUBLIC = _set(
     """
     AlinkError Device FilesTarget HttpSource JOURNAL Job MqttSource SETTINGS Source Store
-    Target Updater ack_timeout_ms activate advice allow_http ask before_reset begin block_size
+    Target Updater aio ack_timeout_ms activate advice allow_http ask before_reset begin block_size
     broken busy ca call check check_name client_id close code confirm connect
     connect_timeout_ms connected context create debug desc detail device device_name
     device_secret device_token digest disconnect drop ensure erase error errors extra feed
