@@ -73,7 +73,9 @@ class Hello:
         version, module = self._reports[0]
         if self._inform is None:
             if self._after is not None and not self._after.passes():
-                return  # on a board it does not come back from that
+                self.busy = False  # it takes its time, or falls
+                return
+            self.busy = True
             self._inform = reports.Acknowledged(up.device, reports.version, version, module)
         if not self._inform.done():
             return

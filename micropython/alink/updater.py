@@ -24,7 +24,8 @@ class Updater:
 
     Updater(device, version, *, ca=None, allow_http=False, block_size=4096, way=None,
         on_job=None, on_progress=None, on_state=None, self_test=None, before_reset=None, feed=None,
-        max_attempts=3, retry_trial_ms=600000, fetch=None, sign_key=None, target=None, source=None)
+        max_attempts=3, retry_trial_ms=600000, prove_ms=60000, fetch=None, sign_key=None,
+        target=None, source=None)
 
     device: Device, not necessarily connected. version: str, of the running software, as the
     platform knows it. ca, allow_http: for the download (see job/download.py, Source). block_size:
@@ -32,8 +33,10 @@ class Updater:
     an update is taken, "beside" the MQTT session, "in turn" with it, or "alone", after a restart
     without the application; None chooses by the memory that is free (see job/ways.py).
     max_attempts: failures of one job after which it is refused. retry_trial_ms: how long after the
-    sign-in a trial that never got a link is tried again. fetch: dict of what a download waits for
-    and how often it is tried again (see job/retry.py). sign_key: your public RSA key (see
+    sign-in a trial that never got a link is tried again. prove_ms: how long a new image has to
+    turn the main loop, signed in, before it is reported and confirmed (at most 300000; 0: it only
+    has to sign in), unless proven() says before that it works. fetch: dict of what a download
+    waits for and how often it is tried again (see job/retry.py). sign_key: your public RSA key (see
     job/signature.py), with which each file of a job has to be signed; None: the one in the
     settings, read for each job; without either, signatures are not looked at. target, source: in
     place of the inactive slot, and of what the job names (see target.Target, job/download.Source).
@@ -129,7 +132,11 @@ class Updater:
     @property
     def busy(self):
         """True while something is under way that a sleeping main loop would slow down."""
-        return bool(self.run or (self.hello and self.hello.busy) or self._inbox)
+        return bool(
+            self.run
+            or (self.hello and self.hello.busy)
+            or (self._inbox and not trial.running())  # which waits for the confirmation
+        )
 
     def module(self, name, target, version, self_test=None):
         """Keep another part of the board up to date, too: a module with a version of its own.
@@ -145,6 +152,15 @@ class Updater:
         the name is taken, or there are 8 modules already.
         """
         parts.use("modules").add(self, name, target, version, self_test)
+
+    def proven(self):
+        """The new image works: on trial it is confirmed in the next turns of the main loop.
+
+        For an application that cannot wait for prove_ms, since it sleeps before: it goes on with
+        poll() until trial.running() is False.
+        """
+        if self.after is not None:
+            self.after.left = 0
 
     def check(self):
         """Ask the platform for a job for each module (the active query).

