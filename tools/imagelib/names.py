@@ -17,7 +17,7 @@ def _set(text: str) -> frozenset[str]:
 PUBLIC = _set(
     """
     AlinkError Device FilesTarget HttpSource JOURNAL Job MqttSource SETTINGS Source Store
-    Target Updater ack_timeout_ms activate advice allow_http ask before_reset begin block_size
+    Target Updater aio ack_timeout_ms activate advice allow_http ask before_reset begin block_size
     broken busy ca call check check_name client_id close code confirm connect
     connect_timeout_ms connected context create debug desc detail device device_name
     device_secret device_token digest disconnect drop ensure erase error errors extra feed
@@ -26,8 +26,7 @@ PUBLIC = _set(
     max_members max_message max_size method module move name namespace needed nvs on_feed on_job
     on_progress on_state online open parts path ping_ms poll port product_key product_secret
     prove_ms proven publish qos random recall reply_timeout_ms reply_to resume retry_trial_ms revert
-    run
-    running secure self_test session set_bytes set_int set_json set_text settings setup sign
+    run running secure self_test session set_bytes set_int set_json set_text settings setup sign
     sign_in sign_key sign_method size source state step store subscribe take target text
     timeout_ms topic topics trial tries updater url use valid version wait_ms watch way wbits
     work write
