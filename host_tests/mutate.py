@@ -192,6 +192,20 @@ MUTANTS = (
         f"{VERDICT} -k cancelled",
     ),
     Mutant(
+        "downloads that resets end are counted",
+        "alink/attempts.py",
+        "    if times >= _BEGINNINGS:\n",
+        "    if False:\n",
+        "host_tests/test_update_resume.py -k same_place",
+    ),
+    Mutant(
+        "a download that gets further is not counted",
+        "alink/attempts.py",
+        "    if at > most:\n",
+        "    if False:\n",
+        "host_tests/test_update_resume.py -k gets_further",
+    ),
+    Mutant(
         "gate: the loader",
         "alink/job/gate.py",
         "    if part is up and not up.loader_ok:\n",

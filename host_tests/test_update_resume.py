@@ -163,3 +163,44 @@ def test_nothing_of_a_finished_update_stays_in_the_journal(rig: Rig) -> None:
     rig.says("is confirmed")
     rig.board.power_cut()
     assert rig.board.nvs_keys("alink_ota") == []
+
+
+def test_a_board_that_browns_out_at_the_same_place_does_not_download_for_ever(rig: Rig) -> None:
+    rig.board.power_cut()
+    rig.board.write_slot(0, rig.image("1.0.0", app(options="max_attempts=1")))
+    rig.board.power_on()
+    rig.update("1.1.0", rig.image("1.1.0", size=SIZE))
+    for n in range(1, 6):
+        cut_after(rig, 20_000, n)
+        rig.board.power_on()
+    desc = rig.ends("1.1.0", "FAILED")
+    assert "E49 download-reset: " in desc
+    assert [n for n in rig.steps() if n < 0] == [-2]
+    assert len(rig.fetched()) == 5
+    # It was an attempt.
+    rig.push("1.1.0")
+    assert "E27 attempts: failed 1 times" in rig.ends("1.1.0", "FAILED")
+    full_speed(rig)
+    rig.update("1.2.0")
+    rig.ends("1.2.0", "SUCCEEDED")
+
+
+def test_a_board_that_is_switched_off_again_and_again_but_gets_further_is_updated(
+    rig: Rig,
+) -> None:
+    image = rig.update("1.1.0", rig.image("1.1.0", size=SIZE))
+    for n in range(1, 8):
+        cut_after(rig, 70_000, n)
+        rig.board.power_on()
+    full_speed(rig)
+    resumes(rig, image)
+
+
+def test_downloads_that_end_without_a_reset_are_no_beginnings_that_count(rig: Rig) -> None:
+    full_speed(rig)
+    image = rig.release("1.1.0")
+    for _ in range(6):
+        rig.push("1.1.0", size=len(image) + 100)
+        assert "E42 http-length" in rig.ends("1.1.0", "FAILED")
+    rig.push("1.1.0")
+    rig.ends("1.1.0", "SUCCEEDED")

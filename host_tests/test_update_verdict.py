@@ -117,7 +117,7 @@ def test_a_trial_that_was_put_off_is_not_run_when_its_job_was_cancelled_meanwhil
     rig.cloud.cancel(PK, DN, "1.1.0")
     rig.says("no more trial of 1.1.0")
     rig.board.power_cut()
-    assert "trial" not in rig.board.nvs_keys("alink_ota")
+    assert ("alink_ota", "trial") not in rig.board.nvs_keys("alink_ota")
     assert [boot.slot for boot in rig.board.boots] == [0, 1, 0]
     rig.board.power_on()
     rig.update("1.2.0")

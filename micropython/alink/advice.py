@@ -27,6 +27,7 @@ TABLE = """
 29 loader -1 install alink's boot.py on the board: it arms the trial
 30 left-out -1 not built into this image: image.py build --with that part
 31 job-length -1 the offer is too long for the board: fewer files, or less custom data
+32 overtaken -1 the platform offers another job in its place
 40 http-status -2 check that the package is still on the server
 41 http-head -2 the download server's answer is malformed
 42 http-length -2 not the job's size: another file, or a proxy's page, is at the link
@@ -36,6 +37,7 @@ TABLE = """
 46 download -2 the download kept failing: check the network and push again
 47 block -2 a block over MQTT arrived damaged; it is tried again by itself
 48 block-refused -2 the platform refuses the file over MQTT: push again, or use HTTPS
+49 download-reset -2 five resets at one place of a download: check the power supply
 60 digest -3 the file is not what the job promised: upload the package again
 61 read-back -4 flash does not hold what was written: the chip may be worn out
 62 image-magic -3 not an ESP32 app image: build one with tools/image.py

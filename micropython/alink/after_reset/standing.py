@@ -113,6 +113,5 @@ class After:
 
     def _is_time(self):
         # What seems to lie further ahead than it was set was days ago: ticks wrap.
-        return not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= (
-            _ASK_MS if self._due else self._up.limits[1]
-        )
+        wait = _ASK_MS if self._due else self._up.limits[1]
+        return not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= wait

@@ -9,6 +9,7 @@ from ..errors import AlinkError
 from ..nvs import JOURNAL, Store, hint
 
 _E_LEFT_OUT = const(30)
+_E_OVERTAKEN = const(32)
 _E_NO_MEMORY = const(84)
 _E_MODULE = const(98)
 
@@ -19,6 +20,7 @@ _INSTALLING = const(3)
 _TELLING = const(4)
 _STORED = const(5)
 _FAILING = const(6)
+_OVER = const(7)
 _VERIFIED = const(8)
 _BEGINNING = const(9)
 
@@ -47,6 +49,7 @@ def _install(run):
     up.set_state("installing")
     part.install(version)
     _count(run, 0)
+    hint(Store(JOURNAL).erase, "begun")
     run.fetch.forget()
     run.target.drop()
     up.call(up.on_progress, 100)
@@ -91,8 +94,23 @@ def _store(run):
     parts.ask("job.states", "end", run, _STORED, (100, "stored, restarting"), "restarting")
 
 
+def overtaken(run):
+    """Another job of this module is offered, so this one was cancelled: it is over.
+
+    What it has come to is not told: a report names no job, and would end the other one.
+    """
+    run.stale = True
+    if run.state == _FAILING:
+        run.closing = None  # it may have been told, and is not told again
+    elif run.state not in (_TELLING, _STORED, _OVER):
+        fail(run, AlinkError(_E_OVERTAKEN))
+
+
 def close(run):
     """The last report, at QoS 1, and no other."""
+    if run.stale and run.state == _FAILING:
+        run.go(_OVER)
+        return
     last = run.last
     if isinstance(last, AlinkError):
         last = last.step, last.desc()

@@ -8,9 +8,10 @@ from micropython import const
 
 from .. import log, parts
 from ..errors import AlinkError
-from ..nvs import SETTINGS, Store, hint
+from ..nvs import JOURNAL, SETTINGS, Store, hint
 
 _E_EXPIRED = const(45)
+_E_DOWNLOAD_RESET = const(49)
 
 _BEGINNING = const(9)
 _STORED = const(5)
@@ -32,6 +33,9 @@ def start(run):
         version = run.part.version
     log.info("update %s -> %s, %d bytes" % (version, job.version, job.size))
     try_way(run, 0)
+    # A board that browns out at the same place would begin for ever.
+    if run.state == _BEGINNING and not parts.ask("attempts", "begin", Store(JOURNAL), job.key):
+        raise AlinkError(_E_DOWNLOAD_RESET)
 
 
 def try_way(run, failed):
@@ -106,8 +110,6 @@ def renew(run, job):
 
 def want_link(run):
     """The link has expired: the answer to the query carries a fresh one; asked again when late."""
-    if run.asked is not None and 0 < time.ticks_diff(run.asked, time.ticks_ms()) <= _REPLY_MS:
-        return
     if run.asks == _LINK_ASKS:
         raise AlinkError(_E_EXPIRED, "none offered")
     log.info("the link expired: asking for a fresh one")

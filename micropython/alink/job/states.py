@@ -62,6 +62,9 @@ def turn(run):
 
 def end(run, state, last, said):
     """Nothing is left but to say `last`: (step, desc), or an AlinkError. said: the state."""
+    if run.state != _NEW:
+        nvs = parts.use("nvs")
+        nvs.hint(nvs.Store(nvs.JOURNAL).erase, "begun")  # no reset has ended it: see attempts.py
     run.go(state)
     run.last = last
     run.at = time.ticks_add(time.ticks_ms(), _REPLY_MS)
