@@ -15,13 +15,13 @@ async def run(updater):
     own, an exception that ends any task ends asyncio.run(), too: a program of which a part has
     crashed is restarted like any other, and on trial it is the image that falls.
     """
-    loop = asyncio.get_event_loop()
-    if loop.get_exception_handler() is None:
-        loop.set_exception_handler(_crashed)
+    scheduler = asyncio.get_event_loop()
+    if scheduler.get_exception_handler() is None:
+        scheduler.set_exception_handler(_crashed)
     while True:
         updater.poll()
         await asyncio.sleep_ms(0 if updater.busy else _REST_MS)
 
 
-def _crashed(loop, context):
+def _crashed(_, context):
     raise context["exception"]

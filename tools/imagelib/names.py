@@ -55,7 +55,7 @@ SPARE = _words(
     USHORT VOID addressof bytearray_at bytes_at sizeof GS2_HMSB GS4_HMSB GS8 MONO_HLSB
     MONO_HMSB MONO_VLSB MVLSB RGB565 blit ellipse fill_rect hline vline scroll pixel heapify
     heappop heappush appendleft popleft isdisjoint issubset issuperset symmetric_difference
-    difference_update intersection_update get_event_loop new_event_loop open_connection
+    difference_update intersection_update new_event_loop open_connection
     start_server run_until_complete wait_for_ms wait_io_event readexactly awritestr
     get_extra_info wait_closed current_task cur_task gather stream_awrite runq_len waitq_len
     return_exceptions pend_throw ph_key
