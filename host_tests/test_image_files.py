@@ -15,6 +15,21 @@ from tools.image import main
 from tools.imagelib import ImageError, build_archive
 
 # Unpacks argv[1] into ./set and prints what is there: path, length, digest.
+# Shows what window is asked for.
+WINDOW = """
+import deflate
+from alink.files import unpack
+
+class Shown:
+    GZIP = deflate.GZIP
+
+    def DeflateIO(stream, kind, wbits):
+        print("window", wbits)
+        return deflate.DeflateIO(stream, kind, wbits)
+
+unpack.keep = True
+unpack.deflate = Shown
+"""
 UNPACK = """
 import binascii, hashlib, os, sys
 from alink import FilesTarget
@@ -76,6 +91,17 @@ def test_the_board_unpacks_what_the_tool_makes(folder: Path, tmp_path: Path, wbi
     assert main(["files", "--dir", str(folder), "-o", str(out), "--wbits", str(wbits)]) == 0
     said = run_device(UNPACK, str(out), str(wbits), timeout_s=30)
     assert dict(line.split() for line in said.splitlines()) == expected(folder)
+
+
+@pytest.mark.parametrize(("made", "taken"), [(12, 12), (9, 9), (15, 15)])
+def test_a_board_takes_no_more_memory_than_the_tools_archive_needs(
+    folder: Path, tmp_path: Path, made: int, taken: int
+) -> None:
+    out = tmp_path / "assets.tar.gz"
+    assert main(["files", "--dir", str(folder), "-o", str(out), "--wbits", str(made)]) == 0
+    said = run_device(WINDOW + UNPACK, str(out), "15", timeout_s=30)
+    assert said.splitlines()[0] == f"window {taken}"
+    assert dict(line.split() for line in said.splitlines()[1:]) == expected(folder)
 
 
 def test_the_same_files_give_the_same_bytes_and_tar_reads_them(

@@ -56,6 +56,30 @@ def test_a_job_that_is_offered_the_other_way_goes_on_that_way(
     assert rig.holds(1, image)
 
 
+@pytest.mark.parametrize("module", ["default", "assets"])
+def test_a_job_that_was_cancelled_neither_goes_on_nor_fails_the_next_one(
+    rig: Rig, module: str
+) -> None:
+    rig.start("1.0.0", app(prologue=FILES, setup=MODULE))
+    rig.wait(lambda: rig.cloud.version(PK, DN, "assets") == "0", "the module's report")
+    made = {
+        "default": lambda version: rig.image(version, size=200_000),
+        "assets": lambda version: tar({version: bytes(90_000)}),
+    }[module]
+    for version in ("1.1.0", "1.2.0"):
+        rig.cloud.add_release(PK, version, made(version), module)
+    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 8192, 0.1
+    # It would fail, at its end.
+    rig.push("1.1.0", module=module, data={"sign": "0" * 32, "md5": None})
+    rig.wait(rig.fetched, "the download")
+    rig.push("1.2.0", module=module, override=True)
+    rig.wait(lambda: len(rig.fetched()) > 1, "the next one")
+    rig.cloud.faults.drip_bytes = 0
+    rig.ends("1.2.0", "SUCCEEDED")
+    assert [step for step in rig.steps() if step < 0] == []
+    assert "overtaken" in rig.board.console_text()
+
+
 @pytest.mark.parametrize("where", ["begin", "activate", "confirm"])
 def test_a_target_that_fails_in_its_own_way_does_not_end_the_main_loop(
     rig: Rig, where: str

@@ -91,7 +91,7 @@ updater = Updater(
 def idle():
     began = time.ticks_ms()
     updater.poll()
-    while updater.busy:
+    while updater.busy or updater.run is not None:
         updater.poll()
         if time.ticks_diff(time.ticks_ms(), began) > 10000:
             run.bad("never idle again: " + updater.state)

@@ -103,7 +103,8 @@ class Updater:
 
         Bounds: one poll() of the device (see Device.poll), one offer judged, then one of: a
         connection for the download opened (its connect and head time-outs), one piece of 4096
-        bytes received, hashed, erased and written, one flash block read back, one part of another
+        bytes received, hashed, erased and written, one flash block read back, the new image made
+        bootable (set_boot(), which reads all of it once more: 1 to 3 s), one part of another
         target's work (see FilesTarget.work), a self_test, one report sent. Failures of the
         platform, the network, the download, memory and NVS are reported and logged, not raised. On
         trial AlinkError is raised when the confirmation cannot be written: the image falls back
@@ -132,9 +133,9 @@ class Updater:
     @property
     def busy(self):
         """True while something is under way that a sleeping main loop would slow down."""
-        return bool(
-            self.run
-            or (self.hello and self.hello.busy)
+        return self._rest is None and bool(
+            (self.run and not self.run.resting)
+            or (self.hello and self.hello.busy and self.device.connected)
             or (self._inbox and not trial.running())  # which waits for the confirmation
         )
 

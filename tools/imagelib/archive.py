@@ -39,7 +39,10 @@ def build_archive(folder: Path, wbits: int = WBITS) -> bytes:
     if len(names) > _MEMBERS_MAX:
         raise ImageError(f"{len(names)} files", f"A board takes {_MEMBERS_MAX}: leave some out.")
     compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + wbits)
-    return compressor.compress(out.getvalue()) + compressor.flush()
+    data = compressor.compress(out.getvalue()) + compressor.flush()
+    # An extra field ("AL", RFC 1952, 2.3.1.1) tells a board the window: gzip's head has no place
+    # for it, and a board would have to take the largest.
+    return data[:3] + b"\x04" + data[4:10] + b"\x05\0AL\x01\0" + bytes([wbits]) + data[10:]
 
 
 def _check(name: str, source: Path) -> None:

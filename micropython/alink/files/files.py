@@ -22,8 +22,8 @@ class FilesTarget(target.Target):
     folder: str, absolute, for this target alone, on LittleFS (MicroPython's own on the ESP32; FAT
     cannot rename over a file). max_size: bytes of all files together.
     wbits: the largest window of a gzip archive is 2 ** wbits bytes of RAM (9..15; what other tools
-    make needs 15, tools/image.py files 12). max_members: files and directories. name_max: bytes
-    of a path in the set.
+    make needs 15; tools/image.py files takes 12, and says so in the archive: then no more is
+    taken). max_members: files and directories. name_max: bytes of a path in the set.
 
     Attributes: path (str, the directory of the current set, or None before the first update),
     version (str or None). Read `path` anew each time: an update changes it.
@@ -33,7 +33,8 @@ class FilesTarget(target.Target):
     Links, devices, names that lead out of the folder or come twice, and GNU's and pax' long names
     are refused.
 
-    RAM from take() to drop(): 8 KB and 2 ** wbits + 2 KB for a gzip archive, beside the code.
+    RAM from take() to drop(): 8 KB and 2 ** wbits + 2 KB for a gzip archive (6 KB for one of
+    tools/image.py), beside the code.
     """
 
     def __init__(self, folder, max_size=262144, *, wbits=15, max_members=256, name_max=100):

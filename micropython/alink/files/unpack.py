@@ -112,10 +112,17 @@ class Unpacking:
             self._tree.create(self._name, self._size)
             self._kind = _STORED
         elif block[0] == 0x1F and block[1] == 0x8B:
-            self._inflate = deflate.DeflateIO(self._ring, deflate.GZIP, self._wbits)
+            self._inflate = deflate.DeflateIO(self._ring, deflate.GZIP, self._window(block))
             self._kind = _GZIP
         else:
             self._kind = _TAR
+
+    def _window(self, head):
+        # What tools/image.py says that the window is, or the largest there may be.
+        told = 0
+        if head[3] & 4 and head[12] == 65 and head[13] == 76:  # an extra field, named AL
+            told = head[16]
+        return told if 9 <= told < self._wbits else self._wbits
 
     def _unpack(self, low):
         # One piece; False when there is nothing more. low: what inflating must leave room for.

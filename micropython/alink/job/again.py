@@ -33,7 +33,7 @@ class Again:
     """
 
     checking = True  # nothing else is done meanwhile
-    fetching = False
+    fetching = resting = False
 
     def __init__(self, up, store, found):
         self._up = up

@@ -55,8 +55,15 @@ def judge(up, payload, reply):
     if job.reply_to is not None and job.reply_to != up.asked.get(job.module):
         return  # the answer to a question that is settled by now
     up.asked.pop(job.module, None)
+    for one in up.refused:
+        if one.module == job.module:
+            up.refused.remove(one)  # cancelled since: its refusal would be taken for this one's
+            break
     if job.reply_to is not None and part is up and up.after is not None:
         up.after.overtaken(job.key)
+    if run is not None and job.module == run.module:
+        if run.job is None or job.key != run.job.key:
+            run.turn("ending", "overtaken")
     if job.version == part.version:
         if _may_repeat(part):
             log.info("version %s is running already" % job.version)

@@ -23,6 +23,7 @@ _E_NO_MEMORY = const(84)
 _SIZE_MAX = const(536870912)  # far above any flash, and a small integer on the chip
 _FILES_MAX = const(20)  # of a package (the C SDK's limit)
 _NAME_MAX = const(128)
+_MODULE_MAX = const(64)
 _NAMES = ("fileName", "fileSize", "fileUrl", "fileSign", "fileMd5")
 
 
@@ -123,6 +124,9 @@ def parse(payload, reply=False):
     version = data.get("version")
     if not isinstance(module, str):
         module = "default"
+    if len(module) > _MODULE_MAX:
+        # (It is kept until it is answered: not all of it.)
+        raise BadJob(_E_JOB_FIELD, "module", module[:_MODULE_MAX], None)
     if not valid(version):
         raise BadJob(_E_JOB_FIELD, "version", module, None)
     try:

@@ -21,7 +21,7 @@ _BEGINNING = const(9)
 
 _IN_TURN = const(2)
 
-_REPLY_MS = const(30000)  # for "100" to be taken
+_REPLY_MS = const(30000)  # for "100" to be taken, and for a fresh link
 _STEP_MS = const(1000)  # progress at most once a second
 _STEP_PERCENT = const(5)
 
@@ -58,6 +58,14 @@ class Run:
         self.asks = 0  # how often
         self.last = None  # what the last report says: (step, desc), or an AlinkError
         self.closing = None  # the report itself, under way
+        self.stale = False  # another job of its module is offered: see ending.overtaken()
+
+    @property
+    def resting(self):
+        """Whether nothing can move now: a pause, or no link for what is left to say."""
+        if self.fetch is not None and self.fetch.waits:
+            return True
+        return self.closing is not None and not self.up.device.connected
 
     def go(self, state):
         """To another state, if that is a legal move (see states.py)."""
@@ -122,7 +130,14 @@ class Run:
             self.go(_VERIFYING)
             self.release()
             self.up.set_state("verifying")
-        if wanting and self.up.device.connected:
+        if (
+            wanting
+            and self.up.device.connected
+            and (
+                self.asked is None
+                or not 0 < time.ticks_diff(self.asked, time.ticks_ms()) <= _REPLY_MS
+            )
+        ):
             self.turn("starting", "want_link")
 
     def _progress(self):
