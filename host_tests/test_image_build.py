@@ -20,6 +20,7 @@ from tools.imagelib import (
     read_files,
     read_version,
 )
+from tools.imagelib.homes import of
 from tools.imagelib.volume import BLOCK_SIZES, exact_volume, make_volume
 
 FIRMWARE = make_image()
@@ -90,14 +91,14 @@ def test_every_file_of_the_application_is_in_the_image(app: Path) -> None:
     assert files["/boot.py"] == (alink.parent / "boot.py").read_bytes()
     # The package with its folders, less what the application does not mention, and the empty
     # __init__.py that only other tools need.
-    everything = {
-        f"/alink/{path.relative_to(alink).with_suffix('.mpy')}" for path in alink.rglob("*.py")
-    }
+    moved = of(alink)
+    modules = {f"alink/{path.relative_to(alink).with_suffix('')}" for path in alink.rglob("*.py")}
+    everything = {f"/{moved.get(module, module)}.mpy" for module in modules}
     left = everything - set(files)
     assert {path for path in left if not path.endswith("/__init__.mpy")} == {
         path
         for path in everything
-        if path.startswith("/alink/files/") or path.endswith("/registration.mpy")
+        if path.startswith(("/alink/files/", "/alink/aio.")) or path.endswith("/registration.mpy")
     }
     assert set(files) - own <= everything
     # Tracebacks on a board name the source by short names, never by this machine's folders.

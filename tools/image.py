@@ -6,6 +6,7 @@
     python -m tools.image files --dir DIR -o assets.tar.gz
     python -m tools.image sign --key PRIVATE.pem FILE [--json]
     python -m tools.image sign --new-key PRIVATE.pem
+    python -m tools.image explain [CONSOLE.txt]
 
 Exit codes: 0 done (inspect: sound), 1 refused (inspect: something is invalid), 2 wrong usage.
 """
@@ -37,6 +38,7 @@ from tools.imagelib import (
     examine,
 )
 from tools.imagelib.application import ALINK, LOADER, mentioned, remarks
+from tools.imagelib.explain import explainer
 from tools.imagelib.features import FEATURES, packed, told
 from tools.imagelib.places import check_output, read_input
 
@@ -47,6 +49,7 @@ examples:
   image.py files --dir web -o assets.tar.gz
   image.py sign --new-key private.pem
   image.py sign --key private.pem release-1.1.0.bin
+  image.py explain console.txt
 
 image.py COMMAND --help tells a command's options.
 """
@@ -60,7 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     options = parser.parse_args(arguments)
     try:
-        commands = {"build": _build, "files": _files, "inspect": _inspect, "sign": _sign}
+        commands = {
+            "build": _build,
+            "files": _files,
+            "inspect": _inspect,
+            "sign": _sign,
+            "explain": _explain,
+        }
         return commands[options.command](options)
     except ImageError as exc:
         print(f"image: {exc}", file=sys.stderr)
@@ -132,6 +141,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     sign.add_argument("file", type=Path, nargs="?")
     sign.add_argument("--json", action="store_true", help="for programs")
+    explain = commands.add_parser(
+        "explain",
+        help="a board's traceback with the names of alink's sources",
+        description="In an image alink's modules and functions have short names. This puts those "
+        "of the sources into a console's text.",
+    )
+    explain.add_argument("file", type=Path, nargs="?", help="the text (default: standard input)")
+    explain.add_argument(
+        "--alink", type=Path, default=ALINK, help="package folder that the image was built with"
+    )
     return parser
 
 
@@ -179,6 +198,16 @@ def _build(options: argparse.Namespace) -> int:
     )
     for line in told(found, features):
         print(line, file=sys.stderr if line.startswith("warning") else sys.stdout)
+    return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    explain = explainer(options.alink)
+    if options.file is not None:
+        print(explain(read_input(options.file).decode(errors="replace")), end="")
+    else:
+        for line in sys.stdin:
+            print(explain(line), end="", flush=True)
     return 0
 
 

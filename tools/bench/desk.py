@@ -14,7 +14,9 @@ from typing import Any
 from tools import stock
 from tools.bench.server import Server
 from tools.imagelib import build_image
+from tools.imagelib.application import ALINK
 from tools.imagelib.compile import compile_mpy
+from tools.imagelib.homes import of, told
 from tools.sim import Board, interpreter
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -53,7 +55,9 @@ class Desk:
         source = ROOT / "micropython" / "main.py" if app == "reference" else APPS / f"{app}.py"
         folder = self.folder / f"{app}-app"
         folder.mkdir(exist_ok=True)
-        shutil.copy(source, folder / "main.py")
+        # What looks at modules looks at those of an image.
+        text = told(source.read_bytes(), app, of(ALINK))
+        (folder / "main.py").write_bytes(text)
         return build_image(firmware(self.small if small is None else small), folder, version)
 
     def board(self, name: str, *, secure: bool = True, **settings: Any) -> Board:

@@ -15,6 +15,7 @@ from tools.bench.desk import APPS, MARK, ROOT, Say
 from tools.bench.report import Figure, Section
 from tools.imagelib.application import package
 from tools.imagelib.features import FEATURES
+from tools.imagelib.homes import dotted, of
 from tools.sim import interpreter
 
 PACKAGE = ROOT / "micropython" / "alink"
@@ -52,12 +53,13 @@ def travelling() -> Iterator[tuple[Path, dict[str, int]]]:
         folder = Path(name)
         (folder / "version.py").write_text('VERSION = "1.0.0"\n')  # the application's
         sizes = {}
+        names = {new: old for old, new in dotted(of(PACKAGE)).items()}
         for path, content in package(PACKAGE, FEATURES).items():
             place = folder / path[1:]
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(content)
             module = path.removeprefix("/alink/").removesuffix(".mpy").replace("/", ".")
-            sizes[module] = len(content)
+            sizes[names.get(module, module)] = len(content)
         yield folder, sizes
 
 
@@ -97,8 +99,8 @@ def _imported(source: Path, folder: str) -> Iterator[str]:
 
 
 def full(name: str) -> str:
-    """The name under which a module is imported."""
-    return "alink" if name == FACE else f"alink.{name}"
+    """The name under which a module is imported from an image."""
+    return "alink" if name == FACE else f"alink.{dotted(of(PACKAGE)).get(name, name)}"
 
 
 def told(output: str) -> list[int]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from tools.bench.desk import APPS, PK, Desk, Say, compiled_sim, said, wait_said
 from tools.bench.report import Figure, target
+from tools.imagelib.application import ALINK
+from tools.imagelib.homes import dotted, of
 from tools.sim import Board
 
 RATIO = 1.43  # bytes of the 64-bit port for one of an ESP32's: all of alink was 157 KB and 110 KB
@@ -105,7 +107,9 @@ def figures(say: Say, weights: Mapping[str, int], schemes: tuple[str, ...]) -> l
             met = bytes_ <= limit * KIB
             lines.append(target(figure, met, f"at most {limit} KiB") if limit else figure)
 
-    for state, (alive, modules) in found.items():
+    names = {new: old for old, new in dotted(of(ALINK)).items()}
+    for state, (alive, loaded) in found.items():
+        modules = sorted(names.get(module, module) for module in loaded)
         if state == "least":
             both("alive when moving, the least", alive, _NONE, "")
         elif modules:

@@ -12,6 +12,7 @@ from pathlib import Path
 from . import features as parts
 from .compile import compile_mpy
 from .errors import ImageError
+from .homes import homes, moved
 from .program import NAME, compile_program
 from .shorten import parse, shorten
 
@@ -147,19 +148,20 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
             continue
         if path.count("/") > 1 and path.endswith("/__init__.py") and not _does_anything(content):
             continue  # a folder is a package for MicroPython without it
-        sources[f"/alink{path[:-3]}"] = content
+        sources[f"alink{path[:-3]}"] = content
+    origins = {new: old for old, new in homes(list(sources)).items()}
     # All of the package, whatever is packed: a module is the same in every image.
     with contextlib.suppress(SyntaxError, tokenize.TokenError, ValueError):
         # What CPython cannot read is left to MicroPython's compiler, and its names as they are.
-        sources = shorten(sources)
+        sources = shorten(moved(sources))
     files = {}
     for path, content in sources.items():
-        if parts.left_out(path.removeprefix("/alink/") + ".py", features):
+        origin = f"{origins.get(path, path).removeprefix('alink/')}.py"
+        if parts.left_out(origin, features):
             continue
-        module = path[1:].replace("/", ".").removesuffix(".__init__")
-        origin = alink / f"{path.removeprefix('/alink/')}.py"
+        module = path.replace("/", ".").removesuffix(".__init__")
         # Its line numbers would be 900 bytes of an idle board's RAM; an application keeps its own.
-        files[f"{path}.mpy"] = compile_mpy(content, module, origin, numbered=False)
+        files[f"/{path}.mpy"] = compile_mpy(content, module, alink / origin, numbered=False)
     return files
 
 

@@ -4,12 +4,13 @@ Facts for `shorten.py`; a test compares them with README, docs, docstrings and M
 """
 
 
-def _words(text: str) -> tuple[str, ...]:
+def words(text: str) -> tuple[str, ...]:
+    """The words of a text."""
     return tuple(text.split())
 
 
 def _set(text: str) -> frozenset[str]:
-    return frozenset(_words(text))
+    return frozenset(words(text))
 
 
 # What an application may call, derive from, read or set; everything else is the package's own.
@@ -17,19 +18,19 @@ def _set(text: str) -> frozenset[str]:
 PUBLIC = _set(
     """
     AlinkError Device FilesTarget HttpSource JOURNAL Job MqttSource SETTINGS Source Store
-    Target Updater aio ack_timeout_ms activate advice allow_http ask before_reset begin block_size
-    broken busy ca call check check_name client_id close code confirm connect
+    Target Updater aio ack_timeout_ms activate advice allow_http ask before_reset begin
+    block_size broken busy ca call check check_name client_id close code confirm connect
     connect_timeout_ms connected context create debug desc detail device device_name
     device_secret device_token digest disconnect drop ensure erase error errors extra feed
     fetch files find finish forget free fs gap_ms get_bytes get_int get_json get_text hint hold
     host info is_set job journal keep keepalive key label limit_ms listed log look max_attempts
-    max_members max_message max_size method module move name namespace needed nvs on_feed on_job
-    on_progress on_state online open parts path ping_ms poll port product_key product_secret
-    prove_ms proven publish qos random recall reply_timeout_ms reply_to resume retry_trial_ms revert
-    run running secure self_test session set_bytes set_int set_json set_text settings setup sign
-    sign_in sign_key sign_method size source state step store subscribe take target text
-    timeout_ms topic topics trial tries updater url use valid version wait_ms watch way wbits
-    work write
+    max_members max_message max_size method module move name namespace needed nvs on_feed
+    on_job on_progress on_state online open parts path ping_ms poll port product_key
+    product_secret prove_ms proven publish qos random recall reply_timeout_ms reply_to resume
+    retry_trial_ms revert run running secure self_test session set_bytes set_int set_json
+    set_text settings setup sign sign_in sign_key sign_method size source state step store
+    subscribe take target text timeout_ms topic topics trial tries updater url use valid
+    version wait_ms watch way wbits work write
     """
 )
 
@@ -46,7 +47,7 @@ FOREIGN = _set(
 
 # Identifiers of stock firmware's own modules (math, uctypes, framebuf, asyncio, ...) that alink
 # has no use for. A name that the firmware has costs a board nothing.
-SPARE = _words(
+SPARE = words(
     """
     acos acosh asin asinh atan atan2 atanh cosh degrees erf erfc expm1 fabs fmod frexp isclose
     isfinite isinf isnan ldexp lgamma log10 log2 modf radians sinh sqrt tan tanh tau trunc

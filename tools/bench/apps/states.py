@@ -65,8 +65,13 @@ def state():
 
 
 def opening():
-    for name in ("http_link", "http_open", "http_head", "blocks_rest"):
-        if "alink.job." + name in loaded:
+    for name in (
+        "alink.job.http_link",
+        "alink.job.http_open",
+        "alink.job.http_head",
+        "alink.job.blocks_rest",
+    ):
+        if name in loaded:
             return True
     return False
 
