@@ -62,12 +62,11 @@ def test_a_job_that_was_cancelled_neither_goes_on_nor_fails_the_next_one(
 ) -> None:
     rig.start("1.0.0", app(prologue=FILES, setup=MODULE))
     rig.wait(lambda: rig.cloud.version(PK, DN, "assets") == "0", "the module's report")
-    made = {
-        "default": lambda version: rig.image(version, size=200_000),
-        "assets": lambda version: tar({version: bytes(90_000)}),
-    }[module]
     for version in ("1.1.0", "1.2.0"):
-        rig.cloud.add_release(PK, version, made(version), module)
+        if module == "default":
+            rig.release(version, rig.image(version, size=200_000))
+        else:
+            rig.cloud.add_release(PK, version, tar({version: bytes(90_000)}), module)
     rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 8192, 0.1
     # It would fail, at its end.
     rig.push("1.1.0", module=module, data={"sign": "0" * 32, "md5": None})

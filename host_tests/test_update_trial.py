@@ -184,6 +184,17 @@ def test_a_version_that_passes_its_self_test_stays(rig: Rig) -> None:
     rig.says("self-test ran")
 
 
+def test_the_fall_of_a_cancelled_version_does_not_fail_the_next_one(rig: Rig) -> None:
+    rig.release("1.2.0")
+    rig.update("1.1.0", rig.image("1.1.0", app(prologue="time.sleep(2)\n1 / 0")))
+    rig.says("start 1.1.0")
+    rig.push("1.2.0", override=True)
+    rig.ends("1.2.0", "SUCCEEDED")
+    rig.says("nobody waits for")
+    assert [step for step in rig.steps() if step < 0] == []
+    rig.confirmed(1)
+
+
 def test_after_three_falls_the_version_is_not_fetched_again(rig: Rig) -> None:
     image = rig.image("1.1.0", app(prologue="raise ValueError('broken')"))
     rig.release("1.1.0", image)

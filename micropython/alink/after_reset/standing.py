@@ -9,6 +9,7 @@ from .. import log, parts, record, reports, trial
 from ..nvs import hint
 
 _ASK_MS = const(60000)  # an answer may get lost
+_ASKS = const(3)
 
 
 class After:
@@ -24,6 +25,8 @@ class After:
         self._record = found
         self._fell = fell
         self._telling = None
+        self._asks = 0  # how often it was asked whether the one that fell is still offered,
+        self._asked = None  # and when it is asked again
         self._at = None  # when a trial that never got a link is tried again
         # How long it still has to turn the main loop (the owner's number counts), and since when.
         self.left = store.get_int("prove_ms", up.limits[2])
@@ -36,8 +39,11 @@ class After:
         It fell and the platform does not know yet, or it is in the slot already and gets its trial
         when the link has held for a while: now, if that has been waited for.
         """
-        if self._fell is not None and self._fell[3] == key:
-            return True
+        if self._fell is not None:
+            if self._fell[3] == key:
+                self._tell()
+                return True
+            self._untold(key)
         found = self._record
         if found is None or found["key"] != key:
             return False
@@ -48,8 +54,9 @@ class After:
 
     def overtaken(self, key=None):
         """The platform offers the job `key` for the slot, or none: another's trial, put off, is
-        forgotten.
+        forgotten, and so is what came of one.
         """
+        self._untold(key)
         if self._record is not None and self._record["key"] != key:
             log.info("no more trial of", self._record["version"])
             record.clear(self._store)
@@ -92,15 +99,41 @@ class After:
             up.set_state("idle")
         elif self._record is not None and self._at is None:
             self._at = time.ticks_add(time.ticks_ms(), up.limits[1])
-        if self._fell is not None and self._telling is None:
+        if self._fell is not None and self._asked is None:
+            # Hello asks now.
+            self._asked = time.ticks_add(time.ticks_ms(), _ASK_MS)
+
+    def _tell(self):
+        # What came of a trial is told when its job is offered once more. A report names no job: if
+        # this one was cancelled meanwhile, it would end the next one.
+        if self._telling is None:
             step, desc, module, _ = self._fell
-            self._telling = reports.Acknowledged(up.device, reports.step, step, desc, module, 1)
+            device = self._up.device
+            self._telling = reports.Acknowledged(device, reports.step, step, desc, module, 1)
+
+    def _untold(self, key):
+        # Not told, since the platform offers the job `key`, or none (None).
+        fell = self._fell
+        if fell is not None and fell[3] != key and (not key or key.split("/")[0] == fell[2]):
+            log.info("not told of a trial that nobody waits for")
+            hint(self._store.erase, "fell")
+            self._telling = self._fell = None
 
     def step(self):
         """Do what is due; True when nothing is left to do."""
         up = self._up
         if trial.running():
             trial.watch().linked(up.device.connected)
+        if self._asked is not None and self._telling is None and up.device.connected:
+            if self._fell is None:
+                self._asked = None
+            elif not 0 < time.ticks_diff(self._asked, time.ticks_ms()) <= _ASK_MS:
+                self._asked = time.ticks_add(time.ticks_ms(), _ASK_MS)
+                self._asks += 1
+                if self._asks < _ASKS:
+                    up.missed = 0
+                else:
+                    self._tell()
         if self._telling is not None and self._telling.done():
             hint(self._store.erase, "fell")
             self._telling = self._fell = None
