@@ -1,10 +1,12 @@
 # ntptime: sets the board's clock from the host's, when the board has Wi-Fi. MIT licence.
 
 import errno
+import sys as _sys
 
-import utime as _time
 from simchip import control as _control
-from utime import _real
+
+_time = _sys.modules.get("utime") or __import__("time")  # the sim's, whatever hides it
+_real = _time._real
 
 host = "pool.ntp.org"
 timeout = 1
