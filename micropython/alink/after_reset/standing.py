@@ -63,9 +63,10 @@ class After:
             self._record = self._at = None
 
     def passes(self):
-        """On trial: whether it has turned the main loop for long enough. Then the application's own
-        test has to pass, and the next download to be one that could be opened; if not, the board
-        falls back.
+        """On trial: whether it has turned the main loop for long enough.
+
+        Then the application's own test has to pass, and the next download to be one that could be
+        opened; if not, the board falls back.
         """
         if not trial.running():
             return True
