@@ -70,6 +70,7 @@ def test_a_deployed_folder_runs_and_only_what_changed_is_sent(
     below = [path for path in rig.board.files() if path.startswith("/dev_app/")]
     # alink is not there: the slot's image carries the same one, and that is on the path.
     assert below == [
+        "/dev_app/app_end.mpy",
         "/dev_app/app_main.mpy",
         "/dev_app/helper.mpy",
         "/dev_app/main.py",

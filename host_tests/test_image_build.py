@@ -77,6 +77,7 @@ def test_every_file_of_the_application_is_in_the_image(app: Path) -> None:
     files = read_files(made[volume.offset :])
     own = {path for path in files if not path.startswith("/alink/")}
     assert own == {
+        "/app_end.mpy",
         "/app_main.mpy",
         "/boot.py",
         "/data/table.json",

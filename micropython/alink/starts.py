@@ -29,6 +29,7 @@ def begin():
     """
     boot = sys.modules["alink_boot"]
     boot["alone"] = True  # it may, later (job/ways.py)
+    boot["began"] = time.ticks_ms()
     if boot["trial"] is not None:
         return None
     nvs = esp32.NVS("alink_ota")
@@ -52,10 +53,9 @@ def begin():
     return None
 
 
-def finish(text, lived_ms):
-    """The application has ended, because of `text` (str), after `lived_ms` (int): a pause, and a
-    reset.
-    """
+def finish(text):
+    """The application has ended, because of `text` (str): a pause, and a reset."""
+    lived_ms = time.ticks_diff(time.ticks_ms(), sys.modules["alink_boot"]["began"])
     nvs = esp32.NVS("alink_ota")
     bad = 0
     if 0 <= lived_ms < limit("young_ms", _YOUNG_MS):

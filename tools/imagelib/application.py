@@ -21,6 +21,7 @@ ALINK = ROOT / "micropython" / "alink"
 LOADER = ROOT / "micropython" / "boot.py"
 MPY_VERSION = b"M\x06"
 MAIN_TEMPLATE = Path(__file__).with_name("main_template.py")
+END_TEMPLATE = Path(__file__).with_name("end_template.py")
 
 # The platform's own rule for a version ("OTA updates" (89307)).
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -32,6 +33,8 @@ _RESERVED = {
     "/main.mpy": "the image already has a generated main.py; keep your program in main.py",
     "/app_main.py": "your main.py gets that name in the image; rename this file",
     "/app_main.mpy": "your main.py gets that name in the image; rename this file",
+    "/app_end.py": "image.py writes a file of that name; rename this one",
+    "/app_end.mpy": "image.py writes a file of that name; rename this one",
     "/version.py": "it is written from --version; remove it and import VERSION as before",
     "/version.mpy": "it is written from --version; remove it and import VERSION as before",
     "/boot.py": "the image carries alink's loader under that name; put start-up code in main.py",
@@ -129,6 +132,7 @@ def collect(
     for path, content in package(alink, kept).items():
         _add(files, path, content, alink)
     files["/main.py"] = MAIN_TEMPLATE.read_bytes()
+    files["/app_end.mpy"] = compile_mpy(END_TEMPLATE.read_bytes(), "app_end", END_TEMPLATE)
     files["/boot.py"] = loader.read_bytes()
     stated = f'VERSION = "{version}"\n' + _DIGEST_LINE.format(_digest(version, files))
     files["/version.py"] = stated.encode()

@@ -100,7 +100,9 @@ class After:
             up.set_state("idle")
         elif self._record is not None and self._at is None:
             self._at = time.ticks_add(time.ticks_ms(), up.limits[1])
-        if self._fell is not None and self._asked is None:
+        if self._fell is not None and not self._fell[3]:
+            self._tell()  # of no job: safe mode, see alone.py
+        elif self._fell is not None and self._asked is None:
             # Hello asks now.
             self._asked = time.ticks_add(time.ticks_ms(), _ASK_MS)
 
@@ -115,7 +117,11 @@ class After:
     def _untold(self, key):
         # Not told, since the platform offers the job `key`, or none (None).
         fell = self._fell
-        if fell is not None and fell[3] != key and (not key or key.split("/")[0] == fell[2]):
+        if (
+            fell is not None
+            and fell[3] not in ("", key)
+            and (not key or key.split("/")[0] == fell[2])
+        ):
             log.info("not told of a trial that nobody waits for")
             hint(self._store.erase, "fell")
             self._telling = self._fell = None
