@@ -58,8 +58,8 @@ class After:
         """
         self._untold(key)
         if self._record is not None and self._record["key"] != key:
-            log.info("no more trial of", self._record["version"])
             record.clear(self._store)
+            log.info("no more trial of", self._record["version"])
             self._record = self._at = None
 
     def passes(self):
