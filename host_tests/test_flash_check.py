@@ -32,8 +32,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "c3": merged("ESP32_GENERIC_C3"),
         "c3 image": build_image(app("ESP32_GENERIC_C3"), folder, "1.0.0", chip="esp32c3"),
         "damaged": merged()[:-40],
-        "large": app(size=0x1D0010),
-        "large merged": merged(size=0x1D0010),
+        "large": app(size=0x1D8010),
+        "large merged": merged(size=0x1D8010),
         "bootloader": bootloader(),
         "page": b"<!DOCTYPE html><html>404</html>",
         "empty": b"",
@@ -73,7 +73,7 @@ def test_check_tells_what_a_stock_firmware_is_and_what_to_do(
         "SHA-256      valid",
         "starts at    0x1000 of the flash",
         "bootloader   valid, set to ",
-        "fits         ESP32_GENERIC, 4MB: 225280 bytes of the slot's 1900544 are left",
+        "fits         ESP32_GENERIC, 4MB: 258048 bytes of the slot's 1933312 are left",
         "next         Put it on a board: flash.py flash --board ESP32_GENERIC",
     ):
         assert line in said
@@ -86,8 +86,8 @@ def test_check_tells_what_a_stock_firmware_is_and_what_to_do(
         ("image", "ESP32_GENERIC", ["version      1.0.0", "next         Release it"]),
         ("c3", "ESP32_GENERIC_C3", ["starts at    0x0 of", "--board ESP32_GENERIC_C3"]),
         ("c3", "", ["boards       ESP32_GENERIC_C3: name yours"]),
-        ("csv", "ESP32_GENERIC", ["slots        2, images of up to 1900544"]),
-        ("table", "", ["slots        2, images of up to 1900544"]),
+        ("csv", "ESP32_GENERIC", ["slots        2, images of up to 1933312"]),
+        ("table", "", ["slots        2, images of up to 1933312"]),
         ("old", "", ["WARNING      the firmware is MicroPython v1.24.1", "v1.25 or newer"]),
     ],
 )
@@ -108,7 +108,7 @@ def test_check_knows_every_kind_of_sound_file(
     ("name", "options", "cause", "advice"),
     [
         ("c3", "--board ESP32_GENERIC", "it is for esp32c3, and ESP32_GENERIC has", "Take the"),
-        ("large", "--board ESP32_GENERIC", "needs a slot of 1904640 bytes", "a smaller appl"),
+        ("large", "--board ESP32_GENERIC", "needs a slot of 1937408 bytes", "a smaller appl"),
         ("damaged", "", "truncated", "download or build it again"),
         ("broken bootloader", "", "the firmware's bootloader is damaged", "Take the firmware"),
         ("bootloader", "", "the app description is missing", "micropython.org/download"),
@@ -174,10 +174,10 @@ REFUSED = [
     ("--firmware merged --image c3", "is for esp32c3", "ESP32_GENERIC_C3 if that is your board"),
     (
         "--firmware merged --image large",
-        "the slots 1900544: 16 too many",
+        "the slots 1933312: 16 too many",
         "--flash-size, --partitions",
     ),
-    ("--firmware large-merged --app folder --version 1.0.0", "the slots 1900544", "Remove "),
+    ("--firmware large-merged --app folder --version 1.0.0", "the slots 1933312", "Remove "),
     ("--firmware damaged --app folder --version 1.0.0", "is damaged: truncated", "again"),
     ("--firmware broken-bootloader --image image", "bootloader is damaged", "Download the firm"),
     ("--firmware bootloader --image image", "is a bootloader alone", "micropython.org/download"),

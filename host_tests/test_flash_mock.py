@@ -77,14 +77,14 @@ def test_settings_stay_unless_they_are_asked_to_go_and_old_images_cannot_come_ba
         assert flash(*options, "--port", board.port) == 0
         assert board.flash[SETTINGS] == used[SETTINGS]
         # What an earlier life left in the second slot or in otadata must not boot.
-        assert board.flash[0x1E0000 : 0x1E0000 + 4096] == b"\xff" * 4096
+        assert board.flash[0x1F0000 : 0x1F0000 + 4096] == b"\xff" * 4096
         assert board.flash[0xD000:0xF000] == b"\xff" * 0x2000
         # Nor may an older application's volume be found behind an image that has none.
-        volume = find_volume(board.flash[0x10000:0x1E0000])
+        volume = find_volume(board.flash[0x10000:0x1E8000])
         assert volume is not None
         end = 0x10000 + -(-(volume.offset + volume.size) // 4096) * 4096
         assert board.flash[end : end + 4096] == b"\xff" * 4096
-        assert board.flash[end + 4096 : 0x1E0000] == used[end + 4096 : 0x1E0000]
+        assert board.flash[end + 4096 : 0x1E8000] == used[end + 4096 : 0x1E8000]
         assert flash(*options, "--port", board.port, "--erase-settings") == 0
         assert board.flash[SETTINGS] == ERASED[SETTINGS]
 

@@ -79,13 +79,13 @@ def test_other_tools_read_table_otadata_and_images_as_they_should_be(flashed: Fl
     # Blank, as ESP-IDF's own build leaves it: the first boot writes the first entry.
     assert data[0xD000:0xF000] == b"\xff" * 0x2000
     assert entries(data) == [None, None]
-    for at, end in ((0x1000, 0x8000), (0x10000, 0x1E0000)):
+    for at, end in ((0x1000, 0x8000), (0x10000, 0x1E8000)):
         image = LoadFirmwareImage("esp32", data[at:end])
         assert image.checksum == image.calculate_checksum()
         assert image.append_digest
         assert image.stored_digest == image.calc_digest
         assert ImageMetadata.from_bytes(data[at:end]).header.chip_id == 0
-    assert read_version(data[0x10000:0x1E0000]) == "1.0.0"
+    assert read_version(data[0x10000:0x1E8000]) == "1.0.0"
     settings = data[0x9000:0xD000]
     assert settings == b"\xff" * len(settings)
     flashed.board.power_on()

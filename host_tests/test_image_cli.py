@@ -182,14 +182,14 @@ def test_a_truncated_release_says_so(
 def test_a_flash_read_back_of_a_release_is_sound(
     release: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, report = inspect(tmp_path, release.ljust(0x1D0000, b"\xff"), capsys)
+    code, report = inspect(tmp_path, release.ljust(0x1D8000, b"\xff"), capsys)
     assert (code, report["version"]) == (0, "2.0.0")
 
 
 def test_a_release_too_large_for_the_usual_slot_is_pointed_out(
     app: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    large = build_image(make_image(0x1D0000), app, "2.0.0", slot_size=0x200000)
+    large = build_image(make_image(0x1D8000), app, "2.0.0", slot_size=0x200000)
     code, report = inspect(tmp_path, large, capsys)
     assert code == 0
     assert "larger slot" in report["advice"]

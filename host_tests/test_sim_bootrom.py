@@ -142,7 +142,7 @@ def test_the_mark_of_a_new_image_can_be_cut_and_the_board_still_boots(board: Boa
         assert slot(boot(board)) == expected, (op, when)
 
 
-def check(data: bytes, *, boot: bool = False, room: int = 0x1D0000) -> str | None:
+def check(data: bytes, *, boot: bool = False, room: int = 0x1D8000) -> str | None:
     padded = data + b"\xff" * room
     return image.verify(lambda at, n: padded[at : at + n], 0, room, boot=boot)
 

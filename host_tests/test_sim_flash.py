@@ -36,14 +36,14 @@ small = Partition("vfs", 512)
 print(9, small.ioctl(4, 0), small.ioctl(5, 0), small.ioctl(6, 0))
 """,
     )
-    assert "1 (0, 16, 65536, 1900544, 'ota_0', False) (0, 17, 1966080, 1900544, 'ota_1'" in text
-    assert "2 <Partition type=0, subtype=16, address=65536, size=1900544, label=ota_0, " in text
-    assert "3 ota_0 (1, 129, 3866624, 327680, 'vfs', False)" in text
+    assert "1 (0, 16, 65536, 1933312, 'ota_0', False) (0, 17, 2031616, 1933312, 'ota_1'" in text
+    assert "2 <Partition type=0, subtype=16, address=65536, size=1933312, label=ota_0, " in text
+    assert "3 ota_0 (1, 129, 3964928, 229376, 'vfs', False)" in text
     assert "4 ['ota_0', 'ota_1']" in text
     assert "5 ['otadata']" in text
     assert "6 [] [<Partition type=1, subtype=2, address=36864" in text
     assert "7 (2,) ota_0" in text
-    assert "8 464 4096 0 None" in text
+    assert "8 472 4096 0 None" in text
     assert "9 640 512 -22" in text
 
 
@@ -55,9 +55,9 @@ def test_block_writes_follow_the_chips_argument_rules(board: Board) -> None:
 block = bytearray(4096)
 print(1, error(other.writeblocks, 0, block), error(other.writeblocks, 0, block))
 print(2, error(other.writeblocks, 1, bytearray(100)))
-print(3, error(other.writeblocks, 464, block), error(other.writeblocks, 465, block))
-print(4, error(other.readblocks, 463, bytearray(4097)), error(other.readblocks, 465, block))
-print(5, error(other.ioctl, 6, 464), error(other.ioctl, 6, 2))
+print(3, error(other.writeblocks, 472, block), error(other.writeblocks, 473, block))
+print(4, error(other.readblocks, 463, bytearray(4097)), error(other.readblocks, 473, block))
+print(5, error(other.ioctl, 6, 472), error(other.ioctl, 6, 2))
 other.writeblocks(2, b"abc", 0)
 other.writeblocks(2, b"de", 3)
 part = bytearray(6)
@@ -133,7 +133,7 @@ other.writeblocks(3, b"\\x1e", 7)
 print("never here")
 """,
     )
-    with pytest.raises(FlashViolation, match="0x1e3007 holds 0x0e and was programmed to 0x1e"):
+    with pytest.raises(FlashViolation, match="0x1f3007 holds 0x0e and was programmed to 0x1e"):
         board.wait_for(lambda: False, 10)
     assert "bits may go to 0" in board.console_text()
     assert "never here" not in board.console_text()

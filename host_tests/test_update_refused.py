@@ -85,7 +85,7 @@ def test_a_file_that_is_no_image_is_named(rig: Rig, body: bytes, said: str) -> N
 
 
 def test_an_image_larger_than_the_slot_is_not_fetched(rig: Rig) -> None:
-    rig.update("1.1.0", firmware(65536), size=0x1D0000 + 1)
+    rig.update("1.1.0", firmware(65536), size=0x1D8000 + 1)
     fails(rig, "1.1.0", "too-large", -1)
     assert rig.fetched() == []
     assert rig.untouched()

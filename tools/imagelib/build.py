@@ -10,7 +10,7 @@ from .header import SECTOR, round_up
 from .volume import BLOCK_SIZE, find_volume, make_volume, read_files
 
 # The app slots of boards/ESP32_GENERIC/partitions.csv.
-SLOT_SIZE = 0x1D0000
+SLOT_SIZE = 0x1D8000
 
 
 def build_image(
