@@ -122,8 +122,8 @@ class After:
             and fell[3] not in ("", key)
             and (not key or key.split("/")[0] == fell[2])
         ):
-            log.info("not told of a trial that nobody waits for")
             hint(self._store.erase, "fell")
+            log.info("not told of a trial that nobody waits for")
             self._telling = self._fell = None
 
     def step(self):
