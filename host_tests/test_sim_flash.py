@@ -44,7 +44,7 @@ print(9, small.ioctl(4, 0), small.ioctl(5, 0), small.ioctl(6, 0))
     assert "6 [] [<Partition type=1, subtype=2, address=36864" in text
     assert "7 (2,) ota_0" in text
     assert "8 472 4096 0 None" in text
-    assert "9 640 512 -22" in text
+    assert "9 448 512 -22" in text
 
 
 def test_block_writes_follow_the_chips_argument_rules(board: Board) -> None:
@@ -56,7 +56,7 @@ block = bytearray(4096)
 print(1, error(other.writeblocks, 0, block), error(other.writeblocks, 0, block))
 print(2, error(other.writeblocks, 1, bytearray(100)))
 print(3, error(other.writeblocks, 472, block), error(other.writeblocks, 473, block))
-print(4, error(other.readblocks, 463, bytearray(4097)), error(other.readblocks, 473, block))
+print(4, error(other.readblocks, 471, bytearray(4097)), error(other.readblocks, 473, block))
 print(5, error(other.ioctl, 6, 472), error(other.ioctl, 6, 2))
 other.writeblocks(2, b"abc", 0)
 other.writeblocks(2, b"de", 3)
