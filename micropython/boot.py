@@ -37,49 +37,49 @@ def _boot(loader):
 
     class AppVolume:
         # Read-only block device: the LittleFS behind the image in an app partition.
-        def __init__(self, part, start, block, count):
-            self.part = part
+        def __init__(self, partition, start, block, count):
+            self.partition = partition
             self.start = start
             self.block = block
             self.count = count
 
-        def readblocks(self, n, buf, offset=0):
-            at = self.start + n * self.block + offset
-            self.part.readblocks(at // 4096, buf, at % 4096)
+        def readblocks(self, n, buf, addr=0):
+            at = self.start + n * self.block + addr
+            self.partition.readblocks(at // 4096, buf, at % 4096)
 
-        def writeblocks(self, n, buf, offset=0):
+        def writeblocks(self, n, buf, addr=0):
             raise OSError(30)  # EROFS
 
         def ioctl(self, op, arg):
             return self.count if op == 4 else self.block if op == 5 else 0
 
-    def pending(part):
+    def pending(partition):
         # otadata by ESP-IDF's rules (esp_ota_select_entry_t): of the two entries the one with the
         # higher sequence counts, if its CRC is right and it is not INVALID (3) or ABORTED (4).
         find = esp32.Partition.find
         slots = [p.info()[1] for p in find(esp32.Partition.TYPE_APP) if 16 <= p.info()[1] < 32]
-        found = find(esp32.Partition.TYPE_DATA, subtype=0)
-        best = 0
+        data = find(esp32.Partition.TYPE_DATA, subtype=0)
+        latest = 0
         new = False
-        for sector in (0, 1) if slots and found else ():
+        for idx in (0, 1) if slots and data else ():
             entry = bytearray(32)
-            found[0].readblocks(sector, entry, 0)
+            data[0].readblocks(idx, entry, 0)
             seq, _, state, crc = struct.unpack("<I20sII", entry)
             right = seq != 0xFFFFFFFF and binascii.crc32(entry[:4], 0xFFFFFFFF) == crc
-            if right and best < seq and state not in (3, 4):
-                best = seq
-                ours = 16 + (seq - 1) % len(slots) == part.info()[1]
-                new = ours and state == 1  # PENDING_VERIFY
+            if right and latest < seq and state not in (3, 4):
+                latest = seq
+                match = 16 + (seq - 1) % len(slots) == partition.info()[1]
+                new = match and state == 1  # PENDING_VERIFY
         return new
 
-    def mount(part):
+    def mount(partition):
         # Walk the image to its end: header, segments, checksum at the end of a row of 16, hash.
         def read(at, size):
             buf = bytearray(size)
-            part.readblocks(at // 4096, buf, at % 4096)
+            partition.readblocks(at // 4096, buf, at % 4096)
             return buf
 
-        size = part.info()[3]
+        size = partition.info()[3]
         head = read(0, 24)
         at = 24
         for _ in range(head[1]):
@@ -98,8 +98,8 @@ def _boot(loader):
         size, count = struct.unpack("<II", head[24:])
         # The cache is a block: each read of the volume is a call from C into Python.
         block = min(size, 512)
-        volume = vfs.VfsLfs2(AppVolume(part, at, size, count), readsize=block, lookahead=8)
-        vfs.mount(volume, "/app", readonly=True)
+        bdev = vfs.VfsLfs2(AppVolume(partition, at, size, count), readsize=block, lookahead=8)
+        vfs.mount(bdev, "/app", readonly=True)
         os.chdir("/app")
         if "lib" in os.listdir():
             sys.path.insert(1, "/app/lib")
@@ -193,11 +193,11 @@ def _boot(loader):
             # A reset ends a trial in the bootloader: these were soft resets, or deep sleep.
             trial.fail("crash started %d times without a reset" % boots)
 
-    part = esp32.Partition(esp32.Partition.RUNNING)
-    if pending(part):
+    partition = esp32.Partition(esp32.Partition.RUNNING)
+    if pending(partition):
         watched()
     try:
-        mount(part)
+        mount(partition)
     except Exception as e:
         boot["error"] = "%s: %s" % (type(e).__name__, e)
         print("[alink] no application mounted:", boot["error"])
