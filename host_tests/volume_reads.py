@@ -6,7 +6,7 @@ import re
 
 READS = '__import__("sys").modules["reads"][0]'  # where a program on the board finds their number
 
-_READ = re.compile(rb"^( *)def readblocks\(self, n, buf, offset=0\):\n", re.MULTILINE)
+_READ = re.compile(rb"^( *)def readblocks\(self, n, buf, addr=0\):\n", re.MULTILINE)
 
 
 def counting(loader: bytes) -> bytes:
