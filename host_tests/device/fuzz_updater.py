@@ -42,11 +42,9 @@ class Device:
             run.bad("a report of %d bytes" % len(payload))
         return 1
 
-    def acked(self, pid):
-        return True
-
-    def next_id(self):
-        return "7"
+    def __getattr__(self, name):
+        # acked() and next_id(), which are the package's own: in an image they have other names.
+        return lambda *args: True if args else "7"
 
     def hold(self):
         self.connected = False

@@ -61,9 +61,9 @@ def judge(up, payload, reply):
             break
     if job.reply_to is not None and part is up and up.after is not None:
         up.after.overtaken(job.key)
-    if run is not None and job.module == run.module:
-        if run.job is None or job.key != run.job.key:
-            run.turn("ending", "overtaken")
+    other = run is not None and job.module == run.module
+    if other and (run.job is None or job.key != run.job.key):
+        run.turn("ending", "overtaken")
     if job.version == part.version:
         if _may_repeat(part):
             log.info("version %s is running already" % job.version)
