@@ -149,6 +149,7 @@ def main() -> int:
             LocalCloud(folder / "cloud") as cloud,
             Board.create(
                 folder / "flash.bin",
+                heap="esp32",
                 console=lambda line: out.print(f"  board| {line}", style="dim", markup=False),
             ) as board,
         ):
