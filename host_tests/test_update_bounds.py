@@ -11,6 +11,8 @@ import pytest
 from host_tests.rig import DN, PK, Rig, app
 from tools import stock
 from tools.imagelib import build_image
+from tools.imagelib.application import ALINK
+from tools.imagelib.homes import of, told
 
 # Every chunk of the download is carried with the heap locked: whatever allocates fails.
 LOCKED = app(
@@ -50,6 +52,9 @@ parts.use = use
 """,
     loop="pass",
 )
+
+# In an image that module has another name.
+LOCKED = told(LOCKED.encode(), "app", of(ALINK)).decode()
 
 # Prints the longest poll() of each state it has been in when the cloud asks for it.
 TIMED = app(

@@ -12,6 +12,8 @@ from host_tests.rig import DN, PK, Rig, app
 from tools import stock
 from tools.cloud.blocks import SIZE_MAX
 from tools.imagelib import build_image
+from tools.imagelib.application import ALINK
+from tools.imagelib.homes import of, told
 
 CHUNK = 4096
 SIZE = 200_000
@@ -198,6 +200,7 @@ parts.use = use
 updater.on_progress = lambda percent: percent == 100 and print("chunks without heap:", moved)
 """,
     )
+    text = told(text.encode(), "app", of(ALINK)).decode()
     image = pushed(rig, text)
     arrives(rig, image)
     assert f"chunks without heap: {-(-len(image) // CHUNK)}" in rig.board.console_text()

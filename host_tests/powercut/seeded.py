@@ -43,11 +43,13 @@ BUGS = (
     ),
     Bug(
         "checkpoint written ahead of its data",
-        "micropython/alink/job/download.py",
-        "        self.target.write(self.block, n)\n",
-        "        if self.nvs is not None and self.next <= self.offset + n < self.size:\n"
-        '            self.nvs.set_int("at", self.offset + n)\n'
-        "        self.target.write(self.block, n)\n",
+        "micropython/alink/job/moving.py",
+        "    download.target.write(download.block, n)\n",
+        "    nvs = download.nvs\n"
+        "    if nvs is not None and download.next <= download.offset + n < download.size:\n"
+        '        nvs.set_i32("at", download.offset + n)\n'
+        "        nvs.commit()\n"
+        "    download.target.write(download.block, n)\n",
     ),
     Bug(
         # The chip's own code is right; this is how it would look if it were not.

@@ -20,6 +20,7 @@ _E_BLOCK = const(47)
 _E_BLOCK_REFUSED = const(48)
 
 _BLOCK = const(4096)
+_BLOCK_MAX = const(131072)
 _BRACE = const(123)
 _HEAD_MAX = const(512)  # bytes of JSON looked at; the platform's have about 130
 _IDS = const(600000000)  # those of requests begin here, out of reach of Device.next_id()
@@ -50,7 +51,8 @@ class MqttSource(Source):
     """
 
     def __init__(self, device, block_size=_BLOCK, gap_ms=100, reply_timeout_ms=10000):
-        parts.ask("job.retry", "check", None, block_size)
+        if block_size not in range(_BLOCK, _BLOCK_MAX + 1, _BLOCK):
+            parts.ask("job.retry", "check", None, block_size)  # says what is wrong with it
         super().__init__(stall_timeout_ms=0x1FFFFFFF)
         self.device = device
         self.limit = block_size

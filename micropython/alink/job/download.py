@@ -78,7 +78,8 @@ class Download:
     """Brings one file of a job into a target; made once a job, started for each file.
 
     nvs: esp32.NVS of the journal, for checkpoints; None: no resume after a reset. config: dict,
-    see retry.check(), or None. All that is large is made here: 5.2 KB.
+    see retry.check(), or None. block: bytearray of 4096, or None. All that is large is made here:
+    5.2 KB.
 
     block: bytearray of 4096, what moves at once. offset: int, bytes that are in the target and in
     the digest. waits: str, why nothing moves: "link" when the link has expired, "pause" before
@@ -86,8 +87,8 @@ class Download:
     of the same file may be put there at any time.
     """
 
-    def __init__(self, nvs=None, config=None):
-        self.block = bytearray(_BLOCK)
+    def __init__(self, nvs=None, config=None, block=None):
+        self.block = bytearray(_BLOCK) if block is None else block
         view = memoryview(self.block)
         self.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
         self.ring = RingIO(_PART)

@@ -46,7 +46,7 @@ class Run:
         self.fetching = False
         self.way = 0
         self.held = False  # MQTT is signed off
-        self.fetch = self.target = self.source = None
+        self.fetch = self.target = self.source = self.block = None
         self.said = ""  # of the way, when the download begins
         self.index = 0  # of the job's file that is being fetched
         self.before = 0  # bytes of the files before it

@@ -49,6 +49,10 @@ def turn(run):
     """What this state is for, where that is done in one piece."""
     state = run.state
     if state == _NEW:
+        try:
+            run.block = bytearray(4096)  # now: later there may be so much, but not in one piece
+        except MemoryError:
+            pass  # it will be missed
         run.turn("starting", "start")
     elif state == _VERIFIED:
         run.turn("ending", "verified")
@@ -67,6 +71,7 @@ def end(run, state, last, said):
         nvs.hint(nvs.Store(nvs.JOURNAL).erase, "begun")  # no reset has ended it: see attempts.py
     run.go(state)
     run.last = last
+    run.block = None
     run.at = time.ticks_add(time.ticks_ms(), _REPLY_MS)
     run.up.set_state(said)
 
@@ -75,7 +80,7 @@ def begin(run):
     """Make the buffers, before anything is opened."""
     if run.fetch is None:
         download = parts.use("job.download").Download
-        run.fetch = download(parts.use("nvs").Store("alink_ota").nvs, run.up.options[6])
+        run.fetch = download(parts.use("nvs").Store("alink_ota").nvs, run.up.options[6], run.block)
         run.up.settle()
 
 
@@ -92,7 +97,7 @@ def verified(run):
     """The target has all of a file; with the last one of an image the buffers go."""
     run.go(_VERIFIED)
     if run.part is None and run.index + 1 == len(run.job.files):
-        run.fetch = run.source = None
+        run.fetch = run.source = run.block = None
         if run.up.options[1] is None:
             run.target.block = None
         parts.drop("job.download", "job.moving", "job.blocks", "job.stream")
