@@ -43,12 +43,12 @@ def run(why):
             parts.ask(
                 "attempts", "put", store, key, parts.ask("attempts", "count", store, key) + 1
             )
-        _back(store, "given up after %d tries" % _TRIES)
+        _back("given up after %d tries" % _TRIES)
     try:
         # Before anything of it is tried: what resets the board in there has been a try, too.
         store.set_int("alone_n", tries)
         log.info("an update without the application, try", tries)
-        _back(store, _work(key))
+        _back(_work(key))
     except Exception as e:
         sys.print_exception(e)
     machine.reset()
@@ -112,7 +112,9 @@ def _online(limit_ms, key):
     return device, updater
 
 
-def _back(store, why):
+def _back(why):
     log.info("back to the application:", why)
-    hint(store.erase, "alone_n", "alone", "bad")
+    # (The Updater has let go of the one that was loaded before.)
+    nvs = parts.use("nvs")
+    nvs.hint(nvs.Store(JOURNAL).erase, "alone_n", "alone", "bad")
     machine.reset()
