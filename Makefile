@@ -41,7 +41,7 @@ bench: $(STAMP)  ## measure every published figure, write docs/figures.md; ONLY=
 fuzz: $(STAMP)  ## thousands of hostile inputs for each parser, and updates over a bad network
 	@$(BIN)/python -m host_tests.fuzz $(FUZZ)
 
-soak: $(STAMP)  ## 200 updates in one run: no heap, descriptor, NVS entry or record may pile up
+soak: $(STAMP)  ## 200 updates, every fifth a bad one: no board is lost, each fault named, nothing piles up
 	@$(BIN)/python -m host_tests.soak $(SOAK)
 
 dist: $(STAMP)  ## a release in dist/: alink as .mpy, an archive of it, SHA256SUMS

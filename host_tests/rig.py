@@ -90,13 +90,26 @@ def firmware(size: int) -> bytes:
 class Rig:
     """One cloud, one board provisioned for it, and the images that travel.
 
-    Use it as a context manager: the board is off and the cloud closed afterwards.
+    beside: another rig, whose cloud this one's board has, too, under the device name `name`.
+    Use it as a context manager: the board is off and its own cloud closed afterwards.
     """
 
-    def __init__(self, folder: Path, *, secure: bool = True, **cloud: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        secure: bool = True,
+        beside: Rig | None = None,
+        name: str = DN,
+        **cloud: Any,
+    ) -> None:
         self.folder = folder
-        self.cloud = LocalCloud(folder / "cloud", **cloud)
-        self.device = self.cloud.add_device(PK, DN)
+        self.name = name
+        self._beside = beside
+        self.cloud: LocalCloud = (
+            LocalCloud(folder / "cloud", **cloud) if beside is None else beside.cloud
+        )
+        self.device = self.cloud.add_device(PK, name)
         self.board = Board.create(folder / "flash.bin", partitions_csv=TABLE)
         self.board.install_file("/boot.py", (ROOT / "micropython" / "boot.py").read_bytes())
         self.secure = secure
@@ -112,14 +125,15 @@ class Rig:
         trace: TracebackType | None,
     ) -> None:
         self.board.close()
-        self.cloud.close()
+        if self._beside is None:
+            self.cloud.close()
 
     def provision(self, board: Board) -> None:
         """Give a board what an owner would: identity, host, CA."""
         port = self.cloud.mqtts_port if self.secure else self.cloud.mqtt_port
         settings: dict[str, int | str | bytes] = {
             "product_key": PK,
-            "device_name": DN,
+            "device_name": self.name,
             "device_secret": self.device.secret,
             "host": "127.0.0.1",
             "port": port,
@@ -152,7 +166,9 @@ class Rig:
 
     def reports(self, version: str, timeout_s: float = 30) -> None:
         """Wait until the cloud has been told this version."""
-        self.wait(lambda: self.cloud.version(PK, DN) == version, f"version {version}", timeout_s)
+        self.wait(
+            lambda: self.cloud.version(PK, self.name) == version, f"version {version}", timeout_s
+        )
 
     def release(self, version: str, image: bytes | None = None, **options: Any) -> bytes:
         """Offer an image (one of the test application by default) to the device; returns it."""
@@ -162,7 +178,7 @@ class Rig:
 
     def push(self, version: str, **options: Any) -> None:
         """Push a version that was released."""
-        self.cloud.push(PK, DN, version, **options)
+        self.cloud.push(PK, self.name, version, **options)
 
     def update(self, version: str, image: bytes | None = None, **options: Any) -> bytes:
         """Release and push."""
@@ -173,7 +189,7 @@ class Rig:
     def ends(self, version: str, state: str, timeout_s: float = 60) -> str:
         """Wait until the task is over; returns its last description."""
         try:
-            return self.cloud.wait_task(PK, DN, version, state, timeout_s).desc
+            return self.cloud.wait_task(PK, self.name, version, state, timeout_s).desc
         except Exception as e:
             raise AssertionError(f"{e}\n--- console ---\n{self.board.console_text()}") from None
 
