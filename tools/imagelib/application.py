@@ -7,6 +7,7 @@ import re
 import tokenize
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 from . import features as parts
@@ -157,7 +158,7 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
     # All of the package, whatever is packed: a module is the same in every image.
     with contextlib.suppress(SyntaxError, tokenize.TokenError, ValueError):
         # What CPython cannot read is left to MicroPython's compiler, and its names as they are.
-        sources = shorten(moved(sources))
+        sources = _shortened(tuple(sources.items()))
     files = {}
     for path, content in sources.items():
         origin = f"{origins.get(path, path).removeprefix('alink/')}.py"
@@ -167,6 +168,12 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
         # Its line numbers would be 900 bytes of an idle board's RAM; an application keeps its own.
         files[f"/{path}.mpy"] = compile_mpy(content, module, alink / origin, numbered=False)
     return files
+
+
+@lru_cache(maxsize=2)
+def _shortened(sources: tuple[tuple[str, bytes], ...]) -> dict[str, bytes]:
+    # A second of work, the same for each image that is built of the same alink.
+    return shorten(moved(dict(sources)))
 
 
 def _does_anything(source: bytes) -> bool:
