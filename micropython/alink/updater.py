@@ -89,8 +89,9 @@ class Updater:
         self._rest = None  # ticks until which nothing is tried, after trouble with memory
         begin.begin(self)
         begin = None
+        parts.drop("after_reset.begin", "after_reset.outcome", "versions")
         if self.after is None:
-            parts.drop("after_reset", "versions")
+            parts.drop("after_reset")
         self.settle()
         device.on_feed = self.feed_all
         device.on_long = self._long
