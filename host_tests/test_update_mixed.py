@@ -25,7 +25,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
         yield rig
 
 
-def offer(rig: Rig, size: int = 90_000, **options: str) -> None:
+def offer(rig: Rig, size: int = 70_000, **options: str) -> None:
     """Push version 5 of the files."""
     rig.cloud.add_release(PK, "5", tar({"x.bin": b"q" * size}), "assets")
     rig.push("5", module="assets", **options)
@@ -66,7 +66,7 @@ def test_a_job_that_was_cancelled_neither_goes_on_nor_fails_the_next_one(
         if module == "default":
             rig.release(version, rig.image(version, size=200_000))
         else:
-            rig.cloud.add_release(PK, version, tar({version: bytes(90_000)}), module)
+            rig.cloud.add_release(PK, version, tar({version: bytes(70_000)}), module)
     rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 8192, 0.1
     # It would fail, at its end.
     rig.push("1.1.0", module=module, data={"sign": "0" * 32, "md5": None})
