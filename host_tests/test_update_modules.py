@@ -60,7 +60,7 @@ updater.module("assets", files, files.version or "0", good)
 updater.module("other", FilesTarget("/data/other"), "0")
 """,
 )
-BIG = random.Random(1).randbytes(70_000)
+BIG = random.Random(1).randbytes(50_000)
 
 
 class Assets:
@@ -138,7 +138,7 @@ def test_each_module_reports_its_version_and_is_asked_for_after_the_sign_in(
 def test_a_set_of_files_is_updated_over_tls_without_a_restart(assets: Assets) -> None:
     rig = assets.rig
     package = targz({"web/index.html": b"<one>", "big.bin": BIG})
-    assets.succeeds("a1", package, "big.bin=70000 web/index.html=<one>")
+    assets.succeeds("a1", package, "big.bin=50000 web/index.html=<one>")
     said = [p for p in rig.progress() if p.get("module") == "assets"]
     assert said[0]["step"] == "1"
     assert said[-1] == {"step": "100", "desc": "installed", "module": "assets"}
@@ -162,15 +162,15 @@ def test_several_files_arrive_in_order_as_one_set_with_one_progress(assets: Asse
         ("t.tar", tar({"b": b"b"})),
     ]
     rig.cloud.faults.expire_next = 1
-    rig.cloud.faults.cut_after = 50_000  # of the second file
+    rig.cloud.faults.cut_after = 30_000  # of the second file
     rig.cloud.faults.cut_times = None
-    assets.succeeds("a3", package, "b=b big/raw.bin=70000 web/a=a")
+    assets.succeeds("a3", package, "b=b big/raw.bin=50000 web/a=a")
     rig.cloud.faults.cut_after = None
     done = [(d.file, d.status, d.range_start) for d in rig.fetched()[mark:]]
     assert done[0] == ("w.tgz", 403, None)
     assert done[1] == ("w.tgz", 206, 0)
     assert done[2] == ("big/raw.bin", 206, 0)
-    assert done[3] == ("big/raw.bin", 206, 50_000 // 4096 * 4096), "the link loss was not resumed"
+    assert done[3] == ("big/raw.bin", 206, 30_000 // 4096 * 4096), "the link loss was not resumed"
     assert done[4] == ("t.tar", 206, 0)
     percent = [int(p["step"]) for p in rig.progress()[steps:]]
     assert percent == sorted(percent)
@@ -187,7 +187,7 @@ def test_an_expired_link_of_a_later_file_is_replaced(assets: Assets) -> None:
     rig.cloud.faults.expire_next = 1
     rig.cloud.faults.drip_bytes = 0
     rig.ends("a4", "SUCCEEDED")
-    rig.says("files a4 one.bin=70000 two.bin=2")
+    rig.says("files a4 one.bin=50000 two.bin=2")
     done = [(d.file, d.status) for d in rig.fetched()[mark:]]
     assert done == [("one.bin", 206), ("two.bin", 403), ("two.bin", 206)]
 
@@ -411,12 +411,12 @@ def test_a_job_for_a_module_waits_until_the_slot_is_updated_and_confirmed(tmp_pa
         rig.board.power_on()
         rig.ends("m2", "SUCCEEDED")
         assert rig.fetched()[mark].range_start == 0
-        rig.says("files m2 big=70000 left=over")
+        rig.says("files m2 big=50000 left=over")
         # A self-test that resets the board has failed, too, and not for ever.
         assets.push("m3", tar({"reset": b""}))
         assert " attempts: failed 3 times" in rig.ends("m3", "FAILED")
         assert rig.board.console_text().count("the self-test resets") == 3
-        assert assets.shown()[-1] == "m2 big=70000 left=over"
+        assert assets.shown()[-1] == "m2 big=50000 left=over"
         rig.board.power_cut()
         assert sorted(f for f in rig.board.files() if "/b/" in f) == [
             "/assets/b/big",
