@@ -85,6 +85,26 @@ def test_an_application_that_ends_is_started_again(ending: str, rig: Rig) -> Non
     assert [boot.cause for boot in rig.board.boots] == [1, 2]
 
 
+def test_each_pause_before_another_start_is_longer(rig: Rig) -> None:
+    confirmed(rig, AT_ONCE + "raise ValueError", pause_ms=20)
+    rig.says("safe mode, without the application", 60)
+    pauses = []
+    for at, line in rig.board.console:
+        if "the application has ended" in line:
+            pauses.append(-at)
+        elif line.startswith("rom: ") and pauses and pauses[-1] < 0:
+            pauses[-1] += at
+    assert len(pauses) == 5
+    for pause, least in zip(pauses, (0.02, 0.06, 0.18, 0.54, 1.2), strict=True):
+        assert pause >= least - 0.005, f"{pauses}: the line is read a moment after it was said"
+
+
+def test_a_program_that_exits_on_its_own_is_no_bad_start(rig: Rig) -> None:
+    confirmed(rig, KEPT + "raise SystemExit")
+    rig.says("start 8", 60)
+    assert "safe mode" not in rig.board.console_text()
+
+
 @pytest.mark.parametrize("ending", sorted(ENDINGS))
 def test_after_five_bad_starts_alink_alone_takes_the_next_job(ending: str, rig: Rig) -> None:
     source, why = ENDINGS[ending]

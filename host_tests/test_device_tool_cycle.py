@@ -146,6 +146,18 @@ def test_an_accepted_job_ends_development_and_the_trial_runs_what_was_sent(
     rig.wait_count("start 1.1.0", 2)
 
 
+def test_an_update_that_fails_does_not_end_development(rig: SerialRig, tmp_path: Path) -> None:
+    (tmp_path / "main.py").write_text(app())
+    code, said = rig.flash("deploy", tmp_path)
+    assert code == 0, said
+    rig.reports("dev")
+    rig.release("1.1.0")
+    rig.push("1.1.0", sign="0" * 32, md5="0" * 32)
+    rig.ends("1.1.0", "FAILED")
+    rig.board.power_cut()
+    assert rig.board.nvs_get("alink", "dev") == 1
+
+
 def test_an_image_on_trial_never_gives_way_to_dev_app(rig: SerialRig, folder: Path) -> None:
     assert rig.flash("deploy", folder)[0] == 0
     rig.says("deployed dev one")

@@ -6,7 +6,7 @@ from micropython import const
 
 from .. import log, parts
 from ..errors import AlinkError
-from ..nvs import JOURNAL, Store, hint
+from ..nvs import JOURNAL, SETTINGS, Store, hint
 
 _E_LEFT_OUT = const(30)
 _E_OVERTAKEN = const(32)
@@ -82,6 +82,7 @@ def _store(run):
         "power": 0,
         "no_link": 0,
     }
+    hint(Store(SETTINGS).erase, "dev")  # what is installed is to run, not /dev_app
     try:
         parts.ask("record", "boot_next", store, found, run.target)
     except AlinkError:

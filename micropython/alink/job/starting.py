@@ -26,11 +26,7 @@ def start(run):
     """Choose the way and begin the download."""
     up = run.up
     job = run.job
-    version = up.version
-    if run.part is None:
-        hint(Store(SETTINGS).erase, "dev")  # what is installed is to run, not /dev_app
-    else:
-        version = run.part.version
+    version = up.version if run.part is None else run.part.version
     log.info("update %s -> %s, %d bytes" % (version, job.version, job.size))
     try_way(run, 0)
     # A board that browns out at the same place would begin for ever.
@@ -45,6 +41,7 @@ def try_way(run, failed):
     run.way = 0  # no way is another's next while one is looked for
     way = parts.ask("job.ways", "choose", up, run.job, failed)
     if way == _ALONE:
+        hint(Store(SETTINGS).erase, "dev")  # it is the slot's main.py that knows of this
         parts.ask("job.ways", "leave", run.job)
         run.release()
         parts.ask(
