@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from host_tests.rig import DN, PK, Rig, app
-from tools.imagelib.application import collect
+from tools.imagelib.application import ALINK, collect
+from tools.imagelib.homes import moved
+from tools.imagelib.shorten import table
 
 GUARDED = {
     "main.py": "import helper\n\nPIN = 4\n\ndef run():\n    print('as', __name__, helper.pin())\n"
@@ -120,6 +122,45 @@ def test_after_five_bad_starts_alink_alone_takes_the_next_job(ending: str, rig: 
     rig.ends("1.1.0", "SUCCEEDED")
     rig.confirmed(1)
     rig.says("start 1.1.0")
+
+
+def starved() -> str:
+    """A program whose sign-ins fail for want of memory, six of them at once."""
+    names = table(
+        moved(
+            {
+                f"alink/{path.relative_to(ALINK).as_posix()[:-3]}": path.read_bytes()
+                for path in ALINK.rglob("*.py")
+            }
+        )
+    )
+    lost = next(new for new, old in names["alink/backoff"].items() if old == "lost")
+    return f"""
+from alink import parts, setup
+device = setup.device(setup.settings())
+for _ in range(6):
+    parts.ask("backoff", "{lost}", device, MemoryError())
+while True:
+    pass
+"""
+
+
+def test_an_application_that_leaves_no_memory_to_sign_in_does_not_cut_the_board_off(
+    rig: Rig,
+) -> None:
+    confirmed(rig, AT_ONCE + starved())
+    rig.says("safe mode, without the application: no memory to sign in")
+    assert rig.board.console_text().count("\nstart\n") == 1
+    rig.update("1.1.0")
+    rig.ends("1.1.0", "SUCCEEDED")
+    rig.says("start 1.1.0")
+
+
+def test_a_new_image_that_leaves_no_memory_to_sign_in_falls_at_once(rig: Rig) -> None:
+    rig.start("1.0.0")
+    rig.update("1.1.0", rig.image("1.1.0", starved()))
+    assert "trial-crashed: 1.1.0 fell" in rig.ends("1.1.0", "FAILED")
+    assert "no memory to sign in" in rig.ends("1.1.0", "FAILED")
 
 
 def test_in_safe_mode_the_application_gets_another_try(rig: Rig) -> None:

@@ -17,8 +17,8 @@ class Updater:
         self.device = device
         self.got = []
 
-    def _pushed(self, topic, payload, reply=False):
-        self.got.append((payload, reply))
+    def _pushed(self, topic, payload):
+        self.got.append((payload, topic.startswith("/sys")))
 
 
 def scene(**changed):

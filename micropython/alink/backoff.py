@@ -18,6 +18,7 @@ _E_CLOCK = const(2)
 _E_REFUSED = const(4)
 _E_SUBSCRIBE = const(6)
 _E_REGISTRATION = const(9)
+_E_NO_MEMORY = const(84)
 
 _FIRST_MS = const(2000)
 _LONGEST_MS = const(120000)
@@ -25,6 +26,7 @@ _SLOW_MS = const(300000)
 _STABLE_MS = const(60000)  # a session that lasted this long ends a row of failures
 _WINDOW_MS = const(60000)
 _WINDOW_CONNECTS = const(5)
+_STARVED = const(6)  # attempts in a row, two minutes, without the memory for one
 
 
 def lost(device, exc):
@@ -40,6 +42,8 @@ def lost(device, exc):
     failed(device, error.code)
     if told is None or told.code != error.code or told.detail != error.detail:
         log.info("not connected:", error)
+    if error.code == _E_NO_MEMORY and device._failures >= _STARVED:
+        parts.ask("starts", "starved", error)  # nobody would hear of this board again
 
 
 def failed(device, code):

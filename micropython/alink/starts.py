@@ -72,6 +72,22 @@ def finish(text):
     machine.reset()
 
 
+def starved(error):
+    """The application leaves no memory to sign in (AlinkError): on trial it falls, else alink goes
+    on without it, at once.
+    """
+    boot = sys.modules.get("alink_boot")
+    if boot is None or boot["dev"] or not boot.get("alone"):
+        return  # there is no way to do without it, or it is done without it already
+    text = "no memory to sign in: " + error.detail
+    if boot["trial"] is not None:
+        boot["trial"].fail("crash " + text)
+    nvs = esp32.NVS("alink_ota")
+    nvs.set_blob("why", ("%d %s" % (_ROW, text[:100])).encode())
+    _mark(nvs, _ROW, 0)
+    machine.reset()
+
+
 def forget():
     """Somebody has stopped the application by hand: that is no bad end."""
     _forget(esp32.NVS("alink_ota"), "bad")

@@ -97,7 +97,7 @@ class Updater:
         device.on_long = self._long
         own = "%s/%s" % (device.product_key, device.device_name)
         device.subscribe("/ota/device/upgrade/" + own, self._pushed)
-        device.subscribe("/sys/%s/thing/ota/firmware/get_reply" % own, self._replied)
+        device.subscribe("/sys/%s/thing/ota/firmware/get_reply" % own, self._pushed)
 
     def poll(self):
         """Advance by one bounded step: call it from the main loop, as often as the loop turns.
@@ -201,15 +201,13 @@ class Updater:
 
     # The steps.
 
-    def _pushed(self, topic, payload, reply=False):
-        # Runs inside the device's poll(): it is kept until it is judged, and that is all.
+    def _pushed(self, topic, payload):
+        # Runs inside the device's poll(): it is kept until it is judged, and that is all. (What
+        # answers a query comes on a topic of /sys.)
         if len(self._inbox) < _INBOX_MAX:
-            self._inbox.append((payload, reply))
+            self._inbox.append((payload, topic.startswith("/sys")))
         else:
             self.missed = 0
-
-    def _replied(self, topic, payload):
-        self._pushed(topic, payload, True)
 
     def _long(self, topic, size):
         # A message that is not taken, for its length or for want of memory: see job/overlong.py.

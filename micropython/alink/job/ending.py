@@ -27,8 +27,22 @@ _BEGINNING = const(9)
 _ALONE = const(3)
 
 
-def verified(run):
-    """The target has taken the file: the next one, or the end."""
+def turn(run):
+    """What the state is for, where that is done in one piece."""
+    state = run.state
+    if state == _VERIFIED:
+        _verified(run)
+    elif state == _INSTALLING:
+        # Somebody stopped it, with Ctrl-C for instance.
+        raise AlinkError(_E_MODULE, "interrupted")
+    elif state == _TELLING:
+        run.go(_OVER)
+    else:
+        _close(run)
+
+
+def _verified(run):
+    # The target has taken the file: the next one, or the end.
     job = run.job
     if run.index + 1 < len(job.files):
         run.before += job.files[run.index].size
@@ -56,11 +70,6 @@ def _install(run):
     run.tell(100, "installed")
     run.go(_TELLING)
     parts.use("hello").say(up, version, part.name)
-
-
-def interrupted(run):
-    """Somebody stopped the installation, with Ctrl-C for instance."""
-    raise AlinkError(_E_MODULE, "interrupted")
 
 
 def _store(run):
@@ -107,8 +116,8 @@ def overtaken(run):
         fail(run, AlinkError(_E_OVERTAKEN))
 
 
-def close(run):
-    """The last report, at QoS 1, and no other."""
+def _close(run):
+    # The last report, at QoS 1, and no other.
     if run.stale and run.state == _FAILING:
         run.go(_OVER)
         return

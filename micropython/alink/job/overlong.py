@@ -15,7 +15,7 @@ def scan(up, topic, size):
     """What takes the pieces of a message of `size` bytes on `topic` (str), None: not an offer."""
     reply = topic.startswith("/sys/") and topic.endswith("/thing/ota/firmware/get_reply")
     if reply or topic.startswith("/ota/device/upgrade/"):
-        return Scan(up, size, reply).feed
+        return Scan(up, size, topic).feed
     return None
 
 
@@ -26,10 +26,10 @@ class Scan:
     payload; nothing when there is no `data` with anything in it.
     """
 
-    def __init__(self, up, size, reply):
+    def __init__(self, up, size, topic):
         self.up = up
         self.size = size
-        self.reply = reply
+        self.topic = topic
         self.word = bytearray(_WORD)
         self.length = 0  # of the text in `word`
         self.depth = 0
@@ -84,4 +84,4 @@ class Scan:
             up = self.up
             module = found.get(b"module") or "default"
             most = up.device._settings[7]
-            up._pushed("", (module, found.get(b"version"), self.size, most), self.reply)
+            up._pushed(self.topic, (module, found.get(b"version"), self.size, most))

@@ -100,7 +100,11 @@ class Run:
                 self.turn("states", "begun")
             elif self.closing is None:
                 # Whatever it is, it is done once.
-                self.turn("states", "turn")
+                if state == _NEW:
+                    self.turn("states", "reserve")
+                    self.turn("starting", "start")
+                else:
+                    self.turn("ending", "turn")
                 self.up.settle()
             # "100" decides nothing at the platform: its answer is not waited for long.
             elif self.closing.done() or (

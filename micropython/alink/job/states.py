@@ -45,23 +45,12 @@ def go(run, state):
     run.fetching = state == _FETCHING
 
 
-def turn(run):
-    """What this state is for, where that is done in one piece."""
-    state = run.state
-    if state == _NEW:
-        try:
-            run.block = bytearray(4096)  # now: later there may be so much, but not in one piece
-        except MemoryError:
-            pass  # it will be missed
-        run.turn("starting", "start")
-    elif state == _VERIFIED:
-        run.turn("ending", "verified")
-    elif state == _INSTALLING:
-        run.turn("ending", "interrupted")
-    elif state == _TELLING:
-        run.go(_OVER)
-    else:
-        run.turn("ending", "close")
+def reserve(run):
+    """The block that everything moves in: later there may be so much, but not in one piece."""
+    try:
+        run.block = bytearray(4096)
+    except MemoryError:
+        pass  # it will be missed
 
 
 def end(run, state, last, said):
