@@ -124,6 +124,19 @@ def test_after_five_bad_starts_alink_alone_takes_the_next_job(ending: str, rig: 
     rig.says("start 1.1.0")
 
 
+def test_an_end_after_long_work_is_told_to_the_cloud(rig: Rig) -> None:
+    """It is started again as often as it ends, and nobody would know."""
+    late = "if n == 1 and device.connected: raise OSError('the sensor is gone')"
+    confirmed(rig, app(prologue=KEPT, loop=late), young_ms=10)
+    rig.wait(lambda: rig.progress(), "what has happened")
+    told = rig.progress()[0]
+    assert told["step"] == "1"
+    assert told["desc"].startswith("E102 application-ended: 1.0.0 ended: OSError: the sensor"), (
+        told
+    )
+    assert "safe mode" not in rig.board.console_text()
+
+
 def starved() -> str:
     """A program whose sign-ins fail for want of memory, six of them at once."""
     names = table(

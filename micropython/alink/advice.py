@@ -68,6 +68,7 @@ TABLE = """
 99 trial-version -1 build it again with the --version of its package
 100 safe-mode -1 release a fixed version; alink runs alone till then
 101 trial-no-updates -1 mend what is named here
+102 application-ended -1 it was started again; release a fixed version
 """
 
 

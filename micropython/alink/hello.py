@@ -19,8 +19,9 @@ class Hello:
     """One greeting; over when step() returns True.
 
     up: Updater. new: whether it is a sign-in's, or only a query, or a report, is wanted.
-    Attributes: busy (bool, a main loop that sleeps would slow it down); heard (bool, the platform
-    knows what there is: before that no job is begun, since a report after its "1" could fail it).
+    Attributes: busy (bool, a main loop that sleeps would slow it down; on trial it may wait without:
+    before the platform knows what there is no job is begun, since a report after its "1" could
+    fail it).
     """
 
     def __init__(self, up, new):
@@ -30,7 +31,6 @@ class Hello:
         self._inform = None
         self._ms = QUERY_MS if new else up.missed or 0
         self._at = time.ticks_add(time.ticks_ms(), self._ms)
-        self.heard = not new
         self.busy = new
         up.missed = None
         if new:
@@ -86,7 +86,6 @@ class Hello:
             self._after = None
         if not self._reports:
             self.busy = False
-            self.heard = True
             self._ms = QUERY_MS
             self._at = time.ticks_add(time.ticks_ms(), QUERY_MS)
 

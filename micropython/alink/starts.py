@@ -8,12 +8,15 @@
 # more is known; `born` is the clock at this start; `why` is that count and what ended it.
 # `young_ms`, `pause_ms`, `safe_ms` replace the limits below.
 
+import json
 import sys
 import time
 
 import esp32
 import machine
 from micropython import const
+
+_E_APPLICATION_ENDED = const(102)
 
 _ROW = const(5)  # so many, and alink runs without the application
 _YOUNG_MS = const(120000)
@@ -66,10 +69,27 @@ def finish(text):
         nvs.set_blob("why", ("%d %s" % (bad, text)).encode())
     except OSError as e:
         print("[alink] not remembered:", e)
+    if not bad:
+        _tell(nvs, text)
     _mark(nvs, bad, pause_ms // 1000)
     print("[alink] the application has ended; it is restarted in %d s" % (pause_ms // 1000))
     time.sleep_ms(pause_ms)
     machine.reset()
+
+
+def _tell(nvs, text):
+    # To the platform, after the next sign-in (after_reset/standing.py): as progress, since it is
+    # no job's end. What dies young is told in safe mode.
+    try:
+        from version import VERSION
+
+        from alink.errors import AlinkError
+
+        desc = AlinkError(_E_APPLICATION_ENDED, "%s ended: %s" % (VERSION, text)).desc()
+        nvs.set_blob("fell", json.dumps([1, desc, "default", ""]).encode())
+        nvs.commit()
+    except Exception as e:
+        print("[alink] its end is not told:", repr(e))
 
 
 def starved(error):

@@ -245,10 +245,11 @@ class Updater:
             self.settle()
         # An image on trial is not yet to be replaced, and no job is begun before the platform
         # knows what there is.
-        if self._inbox and not trial.running() and (self.hello is None or self.hello.heard):
-            if self.hello is not None and not self.hello.busy:
+        hello = self.hello
+        if self._inbox and not trial.running() and (hello is None or not hello.busy):
+            if hello is not None:
                 # Not beside what waits to ask: that is made anew afterwards.
-                self.hello = None
+                self.hello = hello = None
                 self.missed = _REST_MS
                 self.settle()
             payload, reply = self._inbox.pop(0)
