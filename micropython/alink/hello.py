@@ -19,9 +19,8 @@ class Hello:
     """One greeting; over when step() returns True.
 
     up: Updater. new: whether it is a sign-in's, or only a query, or a report, is wanted.
-    Attributes: busy (bool, a main loop that sleeps would slow it down; on trial it may wait without:
-    before the platform knows what there is no job is begun, since a report after its "1" could
-    fail it).
+    Attributes: busy (bool, a main loop that sleeps would slow it down). Before the platform knows
+    what there is no job is begun, since a report after its "1" could fail it.
     """
 
     def __init__(self, up, new):
