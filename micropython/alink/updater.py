@@ -17,6 +17,7 @@ _E_NO_MEMORY = const(84)
 
 _INBOX_MAX = const(3)
 _REST_MS = const(5000)
+_QUERY_MS = const(3000)
 
 
 class Updater:
@@ -250,7 +251,7 @@ class Updater:
             if hello is not None:
                 # Not beside what waits to ask: that is made anew afterwards.
                 self.hello = hello = None
-                self.missed = _REST_MS
+                self.missed = _QUERY_MS
                 self.settle()
             payload, reply = self._inbox.pop(0)
             parts.use("job.gate").judge(self, payload, reply)
