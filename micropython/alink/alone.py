@@ -17,7 +17,7 @@ import machine
 from micropython import const
 from version import VERSION
 
-from . import log, parts, setup
+from . import log, parts
 from .errors import AlinkError
 from .nvs import JOURNAL, Store, hint
 
@@ -80,9 +80,8 @@ def _work(key):
 
 
 def _safe(store, why):
-    starts = parts.use("starts")
     began = time.ticks_ms()
-    limit = starts.wait()
+    limit = parts.ask("starts", "wait")
     log.info("safe mode, without the application:", why)
     try:
         if store.get_bytes("fell") is None:
@@ -96,19 +95,22 @@ def _safe(store, why):
                 time.sleep_ms(_REST_MS)
     except Exception as e:
         sys.print_exception(e)
-        time.sleep_ms(starts.limit("pause_ms", _PAUSE_MS))
+        time.sleep_ms(parts.ask("starts", "limit", "pause_ms", _PAUSE_MS))
     log.info("the application gets another try")
-    starts.again()
+    parts.ask("starts", "again")
 
 
 def _online(limit_ms, key):
     # -> Device, Updater; key: of the only job that is taken, "" for any that is the slot's
     sys.modules["alink_boot"]["alone"] = False  # as it is already
+    setup = parts.use("setup")
     settings = setup.settings()
     setup.online(settings, limit_ms)
     device = setup.device(settings)
     updater = setup.updater(device, VERSION, settings)
     updater.only = key
+    settings = setup = None
+    parts.drop("setup", "clock")
     return device, updater
 
 

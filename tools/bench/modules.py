@@ -113,7 +113,9 @@ def told(output: str) -> list[int]:
 
 def _heap(folder: Path, names: list[str]) -> dict[str, int]:
     command = [*interpreter.command(), str(APPS / "modules.py"), *map(full, names)]
-    path = os.pathsep.join([str(folder), str(interpreter.DEVICE), ".frozen"])
+    path = os.pathsep.join(
+        [str(folder), str(interpreter.DEVICE), str(interpreter.DEVICE / ".frozen"), ".frozen"]
+    )
     environment = {**os.environ, "MICROPYPATH": path}
     done = subprocess.run(
         command,

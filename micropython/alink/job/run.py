@@ -131,10 +131,9 @@ class Run:
         if self.before + fetch.offset >= self.mark:
             self._progress()
         if done:
-            self.go(_VERIFYING)
-            self.release()
-            self.up.set_state("verifying")
-        if (
+            fetch = None
+            self.turn("states", "fetched")
+        elif (
             wanting
             and self.up.device.connected
             and (

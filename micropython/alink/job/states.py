@@ -82,11 +82,24 @@ def begun(run):
         run.said = ""
 
 
+def fetched(run):
+    """All of a file has come; with the last one of an image its block alone is still wanted."""
+    run.go(_VERIFYING)
+    if _is_whole(run):
+        run.fetch = run.source = None
+        parts.drop("job.download", "job.moving", "job.blocks", "job.stream")
+    run.release()
+    run.up.set_state("verifying")
+
+
 def verified(run):
-    """The target has all of a file; with the last one of an image the buffers go."""
+    """The target has all of a file; with the last one of an image its block goes."""
     run.go(_VERIFIED)
-    if run.part is None and run.index + 1 == len(run.job.files):
-        run.fetch = run.source = run.block = None
+    if _is_whole(run):
+        run.block = None
         if run.up.options[1] is None:
             run.target.block = None
-        parts.drop("job.download", "job.moving", "job.blocks", "job.stream")
+
+
+def _is_whole(run):
+    return run.part is None and run.index + 1 == len(run.job.files)
