@@ -536,3 +536,35 @@ def test_a_block_on_its_way_from_the_socket_to_flash_costs_no_heap():
     finally:
         micropython.heap_unlock()
     assert slot.part.blocks == 39
+
+
+class Dripping(Source):
+    """Gives its first piece, and then nothing any more."""
+
+    def readinto(self, chunk, n):
+        return super().readinto(chunk, n) if self.at < 4096 else None
+
+
+def test_a_download_without_room_for_what_arrives_is_no_network_trouble():
+    # Else it would crawl for hours, where another way has the memory.
+    faults = parts.use("faults")  # stays loaded while it is asked
+    real = faults._heap
+    faults._heap = lambda: (3700, 1300)
+    source = Dripping()
+    one = Download(None, {"tries": 8})
+    one.start(file(), "key", source, Target())
+    try:
+        while one.offset < 4096:
+            one.step()
+        assert one.stall == 5000, "it waits as long as a server may be silent"
+        one.stall = 10
+        began = time.ticks_ms()
+        while time.ticks_diff(time.ticks_ms(), began) < 20000:
+            one.step()
+        raise AssertionError("goes on for ever")
+    except AlinkError as e:
+        assert e.code == errors.NO_MEMORY, e
+        assert "3700 free" in e.detail
+    finally:
+        faults._heap = real
+        parts.drop("faults")

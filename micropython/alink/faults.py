@@ -18,6 +18,7 @@ _E_HTTP_HEAD = const(41)
 _E_NO_MEMORY = const(84)
 
 _TLS_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF: the peer closed, which is no verdict on it
+_WINDOW = const(6600)
 _LOW = const(0x7F)  # an mbedTLS number has the fault of an inner module in these bits
 # MBEDTLS_ERR_*_ALLOC_FAILED: SSL, X509, PK, ECP, CIPHER, MD, PEM; then MPI and ASN1 (inner ones).
 _ALLOC_FAILED = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x6180, 0x5180, 0x1180))
@@ -88,6 +89,18 @@ def short():
     """Whether the IDF heap is so low that any fault is the memory's. False where there is none."""
     heap = _heap()
     return heap is not None and (heap[0] < _FREE_MIN or heap[1] < _LARGEST_MIN)
+
+
+def tight():
+    """What there is (str), if it is too little for what TCP may have on its way; None: enough.
+
+    A window has 5,760 bytes, in Wi-Fi's buffers of 1,600 a packet. With less, packets are dropped,
+    and a connection crawls from one repetition to the next.
+    """
+    heap = _heap()
+    if heap is None or heap[0] >= _WINDOW:
+        return None
+    return "idf %d free, %d in one piece" % heap
 
 
 def _heap():

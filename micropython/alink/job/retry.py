@@ -115,6 +115,9 @@ def broken(download, what):
     else:
         code = _E_TIMEOUT
         said = "no data for %d ms" % download.stall
+        tight = parts.ask("faults", "tight")
+        if tight is not None:
+            return AlinkError(_E_NO_MEMORY, said + ", no room for any; " + tight)
     if download.file.url is not None:
         said += " (%s)" % parts.ask("job.http_link", "shown", download.file.url)
     return AlinkError(code, said)

@@ -14,6 +14,8 @@ _E_DIGEST = const(60)
 _BLOCK = const(4096)
 _CHECKPOINT = const(61440)
 
+_TIGHT_MS = const(5000)
+
 _OPEN = const(1)
 _RECALL = const(2)  # what is in the target already is hashed
 _PAUSE = const(3)
@@ -53,6 +55,9 @@ def _opened(download, start):
     download.ring.readinto(download.block)
     download.at = 0
     download.last = time.ticks_ms()
+    if parts.ask("faults", "tight") is not None:
+        # It may crawl: not for long, since there are other ways (see retry.broken()).
+        download.stall = min(download.stall, _TIGHT_MS)
     if start != download.offset:
         # The server sends the whole file again (200 to a range): so the digest and the target
         # start again, too.
