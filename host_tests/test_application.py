@@ -59,6 +59,15 @@ ENDINGS = {
     ),
     "resets": ("import machine\nmachine.reset()", "reset"),
     "has no memory": ("held = [0]\nwhile True: held.extend(held)", "MemoryError: "),
+    "went elsewhere": (
+        "import os, sys\nos.chdir('/')\nsys.path[:] = ['/nowhere']\nraise ValueError('far')",
+        "ValueError: far",
+    ),
+    "cannot be told": (
+        "class E(Exception):\n    def __repr__(self): raise ValueError\n    __str__ = __repr__\n"
+        "raise E('y')",
+        "E",
+    ),
 }
 AT_ONCE = "print('start')\n"
 KEPT = "from alink.journal import Store\nkept = Store('test')\nn = kept.get_int('n') + 1\n"
@@ -135,6 +144,16 @@ def test_an_end_after_long_work_is_told_to_the_cloud(rig: Rig) -> None:
         told
     )
     assert "safe mode" not in rig.board.console_text()
+
+
+def test_an_application_that_has_filled_the_heap_to_the_last_byte_is_started_again(
+    rig: Rig,
+) -> None:
+    rig.board.heap = "esp32"
+    confirmed(
+        rig, KEPT + "held = None\nwhile n == 1:\n    held = (held, bytearray(8))\nwhile True: pass"
+    )
+    rig.says("start 2", 60)
 
 
 def starved() -> str:

@@ -155,6 +155,33 @@ def test_what_an_application_may_use_keeps_its_name() -> None:
     assert not (PUBLIC | FOREIGN) & exchanged
 
 
+def test_what_the_docstrings_tell_of_keeps_its_name() -> None:
+    """Methods and arguments of what an application makes or derives from."""
+    own = {"set_state", "feed_all", "settle", "call"}  # of Updater: the package's own
+    missing = set()
+    for module, kind in (
+        ("device", "Device"),
+        ("updater", "Updater"),
+        ("target", "Target"),
+        ("nvs", "Store"),
+        ("errors", "AlinkError"),
+        ("files/files", "FilesTarget"),
+        ("job/download", "Source"),
+        ("job/blocks", "MqttSource"),
+    ):
+        tree = ast.parse(SOURCES[f"{module}.py"])
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef) and node.name == kind:
+                for one in node.body:
+                    if not isinstance(one, ast.FunctionDef) or one.name in own:
+                        continue
+                    if one.name == "__init__" or not one.name.startswith("_"):
+                        arguments = one.args.args + one.args.kwonlyargs
+                        missing |= {argument.arg for argument in arguments} | {one.name}
+    exchanged = {old for pairs in table(SOURCES).values() for old in pairs.values()}
+    assert not {name for name in missing if not name.startswith("_")} & exchanged
+
+
 def test_no_name_that_the_firmware_looks_for_is_exchanged() -> None:
     """MicroPython's stubs name what its modules and classes have and what they are called with."""
     exchanged = {old for pairs in table(SOURCES).values() for old in pairs.values()}

@@ -14,6 +14,7 @@ Exit codes: 0 done (inspect: sound), 1 refused (inspect: something is invalid), 
 import argparse
 import contextlib
 import hashlib
+import io
 import json
 import os
 import sys
@@ -73,8 +74,10 @@ def main(arguments: list[str] | None = None) -> int:
         return commands[options.command](options)
     except ImageError as exc:
         print(f"image: {exc}", file=sys.stderr)
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read this has enough
     except OSError as exc:
-        print(f"image: {exc.filename}: {exc.strerror}", file=sys.stderr)
+        print(f"image: {exc.filename or 'output'}: {exc.strerror}", file=sys.stderr)
     return 1
 
 
@@ -203,11 +206,13 @@ def _build(options: argparse.Namespace) -> int:
 
 def _explain(options: argparse.Namespace) -> int:
     explain = explainer(options.alink)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a console may hold anything
     if options.file is not None:
         print(explain(read_input(options.file).decode(errors="replace")), end="")
     else:
-        for line in sys.stdin:
-            print(explain(line), end="", flush=True)
+        for line in sys.stdin.buffer:
+            print(explain(line.decode(errors="replace")), end="", flush=True)
     return 0
 
 

@@ -42,7 +42,11 @@ def lost(device, exc):
     failed(device, error.code)
     if told is None or told.code != error.code or told.detail != error.detail:
         log.info("not connected:", error)
-    if error.code == _E_NO_MEMORY and device._failures >= _STARVED:
+    if device._failures >= _STARVED and (
+        error.code == _E_NO_MEMORY
+        # (A handshake without memory ends in a time-out, too.)
+        or (device.secure and device._link is None and parts.ask("faults", "poor"))
+    ):
         parts.ask("starts", "starved", error)  # nobody would hear of this board again
 
 

@@ -19,6 +19,7 @@ _E_NO_MEMORY = const(84)
 
 _TLS_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF: the peer closed, which is no verdict on it
 _WINDOW = const(6600)
+_OPENING = const(31400)
 _LOW = const(0x7F)  # an mbedTLS number has the fault of an inner module in these bits
 # MBEDTLS_ERR_*_ALLOC_FAILED: SSL, X509, PK, ECP, CIPHER, MD, PEM; then MPI and ASN1 (inner ones).
 _ALLOC_FAILED = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x6180, 0x5180, 0x1180))
@@ -89,6 +90,12 @@ def short():
     """Whether the IDF heap is so low that any fault is the memory's. False where there is none."""
     heap = _heap()
     return heap is not None and (heap[0] < _FREE_MIN or heap[1] < _LARGEST_MIN)
+
+
+def poor():
+    """Whether there is less than a TLS session takes while it is made."""
+    heap = _heap()
+    return heap is not None and heap[0] < _OPENING
 
 
 def tight():

@@ -129,6 +129,8 @@ class Updater:
             if self.error is None or self.error.code != _E_NO_MEMORY:
                 self.error = AlinkError(_E_NO_MEMORY, "in poll()")
                 log.info("no memory for a step: tried again in 5 s")
+            elif self.run is not None and not self.run.checking:
+                self.run.starve()
         finally:
             self._polling = False
 

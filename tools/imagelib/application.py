@@ -231,6 +231,12 @@ def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Path, bool]]:
 def _check_name(path: str, source: Path) -> None:
     if path in _RESERVED:
         raise ImageError(f"{source} cannot be part of an application", f"{_RESERVED[path]}.")
+    folder = path.split("/")[1]
+    if path != f"/{folder}" and f"/{folder}.mpy" in _RESERVED:  # a package goes before a module
+        raise ImageError(
+            f"{source} cannot be part of an application",
+            f"Its folder would hide {folder}.mpy: rename it.",
+        )
     if any(
         path == f"{place}{end}" or path.startswith(place + "/")
         for place in _ALINK_PLACES

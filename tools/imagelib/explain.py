@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from .errors import ImageError
 from .homes import moved, of
 from .shorten import table
 
@@ -14,8 +15,10 @@ def explainer(package: Path) -> Callable[[str], str]:
     """A function that puts the names of the package's sources into lines of a console.
 
     package: the folder of the alink that the image was built with. Lines that do not name it come
-    back as they are.
+    back as they are. Raises ImageError where there is no alink.
     """
+    if not (package / "__init__.py").is_file():
+        raise ImageError(f"there is no alink in {package}", "Give the package's folder.")
     sources = {
         f"alink/{path.relative_to(package).as_posix()[:-3]}": path.read_bytes()
         for path in package.rglob("*.py")
@@ -27,6 +30,8 @@ def explainer(package: Path) -> Callable[[str], str]:
         module = found[1].replace(".", "/")
         if module not in names:
             module += "/__init__"
+        if module not in names:
+            return found[0]
         function = names.get(module, {}).get(found[3], found[3])
         return f'File "{origins.get(module, module)}.py", in {function}'
 

@@ -1,8 +1,10 @@
 # Runs the application as a program, or alink without it. MIT licence. Written by image.py: your
 # own main.py is app_main.mpy beside this file, and what comes of its end is in app_end.mpy.
+import os
 import sys
 
 boot = sys.modules.get("alink_boot")
+home = os.getcwd()
 error = None
 try:
     if boot is not None:
@@ -11,12 +13,41 @@ try:
         why = parts.ask("starts", "begin")
         if why is not None:
             parts.use("alone").run(why)
-    import app_main  # noqa: F401
+    import app_main
 except BaseException as exc:
     error = exc
 try:
-    import app_end
-except MemoryError:
-    sys.modules["app_main"].__dict__.clear()
-    import app_end
-app_end.end(boot, error)
+    # Wherever the application has gone, and whatever it holds.
+    os.chdir(home)
+    sys.path.insert(0, home)
+    try:
+        import app_end
+
+        error = app_end.end(boot, error)
+    except MemoryError:
+        module = sys.modules.pop("main", None)
+        if module is not None:
+            module.__dict__.clear()
+        for name in list(sys.modules):
+            module = sys.modules[name]
+            if name not in ("alink_boot", "__main__", "sys", "os"):
+                del sys.modules[name]
+                try:  # noqa: SIM105 (a board has no contextlib)
+                    module.__dict__.clear()
+                except Exception:
+                    pass  # the firmware's own
+        module = app_main = parts = None
+        import app_end
+
+        error = app_end.end(boot, error)
+except (KeyboardInterrupt, SystemExit):
+    raise
+except BaseException as exc:
+    if boot is None or boot["dev"]:
+        raise
+    sys.print_exception(exc)
+    import machine
+
+    machine.reset()
+if error is not None:
+    raise error

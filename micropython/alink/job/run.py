@@ -77,6 +77,13 @@ class Run:
         """
         return parts.ask("job." + part, name, self, *args)
 
+    def starve(self):
+        """There was not even the memory to say so: the buffers go, and with them this way."""
+        fetch = self.fetch
+        self.fetch = self.block = None
+        if fetch is not None:
+            fetch.close()
+
     def release(self):
         """MQTT may sign in again."""
         if self.held:
@@ -121,6 +128,8 @@ class Run:
 
     def _download(self):
         fetch = self.fetch
+        if fetch is None:
+            raise MemoryError  # see starve()
         wanting = fetch.waits == "link"
         if self.way == _IN_TURN and self.held == wanting:
             # Off the line for as long as the download has one of its own.
