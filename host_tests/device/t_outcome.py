@@ -1,6 +1,7 @@
 # What a trial that is over has come to: every row of the verdict. MIT licence.
 
 import machine
+from alink import parts
 from alink.after_reset.outcome import AGAIN, FAILED, IN_A_ROW, LATER, verdict
 
 POWER, HARD, WDT = machine.PWRON_RESET, machine.HARD_RESET, machine.WDT_RESET
@@ -63,3 +64,16 @@ def test_power_cuts_and_trials_without_a_link_are_counted_apart():
     assert record == {"power": 1, "no_link": 2}
     verdict(record, "crash x", HARD, 1)
     assert record == {"power": 1, "no_link": 2}
+
+
+def test_a_hook_or_a_key_of_another_kind_is_refused_when_the_updater_is_made():
+    # A hook that is none would put off each job three times, and then it would be taken unasked.
+    begin = parts.use("after_reset.begin")
+    for wrong in ({"on_job": 5}, {"feed": "often"}, {"sign_key": True}, {"sign_key": 10**8}):
+        try:
+            begin.settings("1.0.0", **wrong)
+        except ValueError as e:
+            assert str(e)
+            continue
+        raise AssertionError(wrong)
+    assert begin.settings("1.0.0", on_job=print)[0] is print

@@ -51,12 +51,18 @@ def settings(
             raise ValueError("max_attempts, retry_trial_ms and prove_ms must be whole numbers")
     if prove_ms > _PROVE_MAX_MS:
         raise ValueError("prove_ms: 5 minutes at most, a trial has ten")
+    hooks = (on_job, on_progress, on_state, self_test, before_reset, feed)
+    for hook in hooks:
+        if hook is not None and not callable(hook):
+            raise ValueError("a hook must be callable or None, not %r" % (hook,))
     if sign_key is not None:
+        if not isinstance(sign_key, (bytes, bytearray, str)):
+            raise ValueError("sign_key must be bytes or text")
         # The key as a number: what is wrong with it is said here, and not when a job comes.
         sign_key = parts.ask("job.signature", "load_key", sign_key)
     options = (source, target, ca, allow_http, block_size, way, fetch, sign_key)
     limits = (max_attempts, retry_trial_ms, prove_ms)
-    return on_job, on_progress, on_state, self_test, before_reset, feed, options, limits
+    return hooks + (options, limits)
 
 
 def begin(up):
