@@ -63,7 +63,7 @@ def test_in_turn_the_session_ends_before_the_download_and_stands_again_for_the_r
             text.index("taken in turn"),
             text.index("download from byte 0"),
             text.index("signed in as", text.index("download from byte 0")),
-            text.index("is stored and boots next"),
+            text.index("rom: rst:0x2"),
         ]
         assert order == sorted(order), text
 

@@ -90,6 +90,10 @@ def choose(up, job, failed):
         reason = _alone(job)
         if reason and wish is not None:
             raise AlinkError(_E_CONFIG, reason)
+        if reason and failed < IN_TURN and not streamed:
+            # By the figures it is too little, and there is no other way: it is tried.
+            way = IN_TURN
+            reason = ""
     if not way or (way == ALONE and reason):
         raise AlinkError(
             _E_NO_MEMORY,
