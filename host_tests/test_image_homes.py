@@ -51,6 +51,10 @@ def test_what_an_application_imports_stands_where_it_looks_for_it() -> None:
     paths = set(package(ALINK, FEATURES))
     for module in ("job/http", "job/mqtt", "job/download", "device", "updater", "files/files"):
         assert f"/alink/{module}.mpy" in paths
+    # And what the desk's programs ask for on the board.
+    for program in (ALINK.parents[1] / "tools/flashlib/on_board").glob("*.py"):
+        for name in re.findall(r'parts\.(?:ask|use)\("([\w.]+)"', program.read_text()):
+            assert f"/alink/{name.replace('.', '/')}.mpy" in paths, program
 
 
 def test_what_an_image_may_lack_is_missed_under_its_own_name() -> None:

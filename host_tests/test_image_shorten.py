@@ -72,7 +72,11 @@ def reached(source: bytes) -> set[str]:
             found.add(node.attr)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             found.update(part for one in node.names for part in one.name.split("."))
-        elif isinstance(node, ast.keyword) and node.arg:
+        elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "ask":
+            second = node.args[1]
+            if isinstance(second, ast.Constant):
+                found.add(str(second.value))
+        if isinstance(node, ast.keyword) and node.arg:
             found.add(node.arg)
         elif isinstance(node, ast.ClassDef):  # boot.py's Trial
             found.update(one.name for one in node.body if isinstance(one, ast.FunctionDef))

@@ -18,8 +18,9 @@ from .shorten import parse
 
 _FOLDERS = ("signin", "after_reset", "job")
 
-# Applications import these (README, docs), or derive from what is in them.
-_KNOWN = ("job/http", "job/mqtt", "job/download")
+# Applications import these (README, docs), or derive from what is in them; flash.py selftest
+# asks credentials on the board.
+_KNOWN = ("job/http", "job/mqtt", "job/download", "signin/credentials")
 
 # One-letter and two-letter identifiers of any stock firmware.
 LEAVES = words(

@@ -23,10 +23,10 @@ PUBLIC = _set(
     close code confirm connect connect_timeout_ms connected context create debug desc detail
     device device_name device_secret device_token digest disconnect drop ensure erase error
     errors extra feed fetch files find finish folder forget free fs gap_ms get_bytes get_int
-    get_json get_text hint hold host info is_set job journal keep keepalive key label limit_ms
-    listed log look max_attempts max_members max_message max_size method module move name
-    name_max namespace needed next_id nvs offset on_feed on_job on_progress on_state online
-    open parts path payload ping_ms poll port product_key product_secret prove_ms proven
+    get_json get_text hint hmac_hex hold host info is_set job journal keep keepalive key label
+    limit_ms listed log look max_attempts max_members max_message max_size method module move
+    name name_max namespace needed next_id nvs offset on_feed on_job on_progress on_state
+    online open parts path payload ping_ms poll port product_key product_secret prove_ms proven
     publish qos random recall reply_timeout_ms reply_to resume retry_trial_ms revert run
     running secure self_test session set_bytes set_int set_json set_text settings setup sign
     sign_in sign_key sign_method size source state step store subscribe take target text
