@@ -28,6 +28,8 @@ def test_an_update_fits_beside_what_an_application_holds(
         rig.board.heap = "esp32"
         source = holding(kib, "alone" if way == "alone" else None)
         rig.start("1.0.0", source)
+        # Idle: beside what is said after a sign-in there is less, and it would go in turn.
+        rig.wait(lambda: rig.sent("/firmware/get"), "the query that follows the report")
         image = rig.update("1.1.0", rig.image("1.1.0", source, SIZE))
         rig.ends("1.1.0", "SUCCEEDED", 120)
         rig.confirmed(1)
