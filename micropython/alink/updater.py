@@ -249,13 +249,7 @@ class Updater:
         # An image on trial is not yet to be replaced, and no job is begun before the platform
         # knows what there is.
         hello = self.hello
-        # (Nor is there memory to judge one beside what came of a trial, while that is told.)
-        if (
-            self._inbox
-            and not trial.running()
-            and (hello is None or not hello.busy)
-            and (self.after is None or self.after.telling is None)
-        ):
+        if self._inbox and not trial.running() and (hello is None or not hello.busy):
             if hello is not None:
                 # Not beside what waits to ask: that is made anew afterwards.
                 self.hello = hello = None

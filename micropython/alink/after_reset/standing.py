@@ -24,7 +24,7 @@ class After:
         self._store = store
         self._record = found
         self._fell = fell
-        self.telling = None  # the report of what came of a trial, under way
+        self._telling = None  # the report of what came of a trial, under way
         self._asks = 0  # how often it was asked whether the one that fell is still offered,
         self._asked = None  # and when it is asked again
         self._at = None  # when a trial that never got a link is tried again
@@ -109,10 +109,10 @@ class After:
     def _tell(self):
         # What came of a trial is told when its job is offered once more. A report names no job: if
         # this one was cancelled meanwhile, it would end the next one.
-        if self.telling is None:
+        if self._telling is None:
             step, desc, module, _ = self._fell
             device = self._up.device
-            self.telling = reports.Acknowledged(device, reports.step, step, desc, module, 1)
+            self._telling = reports.Acknowledged(device, reports.step, step, desc, module, 1)
 
     def _untold(self, key):
         # Not told, since the platform offers the job `key`, or none (None).
@@ -124,14 +124,14 @@ class After:
         ):
             hint(self._store.erase, "fell")
             log.info("not told of a trial that nobody waits for")
-            self.telling = self._fell = None
+            self._telling = self._fell = None
 
     def step(self):
         """Do what is due; True when nothing is left to do."""
         up = self._up
         if trial.running():
             trial.watch().linked(up.device.connected)
-        if self._asked is not None and self.telling is None and up.device.connected:
+        if self._asked is not None and self._telling is None and up.device.connected:
             if self._fell is None:
                 self._asked = None
             elif not 0 < time.ticks_diff(self._asked, time.ticks_ms()) <= _ASK_MS:
@@ -141,9 +141,9 @@ class After:
                     up.missed = 0
                 else:
                     self._tell()
-        if self.telling is not None and self.telling.done():
+        if self._telling is not None and self._telling.done():
             hint(self._store.erase, "fell")
-            self.telling = self._fell = None
+            self._telling = self._fell = None
         if self._at is not None and up.run is None and up.device.connected and self._is_time():
             # It may have been cancelled meanwhile. (The answer comes by way of job/gate.py.)
             self._due = True
