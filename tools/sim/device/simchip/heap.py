@@ -9,7 +9,7 @@
 # growth from the IDF heap if it was, and fills anew. Where the IDF heap has nothing to give all
 # filling is for good, and the program's own allocation fails with its own MemoryError.
 #
-# What counts as what: objects of the chip take 100/130 of those here; but a buffer (512 bytes or
+# What counts as what: objects of the chip take 100/139 of those here; but a buffer (512 bytes or
 # more without pointers) is as large there as here, and names have pools (names.py): a tax laid
 # into the heap makes up for both.
 # What the sim's own modules hold is not counted. For what their calls need for moments (C on the
