@@ -18,8 +18,7 @@ from micropython import const
 from version import VERSION
 
 from . import log, parts
-from .errors import AlinkError
-from .nvs import JOURNAL, Store, hint
+from .nvs import JOURNAL, Store
 
 _E_SAFE_MODE = const(100)
 
@@ -40,9 +39,7 @@ def run(why):
     if tries > _TRIES or not key:
         # A failed attempt of this job: the application takes it up again, but not for ever.
         if key:
-            parts.ask(
-                "attempts", "put", store, key, parts.ask("attempts", "count", store, key) + 1
-            )
+            parts.ask("attempts", "more", store, key)
         _back("given up after %d tries" % _TRIES)
     try:
         # Before anything of it is tried: what resets the board in there has been a try, too.
@@ -85,9 +82,7 @@ def _safe(store, why):
     log.info("safe mode, without the application:", why)
     try:
         if store.get_bytes("fell") is None:
-            # Told as progress: a -1 would end the job that comes to mend it.
-            error = AlinkError(_E_SAFE_MODE, "%s ended: %s" % (VERSION, why))
-            hint(store.set_json, "fell", [1, error.desc(), "default", ""])
+            parts.ask("starts", "tell", _E_SAFE_MODE, why)
         _, updater = _online(limit, "")
         while updater.run is not None or time.ticks_diff(time.ticks_ms(), began) < limit:
             updater.poll()

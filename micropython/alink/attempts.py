@@ -40,6 +40,11 @@ def put(store, key, failures):
         hint(store.set_json, "attempts", others[:_JOBS_KEPT])
 
 
+def more(store, key):
+    """The job `key` has failed once more."""
+    put(store, key, count(store, key) + 1)
+
+
 def begin(store, key):
     """A download for the job `key` begins; whether it is to (bool).
 
@@ -58,7 +63,7 @@ def begin(store, key):
         times = 0
         most = at
     if times >= _BEGINNINGS:
-        put(store, key, count(store, key) + 1)
+        more(store, key)
         return False
     hint(store.set_json, "begun", [key, times + 1, most])
     return True

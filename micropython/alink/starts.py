@@ -69,23 +69,27 @@ def finish(text):
         nvs.set_blob("why", ("%d %s" % (bad, text)).encode())
     except OSError as e:
         print("[alink] not remembered:", e)
-    if not bad:
-        _tell(nvs, text)
+    if not bad:  # (what dies young is told in safe mode)
+        tell(_E_APPLICATION_ENDED, text)
     _mark(nvs, bad, pause_ms // 1000)
     print("[alink] the application has ended; it is restarted in %d s" % (pause_ms // 1000))
     time.sleep_ms(pause_ms)
     machine.reset()
 
 
-def _tell(nvs, text):
-    # To the platform, after the next sign-in (after_reset/standing.py): as progress, since it is
-    # no job's end. What dies young is told in safe mode.
+def tell(code, text):
+    """Leave it to be told after the next sign-in (after_reset/standing.py) that the application
+    has ended: `code` (int, of errors), `text` (str).
+
+    As progress: it is no job's end, and a -1 would end the one that comes to mend it.
+    """
     try:
         from version import VERSION
 
         from alink.errors import AlinkError
 
-        desc = AlinkError(_E_APPLICATION_ENDED, "%s ended: %s" % (VERSION, text)).desc()
+        desc = AlinkError(code, "%s ended: %s" % (VERSION, text)).desc()
+        nvs = esp32.NVS("alink_ota")
         nvs.set_blob("fell", json.dumps([1, desc, "default", ""]).encode())
         nvs.commit()
     except Exception as e:

@@ -58,11 +58,11 @@ def _install(run):
     up = run.up
     part = run.part
     version = run.job.version
-    _count(run, 1)
+    parts.ask("attempts", "more", Store(JOURNAL), run.job.key)
     run.go(_INSTALLING)
     up.set_state("installing")
     part.install(version)
-    _count(run, 0)
+    parts.ask("attempts", "put", Store(JOURNAL), run.job.key, 0)
     hint(Store(JOURNAL).erase, "begun")
     run.fetch.forget()
     run.target.drop()
@@ -177,17 +177,9 @@ def fail(run, error):
             up.call(fetch.close)
         if error.step <= -3 and state in (_FETCHING, _VERIFYING, _VERIFIED):
             # The image or the flash is at fault: a lost link or a power cut would not count.
-            _count(run, 1)
-            parts.ask("job.checkpoint", "clear", Store(JOURNAL).nvs)
+            store = Store(JOURNAL)
+            parts.ask("attempts", "more", store, run.job.key)
+            parts.ask("job.checkpoint", "clear", store.nvs)
     finally:
         if target is not None:
             up.call(target.drop)
-
-
-def _count(run, more):
-    # One more failed attempt of this job; 0: it is forgotten.
-    store = Store(JOURNAL)
-    key = run.job.key
-    parts.ask(
-        "attempts", "put", store, key, more and parts.ask("attempts", "count", store, key) + 1
-    )
