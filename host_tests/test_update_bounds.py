@@ -8,53 +8,27 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.locked import MOVER
 from host_tests.rig import DN, PK, Rig, app
 from tools import stock
 from tools.imagelib import build_image
-from tools.imagelib.application import ALINK
-from tools.imagelib.homes import of, told
 
 # Every chunk of the download is carried with the heap locked: whatever allocates fails.
 LOCKED = app(
-    setup="""
-import micropython
+    setup=MOVER
+    + """
 counts = [0, 0]
 total = 0
 
-class Locked:
-    # Stands in for job/moving.py: moves with the heap locked.
-
-    def __init__(self, plain):
-        self.plain = plain
-        self.read = plain.read
-
-    def move(self, fetch):
-        global total
-        micropython.heap_lock()
-        try:
-            n = self.plain.move(fetch)
-        finally:
-            micropython.heap_unlock()
-        counts[0 if n else 1] += 1
-        total += n
-        if n and total == updater.job.size:
-            print("locked: %d chunks, %d turns without one" % tuple(counts))
-        return n
-
-from alink import parts
-plain_use = parts.use
-
-def use(name):
-    module = plain_use(name)
-    return Locked(module) if name == "job.moving" else module
-
-parts.use = use
+def moved(n):
+    global total
+    counts[0 if n else 1] += 1
+    total += n
+    if n and total == updater.job.size:
+        print("locked: %d chunks, %d turns without one" % tuple(counts))
 """,
     loop="pass",
 )
-
-# In an image that module has another name.
-LOCKED = told(LOCKED.encode(), "app", of(ALINK)).decode()
 
 # Prints the longest poll() of each state it has been in when the cloud asks for it.
 TIMED = app(

@@ -8,12 +8,11 @@ from pathlib import Path
 import pytest
 
 from host_tests.fault_proxy import FaultProxy, Plan
+from host_tests.locked import MOVER
 from host_tests.rig import DN, PK, Rig, app
 from tools import stock
 from tools.cloud.blocks import SIZE_MAX
 from tools.imagelib import build_image
-from tools.imagelib.application import ALINK
-from tools.imagelib.homes import of, told
 
 CHUNK = 4096
 SIZE = 200_000
@@ -168,39 +167,18 @@ def test_a_power_cut_costs_at_most_64_kib_and_a_block(rig: Rig) -> None:
 def test_not_a_byte_is_allocated_for_a_chunk_on_its_way_into_flash(rig: Rig) -> None:
     text = source(
         block_size=8192,
-        prologue="import micropython",
-        setup="""
-moved = 0
-class Locked:
-    # Stands in for job/moving.py: moves with the heap locked.
+        setup=MOVER
+        + """
+carried = 0
 
-    def __init__(self, plain):
-        self.plain = plain
-        self.read = plain.read
+def moved(n):
+    global carried
+    if n:
+        carried += 1
 
-    def move(self, fetch):
-        global moved
-        micropython.heap_lock()
-        try:
-            n = self.plain.move(fetch)
-        finally:
-            micropython.heap_unlock()
-        if n:
-            moved += 1
-        return n
-
-from alink import parts
-plain_use = parts.use
-
-def use(name):
-    module = plain_use(name)
-    return Locked(module) if name == "job.moving" else module
-
-parts.use = use
-updater.on_progress = lambda percent: percent == 100 and print("chunks without heap:", moved)
+updater.on_progress = lambda percent: percent == 100 and print("chunks without heap:", carried)
 """,
     )
-    text = told(text.encode(), "app", of(ALINK)).decode()
     image = pushed(rig, text)
     arrives(rig, image)
     assert f"chunks without heap: {-(-len(image) // CHUNK)}" in rig.board.console_text()

@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from tools.bench.desk import APPS, MARK, ROOT, Say
@@ -53,7 +54,7 @@ def travelling() -> Iterator[tuple[Path, dict[str, int]]]:
         folder = Path(name)
         (folder / "version.py").write_text('VERSION = "1.0.0"\n')  # the application's
         sizes = {}
-        names = {new: old for old, new in dotted(of(PACKAGE)).items()}
+        names = {new: old for old, new in _names().items()}
         for path, content in package(PACKAGE, FEATURES).items():
             place = folder / path[1:]
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +101,13 @@ def _imported(source: Path, folder: str) -> Iterator[str]:
 
 def full(name: str) -> str:
     """The name under which a module is imported from an image."""
-    return "alink" if name == FACE else f"alink.{dotted(of(PACKAGE)).get(name, name)}"
+    return "alink" if name == FACE else f"alink.{_names().get(name, name)}"
+
+
+@cache
+def _names() -> dict[str, str]:
+    # Module ("job.run") -> its name in an image, for those that have another there.
+    return dotted(of(PACKAGE))
 
 
 def told(output: str) -> list[int]:
