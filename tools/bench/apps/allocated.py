@@ -153,6 +153,8 @@ builtins.__import__ = counted_import
 
 from alink import parts, setup  # noqa: E402
 
+parts.gc = Gc  # the generated main.py has loaded it before this
+
 # Slots of a table that holds so many names (py/map.c), 16 bytes each on 64 bit.
 SLOTS = (0, 1, 2, 4, 6, 8, 10, 12, 17, 23, 29, 37, 47, 59, 73, 97, 127, 167, 223)
 plain_drop = parts.drop
