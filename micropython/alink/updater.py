@@ -255,10 +255,7 @@ class Updater:
                 self.hello = hello = None
                 self.missed = _QUERY_MS
                 self.settle()
-            payload, reply = self._inbox.pop(0)
-            parts.use("job.gate").judge(self, payload, reply)
-            payload = None
-            parts.drop("job.gate")
+            parts.ask("job.inbox", "judge", self, self._inbox)
             self.settle()
 
     def _wants_hello(self):

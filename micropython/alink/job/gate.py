@@ -25,10 +25,11 @@ _FAULT_S = const(3600)
 _NO_MEMORY_S = const(60)  # it may be a moment's
 
 
-def judge(up, payload, reply):
+def judge(up, payload, reply, block):
     """Begin what an offer asks for (up.run), or put it off, refuse it, or leave it alone.
 
     up: Updater. payload: bytes, of an upgrade push, or with `reply` of a query's answer.
+    block: bytearray of 4096 for a run to move everything in, or None.
     """
     error = None
     try:
@@ -69,7 +70,7 @@ def judge(up, payload, reply):
             log.info("version %s is running already" % job.version)
             parts.use("hello").say(up, part.version, job.module)
     elif run is None:
-        _consider(up, job, part)
+        _consider(up, job, part, block)
     elif run.fetching and job.key == up.job.key:
         _renew(up, job)
     else:
@@ -140,7 +141,7 @@ def _may_repeat(part):
     return True
 
 
-def _consider(up, job, part):
+def _consider(up, job, part, block):
     key = job.key
     if up.only and key != up.only:
         return  # alone: what else is offered is for the application to judge
@@ -192,6 +193,7 @@ def _consider(up, job, part):
         up.after.overtaken()
     # It begins with its first step, when this is out of RAM.
     up.run = parts.use("job.run").Run(up, job, None if part is up else part, job.module)
+    up.run.block = block
 
 
 def _wish(on_job, job):

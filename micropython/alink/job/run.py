@@ -108,7 +108,6 @@ class Run:
             elif self.closing is None:
                 # Whatever it is, it is done once.
                 if state == _NEW:
-                    self.turn("states", "reserve")
                     self.turn("starting", "start")
                 else:
                     self.turn("ending", "turn")

@@ -45,14 +45,6 @@ def go(run, state):
     run.fetching = state == _FETCHING
 
 
-def reserve(run):
-    """The block that everything moves in: later there may be so much, but not in one piece."""
-    try:
-        run.block = bytearray(4096)
-    except MemoryError:
-        pass  # it will be missed
-
-
 def end(run, state, last, said):
     """Nothing is left but to say `last`: (step, desc), or an AlinkError. said: the state."""
     if run.state != _NEW:

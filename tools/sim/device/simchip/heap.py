@@ -40,6 +40,7 @@ _KEY = const(450)  # bytes that a key of NVS takes in the sim
 _POLL_MS = const(20)
 _UNTAXED = const(1024)  # bytes of buffers that may have come without their tax
 _CLOSE = const(4)  # MP_STREAM_CLOSE
+_RETRIES = const(10)  # at the next jumps
 _LOST = const(100)  # failures one after the other
 _BLIND = b"HX 0 0 0 0 0\n"
 
@@ -205,8 +206,12 @@ def settle(_):
         _rung = False
         _failures = 0
     except MemoryError:
-        _rung = True  # a locked heap, or one that is full to the brim: next time
+        # A locked heap, one that is full to the brim, or a stale word on the stack. No collection
+        # tells of it any more: at the next jump, and if that is too soon, with the next poll().
         _failures += 1
+        if _failures <= _RETRIES:
+            _ring()
+        _rung = True
         if _failures == _LOST:
             control.send(_BLIND)
     finally:

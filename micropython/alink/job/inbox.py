@@ -1,0 +1,24 @@
+# The oldest of the offers that wait, to the gate. MIT licence.
+#
+# Loaded for one message and let go. The flash block that all of a download moves in is made here,
+# before what judges is loaded: later there may be as much memory, but no piece of 4096 bytes, and
+# then Python's heap grows, into the memory of Wi-Fi and TLS.
+
+from .. import parts
+
+
+def judge(up, inbox):
+    """Take the first message off `inbox` (a list of (payload, reply)) and judge it, see gate.py.
+
+    up: Updater.
+    """
+    payload, reply = inbox.pop(0)
+    block = None
+    if up.run is None:
+        try:
+            block = bytearray(4096)
+        except MemoryError:
+            pass  # it will be missed: see states.begin()
+    parts.use("job.gate").judge(up, payload, reply, block)
+    payload = block = None
+    parts.drop("job.gate")
