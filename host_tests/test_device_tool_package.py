@@ -30,6 +30,7 @@ def test_every_file_states_the_same_version() -> None:
         "package.json": json.loads((MICROPYTHON / "package.json").read_text())["version"],
         "manifest.py": _first(r'version="([^"]+)"', MICROPYTHON / "manifest.py"),
         "pyproject.toml": _first(r'^version = "([^"]+)"', ROOT / "pyproject.toml"),
+        "CHANGES.md": _first(r"^## (\d[^\s]*)$", ROOT / "CHANGES.md"),
     }
     assert len(set(stated.values())) == 1, stated
 

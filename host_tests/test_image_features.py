@@ -59,7 +59,7 @@ def test_the_reference_application_gets_all_that_it_offers(tmp_path: Path) -> No
     source = (ALINK.parent / "main.py").read_text()
     app = application(tmp_path / "app", source)
     assert packed(mentioned(app)) == {"registration", "blocks", "signature"}
-    source = (ALINK.parent / "main_asyncio.py").read_text()
+    source = (ALINK.parent / "examples" / "on_asyncio.py").read_text()
     app = application(tmp_path / "tasks", source)
     assert packed(mentioned(app)) == {"asyncio", "registration", "blocks", "signature"}
 

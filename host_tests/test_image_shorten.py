@@ -148,6 +148,7 @@ def test_what_an_application_may_use_keeps_its_name() -> None:
     programs = [
         ROOT / "micropython" / "main.py",
         ROOT / "micropython" / "boot.py",
+        *(ROOT / "micropython" / "examples").glob("*.py"),
         ROOT / "tools" / "imagelib" / "main_template.py",
         ROOT / "tools" / "imagelib" / "end_template.py",
         *(ROOT / "tools" / "flashlib" / "on_board").glob("*.py"),

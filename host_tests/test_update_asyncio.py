@@ -10,7 +10,7 @@ import pytest
 
 from host_tests.rig import ROOT, Rig
 
-REFERENCE = (ROOT / "micropython" / "main_asyncio.py").read_text()
+REFERENCE = (ROOT / "micropython" / "examples" / "on_asyncio.py").read_text()
 
 # In place of the reference application's work(): tells how it fares while an update moves, and how
 # often poll() is called in a second without one.
@@ -55,7 +55,7 @@ async def work():
 
 
 def application(work: str) -> str:
-    """main_asyncio.py with another work()."""
+    """on_asyncio.py with another work()."""
     source, places = re.subn(
         r"async def work\(\):\n(?:    .*\n|\n(?=    ))+", lambda _: work, REFERENCE
     )

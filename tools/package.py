@@ -62,9 +62,10 @@ def package_text() -> str:
 
 
 def dist_files() -> dict[str, bytes]:
-    """The files of a release, by name: the package as .mpy, loader, reference application."""
+    """The files of a release, by name: the package as .mpy, loader, application, examples."""
     files = {f"lib{path}": file for path, file in compiled(DEVICE / "alink", FEATURES).items()}
-    for name in ("boot.py", "main.py", "main_asyncio.py"):
+    examples = sorted(f"examples/{path.name}" for path in (DEVICE / "examples").glob("*.py"))
+    for name in ("boot.py", "main.py", *examples):
         files[name] = (DEVICE / name).read_bytes()
     return files
 

@@ -55,6 +55,12 @@ CORRECTIONS = (
     ),
     # Its socket module is looked up at each call, so another can be put in its place.
     ("requests/__init__.pyi", "import types\n", "import types\nsocket: Incomplete\n"),
+    # On an ESP32 the pins are told one by one.
+    (
+        "network.pyi",
+        "def __init__(self, id, *, phy_type=0, phy_addr=0, ref_clk_mode=0) -> None",
+        "def __init__(self, id: int = 0, **settings: Incomplete) -> None",
+    ),
     # Ticks are ints, and an attribute that holds some starts as 0.
     ("_mpy_shed/time_mp.pyi", "class _TicksMs:", "class _TicksMs(int):"),
     ("_mpy_shed/time_mp.pyi", "class _TicksUs:", "class _TicksUs(int):"),

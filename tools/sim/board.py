@@ -43,7 +43,8 @@ class Board(Desk):
     simchip/idf.py for what that shows and what it cannot; heap_report() tells what was used).
     environment: more environment variables. clock: "set" (the host's time), "unset" (2000-01-01
     at power-on until the program sets it), or how many seconds off it is (int). wifi: "ok" or
-    "absent". ntp: "ok" or "silent". ticks_wrap_ms: how long after the boot time.ticks_ms() wraps.
+    "absent". ntp: "ok" or "silent". ethernet: "absent" (no PHY chip, as on most boards),
+    "unplugged" or "ok". ticks_wrap_ms: how long after the boot time.ticks_ms() wraps.
     mounts: {"/point": host folder}, read-only for the program, and python_path: folders added to
     the end of sys.path, for a test's own modules. tape: a file that gets every flash operation
     with its bytes (tape.py), or None.
@@ -60,6 +61,7 @@ class Board(Desk):
         clock: str | int = "set",
         wifi: str = "ok",
         ntp: str = "ok",
+        ethernet: str = "absent",
         ticks_wrap_ms: int = 20000,
         wifi_delay_ms: int = 50,
         unique_id: str = "240ac4000001",
@@ -88,8 +90,9 @@ class Board(Desk):
         super().__init__(self.path, OpLog(self._folder / "operations", self.tape))
         self.state_file = self._folder / "state"
         self.settings_file = self._folder / "settings"
-        self._state = {"wifi": wifi, "ntp": ntp}
-        self.state_file.write_bytes(b"11")
+        self._state = {"wifi": wifi, "ntp": ntp, "ethernet": ethernet}
+        self._pins: dict[int, int] = {}
+        self.state_file.write_bytes(b"")
         self._write_state()
         self.boots: list[Boot] = []
         self.console: list[tuple[float, str]] = []  # (time.monotonic(), line)
@@ -214,6 +217,26 @@ class Board(Desk):
         self._state["ntp"] = value
         self._write_state()
 
+    @property
+    def ethernet(self) -> str:
+        """Whether there is a PHY chip, and a cable in it: "absent", "unplugged" or "ok"."""
+        return self._state["ethernet"]
+
+    @ethernet.setter
+    def ethernet(self, value: str) -> None:
+        self._state["ethernet"] = value
+        self._write_state()
+
+    def pin(self, number: int, level: int | None) -> None:
+        """Connect a pin (0 to 39) to 3.3 V (1), to ground (0) or to nothing (None)."""
+        if not 0 <= number <= 39 or level not in (0, 1, None):
+            raise ValueError(f"pin {number}, level {level}: 0 to 39, and 0, 1 or None")
+        if level is None:
+            self._pins.pop(number, None)
+        else:
+            self._pins[number] = level
+        self._write_state()
+
     def clock_at_power_on(self) -> int:
         """Seconds from the host's clock to the board's when it gets power."""
         if isinstance(self.clock, int):
@@ -221,11 +244,11 @@ class Board(Desk):
         return 0 if self.clock == "set" else 946684800 - int(time.time())
 
     def _write_state(self) -> None:
-        flags = b"1" if self._state["wifi"] == "ok" else b"0"
-        flags += b"1" if self._state["ntp"] == "ok" else b"0"
+        flags = "".join("1" if value == "ok" else "0" for value in self._state.values())
+        pins = "".join(str(self._pins.get(number, "-")) for number in range(40))
         # In place: the program may be reading it right now.
         with self.state_file.open("r+b") as file:
-            file.write(flags)
+            file.write((flags + pins).encode())
 
     # Waiting.
 

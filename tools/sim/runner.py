@@ -183,6 +183,7 @@ class Runner(threading.Thread):
                 "rtc_memory": self._rtc_memory,
                 "ticks_wrap_ms": board.ticks_wrap_ms,
                 "wifi_delay_ms": board.wifi_delay_ms,
+                "phy": board.ethernet != "absent",
                 "heap_bytes": board.heap_kib * 1024 if board.heap == ESP32 else 0,
                 "unique_id": board.unique_id,
                 "mounts": {"/_sim": str(interpreter.DEVICE), **board.mounts},

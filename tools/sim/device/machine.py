@@ -1,4 +1,4 @@
-# machine as on the ESP32, as far as a program without peripherals goes. MIT licence.
+# machine as on the ESP32, as far as resets, time and single pins go. MIT licence.
 #
 # Resets, the watchdog and timers belong to the boot ROM: it holds their deadlines, ends this
 # process by SIGKILL and boots again. A timer's callback runs between two byte codes, as on the
@@ -25,6 +25,13 @@ TOUCHPAD_WAKE = 5
 ULP_WAKE = 6
 
 _frequency = 160000000
+
+
+def __getattr__(name):
+    # Most programs of a desk have no pins: what has them is loaded when it is asked for.
+    if name not in ("ADC", "Pin"):
+        raise AttributeError(name)
+    return getattr(_control.of_the_chip("sim_pins"), name)
 
 
 def reset():

@@ -1,4 +1,5 @@
-# network.WLAN in its station role: joins whatever it is told to, when the board has Wi-Fi.
+# network.WLAN in its station role: joins whatever it is told to, when the board has Wi-Fi. And
+# network.LAN, which is in sim_lan.py.
 # MIT licence.
 
 import time as _time
@@ -22,6 +23,13 @@ AUTH_WPA2_PSK = 3
 
 _country = "XX"
 _hostname = "mpy-esp32"
+
+
+def __getattr__(name):
+    if name != "LAN" and name[:4] not in ("PHY_", "ETH_"):
+        raise AttributeError(name)
+    return getattr(_control.of_the_chip("sim_lan"), name)
+
 
 _ADDRESS = ("192.168.4.2", "255.255.255.0", "192.168.4.1", "192.168.4.1")
 

@@ -1,4 +1,4 @@
-# socket: the host's own sockets, refused while the board has no Wi-Fi. MIT licence.
+# socket: the host's own sockets, refused while the board has no network. MIT licence.
 #
 # They are the interpreter's native objects, so that readinto() and TLS work without allocating.
 # What that leaves as it is on the host: setblocking(True) keeps an earlier settimeout() (lwIP
@@ -18,8 +18,8 @@ TCP_NODELAY = 1
 
 
 def getaddrinfo(host, port, *hints):
-    """As the chip's, IPv4 only; OSError(-202) for a name without Wi-Fi, (118) for an address."""
-    if not _control.flag(_control.WIFI):
+    """As the chip's, IPv4 only; without a network OSError -202 for a name, 118 for an address."""
+    if not _control.online():
         numeric = host.replace(".", "").isdigit()
         raise OSError(_EHOSTUNREACH if numeric else _EAI_FAIL)
     try:

@@ -1,4 +1,4 @@
-# ntptime: sets the board's clock from the host's, when the board has Wi-Fi. MIT licence.
+# ntptime: sets the board's clock from the host's, when the board has a network. MIT licence.
 
 import errno
 import sys as _sys
@@ -13,8 +13,8 @@ timeout = 1
 
 
 def time():
-    """Seconds since 2000; OSError(-202) without Wi-Fi, OSError(ETIMEDOUT) without an answer."""
-    if not _control.flag(_control.WIFI):
+    """Seconds since 2000; OSError: -202 without a network, ETIMEDOUT without an answer."""
+    if not _control.online():
         raise OSError(-202)
     if not _control.flag(_control.NTP):
         _time.sleep_ms(timeout * 1000)

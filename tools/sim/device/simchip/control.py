@@ -14,6 +14,8 @@ _out = None
 _state = None
 _byte = bytearray(1)
 
+lan = None  # network.LAN(), once it was made
+
 memory = None  # with an ESP32's memory: the module of that name
 
 # Above 0 inside what is one call into C on the chip: timer callbacks wait until it is 0 again.
@@ -44,21 +46,50 @@ def send(line):
 
 
 def flag(index):
-    """One live board setting (int): 0 Wi-Fi present, 1 time server answers."""
+    """One live board setting (int): WIFI, NTP or CABLE, whether it is there."""
+    return _live(index) - 48
+
+
+def online():
+    """Whether the network can be reached, over the air or by a cable."""
+    return flag(WIFI) or (lan is not None and lan.isconnected())
+
+
+def level(pin):
+    """What is connected to a pin gives it: 0, 1 or None for nothing."""
+    found = _live(PINS + pin) - 48
+    return found if 0 <= found <= 1 else None
+
+
+def _live(index):
     global depth
     if not attached:
-        return 1
+        return _BARE[min(index, PINS)]
     depth += 1
     try:
         _state.seek(index)
         _state.readinto(_byte)
     finally:
         depth -= 1
-    return _byte[0] - 48
+    return _byte[0]
+
+
+def of_the_chip(name):
+    """A module of this folder that a program has asked for: C on the chip, so no memory of it."""
+    if memory:
+        memory.pause()
+    try:
+        return __import__(name)
+    finally:
+        if memory:
+            memory.resume()
 
 
 WIFI = 0
 NTP = 1
+CABLE = 2
+PINS = 3  # and what each pin is connected to
+_BARE = b"110-"  # without a board
 
 
 def end(line):

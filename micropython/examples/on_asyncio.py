@@ -1,4 +1,4 @@
-# The reference application on asyncio: as main.py, with tasks. Copy it as main.py. MIT licence.
+# The reference application on asyncio: as ../main.py, with tasks. MIT licence.
 
 import asyncio
 
