@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Make an image of a firmware and an application, or an archive of files; inspect, sign.
+"""Make an image of a firmware and an application, or an archive of files; pack, inspect, sign.
 
     python -m tools.image build --firmware STOCK.bin --app DIR --version 1.1.0 -o OUT
-    python -m tools.image inspect FILE [--json]
+    python -m tools.image pack FILE [--from OLD] -o OUT
+    python -m tools.image inspect FILE [--from OLD] [--json]
     python -m tools.image files --dir DIR -o assets.tar.gz
     python -m tools.image sign --key PRIVATE.pem FILE [--json]
     python -m tools.image sign --new-key PRIVATE.pem
@@ -32,6 +33,7 @@ from tools.imagelib import (
     SLOT_SIZE,
     WBITS,
     ImageError,
+    Report,
     as_text,
     build_archive,
     build_image,
@@ -42,10 +44,14 @@ from tools.imagelib.application import ALINK, LOADER, mentioned, remarks
 from tools.imagelib.explain import explainer
 from tools.imagelib.features import FEATURES, packed, told
 from tools.imagelib.places import check_output, read_input
+from tools.release import pack_verb
+from tools.release.package_format import is_package
+from tools.release.package_report import PackageReport, examine_package, package_text
 
 _EXAMPLES = """\
 examples:
   image.py build --firmware ESP32_GENERIC.bin --app my_app --version 1.1.0 -o release-1.1.0.bin
+  image.py pack release-1.1.0.bin --from release-1.0.0.bin -o from-1.0.0.alp
   image.py inspect release-1.1.0.bin
   image.py files --dir web -o assets.tar.gz
   image.py sign --new-key private.pem
@@ -66,6 +72,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         commands = {
             "build": _build,
+            "pack": _pack,
             "files": _files,
             "inspect": _inspect,
             "sign": _sign,
@@ -119,8 +126,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     build.add_argument("--alink", type=Path, default=ALINK, help="package folder to embed")
     build.add_argument("--loader", type=Path, default=LOADER, help="boot.py to carry along")
+    pack_verb.add_parser(commands)
     inspect = commands.add_parser("inspect", help="what a file is, and whether it is sound")
     inspect.add_argument("file", type=Path)
+    inspect.add_argument(
+        "--from",
+        type=Path,
+        dest="source",
+        metavar="OLD.bin",
+        help="of a difference: the image that it starts from",
+    )
     inspect.add_argument("--json", action="store_true", help="for programs")
     files = commands.add_parser("files", help="folder -> archive for a module that is files")
     files.add_argument("--dir", type=Path, required=True, help="folder with the files")
@@ -216,6 +231,10 @@ def _explain(options: argparse.Namespace) -> int:
     return 0
 
 
+def _pack(options: argparse.Namespace) -> int:
+    return pack_verb.run(options, _write)
+
+
 def _files(options: argparse.Namespace) -> int:
     check_output(options.output, (options.dir,))
     data = build_archive(options.dir, options.wbits)
@@ -256,9 +275,21 @@ def _progress(text: str) -> Iterator[None]:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    report = examine(read_input(options.file))
+    data = read_input(options.file)
+    source = read_input(options.source) if options.source is not None else None
+    report: Report | PackageReport
+    if is_package(data):
+        report = examine_package(data, source)
+    elif source is not None:
+        raise ImageError(
+            f"{options.file} is no package", "--from is for packages: leave it out for an image."
+        )
+    else:
+        report = examine(data)
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
+    elif isinstance(report, PackageReport):
+        print(package_text(report))
     else:
         print(as_text(report))
     return 1 if report.problems else 0

@@ -1,0 +1,96 @@
+"""An image -> a package: compressed, or as the difference to an older image."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+
+from tools.imagelib.header import SECTOR
+from tools.imagelib.report import APP, APP_WITH_APPLICATION, MERGED, Report, examine
+from tools.release.difference import operations
+from tools.release.package_format import COMPRESSED, DIFFERENCE, Head, PackageError, is_package
+from tools.release.unpack import unpack
+
+WINDOW = 12  # bits: what a board has to keep of the stream is 4 KiB
+
+
+def compress(image: bytes, window: int = WINDOW) -> bytes:
+    """The image, compressed. Verified: it unpacks to the image."""
+    head = Head(COMPRESSED, window, len(image), hashlib.sha256(image).digest())
+    package = head.to_bytes() + _deflated(image, window)
+    _verify(package, image, None)
+    return package
+
+
+def difference(image: bytes, source: bytes, window: int = WINDOW) -> bytes:
+    """What makes the image of the source. Verified: it does. Takes seconds for a firmware.
+
+    Raises PackageError when there is no difference.
+    """
+    if image == source:
+        raise PackageError("both images are the same", "There is nothing to update.")
+    head = Head(
+        DIFFERENCE,
+        window,
+        len(image),
+        hashlib.sha256(image).digest(),
+        len(source),
+        hashlib.sha256(source).digest(),
+    )
+    package = head.to_bytes() + _deflated(operations(image, source), window)
+    _verify(package, image, source)
+    return package
+
+
+def check_image(data: bytes, what: str) -> Report:
+    """The report of an image that can be packed, or that a difference can start from.
+
+    `what` names it in the refusal. Raises PackageError for what no slot can hold.
+    """
+    if is_package(data):
+        raise PackageError(
+            f"{what} is a package already", "Name the image that it was made of (release.bin)."
+        )
+    report = examine(data)
+    if report.kind == MERGED:
+        raise PackageError(f"{what} is a merged firmware file, which no slot holds", report.advice)
+    if report.problems or report.kind not in (APP, APP_WITH_APPLICATION):
+        why = report.problems[0] if report.problems else report.kind
+        raise PackageError(
+            f"{what} is not an image for a board: {why}",
+            "Name a release as image.py build makes it.",
+        )
+    return report
+
+
+def check_pair(image: Report, source: Report) -> None:
+    """Raises PackageError for images of two kinds of chip."""
+    if image.image.chip_id != source.image.chip_id:
+        raise PackageError(
+            f"the image is for {image.image.chip}, its source for {source.image.chip}",
+            "A difference is made between releases of one board.",
+        )
+
+
+def blocks(image: bytes) -> int:
+    """How many flash blocks an image takes."""
+    return -(-len(image) // SECTOR)
+
+
+def blocks_that_differ(image: bytes, source: bytes) -> int:
+    """How many flash blocks of the image are not what the source has at the same place."""
+    pieces = (image[at : at + SECTOR] for at in range(0, len(image), SECTOR))
+    return sum(
+        piece != source[number * SECTOR : number * SECTOR + len(piece)]
+        for number, piece in enumerate(pieces)
+    )
+
+
+def _deflated(data: bytes, window: int) -> bytes:
+    packer = zlib.compressobj(9, zlib.DEFLATED, window, 9)
+    return packer.compress(data) + packer.flush()
+
+
+def _verify(package: bytes, image: bytes, source: bytes | None) -> None:
+    if unpack(package, source) != image:
+        raise RuntimeError("the package does not unpack to the image it was made of")

@@ -1,0 +1,138 @@
+"""image.py pack: a release -> a package, or one for each older release."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tools.imagelib.places import check_output, read_input
+from tools.release.pack import (
+    WINDOW,
+    check_image,
+    check_pair,
+    compress,
+    difference,
+)
+from tools.release.package_format import WINDOWS, PackageError
+from tools.release.package_report import told
+
+SUFFIX = ".alp"
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the command line."""
+    pack = commands.add_parser(
+        "pack",
+        help="image -> a smaller package: compressed, or what is new since a release",
+        description="Make a package of an image: compressed, or with --from as the difference to "
+        "an older release, for boards that run exactly that one.",
+        epilog="examples:\n"
+        "  image.py pack release-1.1.0.bin -o release-1.1.0.alp\n"
+        "  image.py pack release-1.1.1.bin --from release-1.1.0.bin --from release-1.0.0.bin "
+        "-o packages",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    pack.add_argument("file", type=Path, help="the image, as image.py build makes it")
+    pack.add_argument(
+        "--from",
+        type=Path,
+        action="append",
+        default=[],
+        dest="sources",
+        metavar="OLD.bin",
+        help="the image that a board runs: make the difference (repeatable: one package each)",
+    )
+    pack.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        required=True,
+        help="file to write; for several --from its name gets -from-VERSION. A folder does, too",
+    )
+    pack.add_argument(
+        "--window",
+        type=int,
+        choices=WINDOWS,
+        default=WINDOW,
+        metavar="10|11|12",
+        help="the board needs 2 ** WINDOW bytes of RAM to unpack it (%(default)s)",
+    )
+
+
+def run(options: argparse.Namespace, write: Callable[[Path, bytes], None]) -> int:
+    """Make what was asked for; nothing is written before everything was read and looked at.
+
+    `write` puts a file's content to its place. Raises ImageError, OSError.
+    """
+    image = read_input(options.file)
+    report = check_image(image, str(options.file))
+    olds = []
+    for path in options.sources:
+        data = read_input(path)
+        old = check_image(data, str(path))
+        check_pair(report, old)
+        if data == image:
+            raise PackageError(f"{path} is the same image", "There is nothing to update.")
+        olds.append((data, old.version or path.stem))
+    outputs = _outputs(options.output, options.file, [name for _, name in olds])
+    for output in outputs:
+        check_output(output, (options.file, *options.sources))
+    if not olds:
+        with _progress(1) as step:
+            step(f"compressing {options.file}")
+            package = compress(image, options.window)
+        write(outputs[0], package)
+        print(f"{outputs[0]}: {told(package, image)}")
+        return 0
+    for number, (output, (data, name)) in enumerate(zip(outputs, olds, strict=True)):
+        with _progress(len(olds), number) as step:
+            step(f"difference from {name}")
+            package = difference(image, data, options.window)
+        write(output, package)
+        print(f"{output}: {told(package, image, data)}", flush=True)
+    return 0
+
+
+def _outputs(output: Path, image: Path, names: list[str]) -> list[Path]:
+    """Where each package goes, by what it starts from (none: one, compressed)."""
+    folder = output.is_dir()
+    stem = image.stem if folder else output.stem
+    suffix = SUFFIX if folder else output.suffix
+    place = output if folder else output.parent
+    if not names:
+        return [place / (stem + suffix)]
+    if len(names) == 1 and not folder:
+        return [output]
+    made = [place / f"{stem}-from-{name}{suffix}" for name in names]
+    for number, path in enumerate(made):
+        if path in made[:number]:
+            raise PackageError(
+                f"two sources are called {names[number]}, so both would be written to {path}",
+                "Pack one at a time, each with its own -o.",
+            )
+    return made
+
+
+@contextlib.contextmanager
+def _progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
+    """A bar of how many are made, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda text: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("", total=total, completed=done)
+        yield lambda text: progress.update(task, description=text)
+        progress.update(task, completed=done + 1)

@@ -1,0 +1,139 @@
+"""What a package is, what it would save, and whether a board would take it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tools.imagelib.header import SECTOR
+from tools.imagelib.report import Report
+from tools.release.pack import blocks, blocks_that_differ, check_image
+from tools.release.package_format import COMPRESSED, Head, PackageError, read_head
+from tools.release.unpack import unpack
+
+
+def percent(part: int, whole: int) -> str:
+    """A share as people read it, "16.1 %"; "0.0 %" is less than a twentieth of one."""
+    return f"{100 * part / whole:.1f} %"
+
+
+@dataclass(frozen=True)
+class PackageReport:
+    """Everything `inspect` tells of a package. `problems` is empty exactly when none was found.
+
+    `image` is the report of what it unpacks to, None where it was not unpacked: a difference
+    without its source. `differ` counts the flash blocks that are not what the source has there.
+    """
+
+    size: int
+    head: Head | None
+    image: Report | None = None
+    source: Report | None = None
+    differ: int | None = None
+    problems: tuple[str, ...] = ()
+    advice: str = ""
+
+    def as_json(self) -> dict[str, object]:
+        """The same for a program: names in snake_case, numbers as numbers, null for unknown."""
+        head = self.head
+        found: dict[str, object] = {"kind": "package", "size": self.size}
+        if head is not None:
+            difference = head.kind != COMPRESSED
+            found |= {
+                "package": _kind(head),
+                "window_bits": head.window,
+                "image_size": head.size,
+                "image_sha256": head.sha256.hex(),
+                "source_size": head.source_size if difference else None,
+                "source_sha256": head.source_sha256.hex() if difference else None,
+                "share": round(self.size / head.size, 6),
+                "saved": head.size - self.size,
+                "blocks": -(-head.size // SECTOR),
+                "blocks_that_differ": self.differ,
+            }
+        return found | {
+            "version": self.image.version if self.image else None,
+            "chip": self.image.image.chip if self.image else None,
+            "source_version": self.source.version if self.source else None,
+            "unpacked": self.image is not None,
+            "problems": list(self.problems),
+            "advice": self.advice,
+        }
+
+
+def examine_package(data: bytes, source: bytes | None = None) -> PackageReport:
+    """Look at a package, and at what it unpacks to where that can be done.
+
+    Never raises for bad content: see PackageReport.problems.
+    """
+    head = None
+    try:
+        head = read_head(data)
+        old = check_image(source, "the source") if source is not None else None
+        if head.kind != COMPRESSED and source is None:
+            return PackageReport(
+                len(data),
+                head,
+                advice="Give the image that it starts from, to see what it does: --from OLD.bin.",
+            )
+        image = unpack(data, source)
+        return PackageReport(
+            len(data),
+            head,
+            check_image(image, "what it unpacks to"),
+            old,
+            None if source is None else blocks_that_differ(image, source),
+            advice=_next(head),
+        )
+    except PackageError as exc:
+        return PackageReport(len(data), head, problems=(exc.cause,), advice=exc.advice)
+
+
+def told(package: bytes, image: bytes, source: bytes | None = None) -> str:
+    """The sizes in one line, for who has just made it."""
+    line = f"{len(package):,} bytes, {percent(len(package), len(image))} of the image"
+    if source is not None:
+        differ = blocks_that_differ(image, source)
+        line += f"; {differ:,} of {blocks(image):,} blocks differ"
+    return line
+
+
+def package_text(report: PackageReport) -> str:
+    """The report for a person, several lines."""
+    head = report.head
+    lines = [f"package ({_kind(head)}), {report.size} bytes" if head else f"{report.size} bytes"]
+    if head is not None:
+        lines += [
+            f"image        {head.size} bytes",
+            f"SHA-256      {head.sha256.hex()}",
+            f"window       {head.window} bits, {1 << head.window} bytes of a board's RAM",
+        ]
+        if head.kind != COMPRESSED:
+            lines += [
+                f"source       {head.source_size} bytes",
+                f"SHA-256      {head.source_sha256.hex()} (of the source)",
+            ]
+        saved = head.size - report.size
+        lines.append(
+            f"saves        {saved} bytes; it is {percent(report.size, head.size)} of the image"
+        )
+    if report.image is not None:
+        lines.append(f"chip         {report.image.image.chip}")
+        if report.image.version:
+            old = report.source and report.source.version
+            lines.append(f"version      {report.image.version}" + (f", from {old}" if old else ""))
+        lines.append("unpacks      to the image that its head states")
+    if report.differ is not None and head is not None:
+        lines.append(f"blocks       {report.differ} of {-(-head.size // SECTOR)} differ")
+    lines += [f"PROBLEM      {problem}" for problem in report.problems]
+    lines.append(f"next         {report.advice}")
+    return "\n".join(lines)
+
+
+def _kind(head: Head) -> str:
+    return "compressed image" if head.kind == COMPRESSED else "difference"
+
+
+def _next(head: Head) -> str:
+    if head.kind == COMPRESSED:
+        return "Release it like an image: upload it to the platform under the image's version."
+    return "Release it beside the full one: for boards that report the version of its source."

@@ -1,0 +1,181 @@
+"""A package -> the image, with every check of docs/package.md: this refuses what a board must.
+
+Written apart from what makes packages and from what a board runs, so that it can judge both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from dataclasses import dataclass, field
+
+from tools.release.package_format import (
+    ADD,
+    COMPRESSED,
+    COPY,
+    DIFFERENCE,
+    HEAD_SIZE,
+    INSERT,
+    NUMBER_BYTES,
+    NUMBER_END,
+    SEEK,
+    Head,
+    PackageError,
+    read_head,
+)
+
+_PIECE = 1 << 16
+_DAMAGED = "Get it again, or make it again with image.py pack."
+
+
+def unpack(package: bytes, source: bytes | None = None) -> bytes:
+    """The image in a package; `source` is the image that a difference starts from.
+
+    Raises PackageError for whatever is not exactly as the format says.
+    """
+    head = read_head(package)
+    if head.kind == DIFFERENCE:
+        _check_source(head, source)
+    stream = _Stream(package, head.window)
+    if head.kind == COMPRESSED:
+        image = stream.read(head.size)
+    else:
+        assert source is not None
+        image = _Rebuilt(head.size, source).run(stream)
+    stream.end()
+    if hashlib.sha256(image).digest() != head.sha256:
+        raise PackageError("what it unpacks to has another SHA-256 than its head says", _DAMAGED)
+    return image
+
+
+def _check_source(head: Head, source: bytes | None) -> None:
+    if source is None:
+        raise PackageError(
+            "this is a difference, which means nothing without its source",
+            "Name the image that it starts from with --from.",
+        )
+    if len(source) != head.source_size or hashlib.sha256(source).digest() != head.source_sha256:
+        raise PackageError(
+            "this difference starts from another image",
+            f"It needs the one of {head.source_size} bytes with the SHA-256 "
+            f"{head.source_sha256.hex()}.",
+        )
+
+
+def _damaged(cause: str) -> PackageError:
+    return PackageError(cause, _DAMAGED)
+
+
+class _Stream:
+    """What the zlib stream inflates to, never more of it in memory than a piece."""
+
+    def __init__(self, package: bytes, window: int) -> None:
+        stream = memoryview(package)[HEAD_SIZE:]
+        if len(stream) < 2 or stream[0] != (window - 8) << 4 | 8:
+            raise _damaged("its zlib stream does not begin with the window that its head states")
+        if stream[1] & 0x20:
+            raise _damaged("its zlib stream wants a dictionary")
+        self._inflate = zlib.decompressobj(window)
+        self._rest = bytes(stream)
+        self._ready = b""
+        self._at = 0
+
+    def _more(self) -> bool:
+        # The next piece; False at the stream's own end.
+        if self._inflate.eof:
+            return False
+        try:
+            self._ready = self._inflate.decompress(self._rest, _PIECE)
+        except zlib.error as exc:
+            raise _damaged(f"its zlib stream is damaged ({exc})") from None
+        self._rest = self._inflate.unconsumed_tail
+        self._at = 0
+        if not self._ready and not self._inflate.eof and not self._rest:
+            raise _damaged("it ends before its zlib stream does")
+        return True
+
+    def _ended(self) -> bool:
+        while self._at == len(self._ready):
+            if not self._more():
+                return True
+        return False
+
+    def read(self, count: int) -> bytes:
+        """Exactly so many bytes."""
+        out = bytearray()
+        while len(out) < count:
+            if self._ended():
+                raise _damaged("its zlib stream ends before the image is complete")
+            part = self._ready[self._at : self._at + count - len(out)]
+            self._at += len(part)
+            out += part
+        return bytes(out)
+
+    def byte(self) -> int:
+        """The next byte."""
+        if self._at == len(self._ready):
+            return self.read(1)[0]
+        value = self._ready[self._at]
+        self._at += 1
+        return value
+
+    def end(self) -> None:
+        """The stream has to be over here, and the file with it."""
+        if not self._ended():
+            raise _damaged("its zlib stream goes on behind the complete image")
+        if self._inflate.unused_data:
+            raise _damaged(f"{len(self._inflate.unused_data)} bytes stand behind its zlib stream")
+
+
+@dataclass
+class _Rebuilt:
+    """The image as the operations make it."""
+
+    size: int
+    source: bytes
+    image: bytearray = field(default_factory=bytearray)
+    position: int = 0  # in the source
+
+    def run(self, stream: _Stream) -> bytes:
+        """Do operations until the image is complete."""
+        while len(self.image) < self.size:
+            value = _number(stream)
+            op, count = value & 3, value >> 2
+            if op == SEEK:
+                self._seek(-(count >> 1) - 1 if count & 1 else count >> 1)
+                continue
+            if not count:
+                raise _damaged("one of its operations does nothing")
+            if count > self.size - len(self.image):
+                raise _damaged("one of its operations writes beyond the image")
+            self.image += (
+                stream.read(count) if op == INSERT else self._of_source(op, count, stream)
+            )
+        return bytes(self.image)
+
+    def _seek(self, by: int) -> None:
+        self.position += by
+        if not 0 <= self.position <= len(self.source):
+            raise _damaged("one of its operations leaves the source")
+
+    def _of_source(self, op: int, count: int, stream: _Stream) -> bytes:
+        if count > len(self.source) - self.position:
+            raise _damaged("one of its operations reads beyond the source")
+        old = self.source[self.position : self.position + count]
+        self.position += count
+        if op == COPY:
+            return old
+        assert op == ADD
+        return bytes((a + b) & 0xFF for a, b in zip(old, stream.read(count), strict=True))
+
+
+def _number(stream: _Stream) -> int:
+    value = 0
+    for shift in range(0, 7 * NUMBER_BYTES, 7):
+        byte = stream.byte()
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            if value >= NUMBER_END:
+                break
+            return value
+    raise _damaged("one of its operations has a number beyond 30 bits")
