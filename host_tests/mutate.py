@@ -283,6 +283,20 @@ MUTANTS = (
         REFUSED + " -k without_an_application",
     ),
     Mutant(
+        "a block that is right already is left alone",
+        "alink/job/slot.py",
+        "                    return\n",
+        "                    break\n",
+        "host_tests/test_update_written.py",
+    ),
+    Mutant(
+        "a block is compared to its end",
+        "alink/job/slot.py",
+        "                if i == _BLOCK // _PART:\n",
+        "                if i == 1:\n",
+        "host_tests/test_update_written.py",
+    ),
+    Mutant(
         "the time of proof",
         "alink/after_reset/standing.py",
         "        if self.left > 0:\n",

@@ -11,7 +11,8 @@ class Target:
     """Where the files of a module go: derive from it, and write what differs.
 
     label: str, what the bytes lie in, if a download can be resumed after a reset (recall() then
-    has to work), else None. The calls come in this order:
+    has to work), else None. written: int, flash blocks that had to be written, where that is
+    counted, else None. The calls come in this order:
 
     take(version, index, name, count): file `index` (0, 1, ...) of `count` of the set `version`
         comes, named `name` (str). Here AlinkError(JOB_FORM): only one file is taken.
@@ -30,7 +31,7 @@ class Target:
     Each may raise AlinkError; other exceptions count as failures of the target (MODULE).
     """
 
-    label = None
+    label = written = None
 
     def take(self, version, index, name, count):
         if count > 1:

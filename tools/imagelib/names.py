@@ -31,7 +31,7 @@ PUBLIC = _set(
     running secure self_test session set_bytes set_int set_json set_text settings setup sign
     sign_in sign_key sign_method size source state step store subscribe take target text
     timeout_ms topic topics trial tries unvouched updater url use valid version wait_ms watch
-    way wbits work write
+    way wbits work write written
     """
 )
 

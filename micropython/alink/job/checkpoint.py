@@ -95,6 +95,7 @@ def _begin(download, recall):
     size = file.size
     download.recall = recall
     download.target.begin(size, file.method, file.digest, download.block)
+    download.target.spare = download.spare
     download.digest = getattr(hashlib, file.method)()
     # The view of the last, short block is made here, so that move() makes none.
     download.tail = memoryview(download.block)[: size % _BLOCK or _BLOCK]

@@ -91,7 +91,10 @@ class Download:
         self.block = bytearray(_BLOCK) if block is None else block
         view = memoryview(self.block)
         self.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
-        self.ring = RingIO(_PART)
+        # The ring's own memory is free whenever the ring is empty: between two blocks.
+        memory = bytearray(_PART + 1)
+        self.ring = RingIO(memory)
+        self.spare = memoryview(memory)[:_PART]
         self.nvs = nvs
         self.config = config
         self.waits = ""

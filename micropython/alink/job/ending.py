@@ -26,6 +26,8 @@ _BEGINNING = const(9)
 
 _ALONE = const(3)
 
+_BLOCK = const(4096)
+
 
 def turn(run):
     """What the state is for, where that is done in one piece."""
@@ -100,8 +102,14 @@ def _store(run):
     parts.ask("job.checkpoint", "clear", store.nvs)
     hint(store.erase, "alone_n", "alone")
     log.info("version %s is stored and boots next, on trial" % job.version)
+    said = "stored, restarting"
+    written = run.target.written
+    if written is not None:
+        blocks = (image.size + _BLOCK - 1) // _BLOCK
+        said = "stored, %d of %d blocks written, restarting" % (written, blocks)
+    log.info(said)
     up.call(up.on_progress, 100)
-    parts.ask("job.states", "end", run, _STORED, (100, "stored, restarting"), "restarting")
+    parts.ask("job.states", "end", run, _STORED, (100, said), "restarting")
 
 
 def overtaken(run):

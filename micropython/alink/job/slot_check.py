@@ -46,7 +46,11 @@ def _erase_behind(slot):
     behind = (slot.size + _BLOCK - 1) // _BLOCK
     if (behind + 1) * _BLOCK <= slot.part.info()[3]:
         try:
-            slot.part.ioctl(_ERASE, behind)
+            slot.part.readblocks(behind, slot.block, 0)
+            for byte in slot.block:
+                if byte != 0xFF:
+                    slot.part.ioctl(_ERASE, behind)
+                    break
         except OSError as e:
             slot.fault(behind, e)
 

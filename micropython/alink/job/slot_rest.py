@@ -15,6 +15,7 @@ _E_NO_SLOT = const(80)
 _E_FLASH = const(81)
 
 _BLOCK = const(4096)
+_PART = const(1024)
 
 
 def take(slot, version, index, name, count):
@@ -54,8 +55,10 @@ def begin(slot, size, method, digest, block):
     slot.method = method
     slot.digest = digest
     slot.block = block
+    view = memoryview(block)
+    slot.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
     slot.size = size
-    slot.at = slot.checked = 0
+    slot.at = slot.checked = slot.written = 0
 
 
 def begin_check(slot, size, method, digest, block):
