@@ -14,14 +14,16 @@ from typing import Any
 
 from . import topics
 from .clock import Clock
+from .differences import offered
 from .faults import Dialect, Faults
 from .gateway import Sender
 from .identity import Identity
 from .records import Block, Records
-from .store import Store, Task
+from .store import PackageFile, Store, Task
 
 SIZE_MIN, SIZE_MAX = 256, 131072
 _STREAMS = 90_000  # streamId of task 0
+_DIFFERENCES = 90_000_000  # the same for the difference that a task offers
 _FILE = 1
 _FAULTS = (
     "lost",
@@ -95,7 +97,8 @@ class Blocks:
 
     def address(self, task: Task) -> dict[str, Any]:
         """What an upgrade message says instead of a link."""
-        return {"dProtocol": "mqtt", "streamId": _STREAMS + task.id, "streamFileId": _FILE}
+        first = _STREAMS if offered(self.store, task) is None else _DIFFERENCES
+        return {"dProtocol": "mqtt", "streamId": first + task.id, "streamFileId": _FILE}
 
     def request(self, identity: Identity, payload: bytes) -> None:
         """Answer one request; what is not one at all is recorded and stays unanswered."""
@@ -163,22 +166,32 @@ class Blocks:
         self, identity: Identity, stream: int, file: int, size: int, offset: int
     ) -> tuple[bytes, int]:
         # -> the block and the file's length
+        first = _STREAMS if stream < _DIFFERENCES else _DIFFERENCES
         try:
-            task = self.store.task_by_id(stream - _STREAMS)
+            task = self.store.task_by_id(stream - first)
         except (KeyError, OverflowError):  # none, or a number beyond the database's
             raise _Refused(f"there is no stream {stream}") from None
         if task.identity != identity or file != _FILE or task.options.get("scheme") != "mqtt":
             self.records.violation(identity, "foreign stream", f"{stream}/{file}")
             raise _Refused(f"there is no stream {stream} for this device")
-        release = self.store.release_by_id(task.release)
-        left = release.size - offset
+        wanted = self._file(task, first)
+        if wanted is None:
+            raise _Refused(f"stream {stream} is not offered any more")
+        left = wanted.size - offset
         if not 1 <= size <= SIZE_MAX or (size < SIZE_MIN and size != left):
             raise _Refused(f"a block has {SIZE_MIN} to {SIZE_MAX} bytes")
-        if not 0 <= offset < release.size:
+        if not 0 <= offset < wanted.size:
             raise _Refused("the offset is outside the file")
-        with (self.files / release.sha256).open("rb") as source:
+        with (self.files / wanted.sha256).open("rb") as source:
             source.seek(offset)
-            return source.read(size), release.size
+            return source.read(size), wanted.size
+
+    def _file(self, task: Task, first: int) -> PackageFile | None:
+        # What a stream of this task carries; None: a difference that was taken back.
+        if first == _STREAMS:
+            return self.store.release_by_id(task.release).files[0]
+        difference = offered(self.store, task)
+        return None if difference is None else difference.file
 
     def _error(self, header: dict[str, Any]) -> bytes:
         if self.dialect.block_error == "bare":

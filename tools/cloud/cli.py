@@ -16,7 +16,7 @@ from typing import IO, Any
 from rich.console import Console
 from rich.live import Live
 
-from . import batch_cli, broker, control, mosquitto, views
+from . import batch_cli, broker, control, differences, mosquitto, views
 from .certs import KINDS
 from .clock import Clock
 from .local import LocalCloud
@@ -164,8 +164,11 @@ def _parser() -> argparse.ArgumentParser:
         "add",
         help="offer a file as a version",
         description="Offer a file, or several as one package, as a version of a product. "
-        "A version is never changed.",
+        "A version is never changed. With --from: a difference that image.py pack has made, for "
+        "devices that report that version; all others, and those that cannot take it, get the "
+        "version's file itself.",
         epilog="example:\n  python -m tools.cloud release add a1B2c3D4e5F 1.1.0 build/app.bin\n"
+        "  python -m tools.cloud release add a1B2c3D4e5F 1.1.0 from-1.0.0.alp --from 1.0.0\n"
         "  python -m tools.cloud release add a1B2c3D4e5F 7 web.tar.gz model.bin --module assets",
         **keep,
     )
@@ -174,7 +177,15 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("files", type=Path, nargs="+", metavar="FILE", help="1 to 20")
     add.add_argument("--module", default=DEFAULT_MODULE, help="a module with its own version")
     add.add_argument(
-        "--sign-method", choices=("Md5", "SHA256"), default="Md5", help="digest sent to devices"
+        "--from",
+        dest="source",
+        metavar="VERSION",
+        help="the file is a difference for devices that report this version",
+    )
+    add.add_argument(
+        "--sign-method",
+        choices=("Md5", "SHA256"),
+        help="digest sent to devices (default: Md5; of a difference: as of its version)",
     )
     add.add_argument(
         "--sign-key", type=Path, metavar="PEM", help="your private key: sign the file (digestsign)"
@@ -347,13 +358,15 @@ def _add_product(args: argparse.Namespace, out: Console) -> int:
 
 def _add_release(args: argparse.Namespace, out: Console) -> int:
     desk = _Desk(args.folder)
+    if args.source is not None:
+        return _add_difference(args, desk, out)
     release = desk.book.add_release(
         desk.files,
         args.product_key,
         args.version,
         args.files,
         args.module,
-        args.sign_method,
+        args.sign_method or "Md5",
         sign_key=args.sign_key,
     )
     method = release.sign_method
@@ -362,6 +375,40 @@ def _add_release(args: argparse.Namespace, out: Console) -> int:
         digest = file.md5 if method == "Md5" else file.sha256
         name = f" {file.name}" if release.further else ""
         out.print(f"size        {file.size} bytes, {method} {digest}{name}", soft_wrap=True)
+    return 0
+
+
+def _add_difference(args: argparse.Namespace, desk: _Desk, out: Console) -> int:
+    if len(args.files) > 1:
+        raise CloudError("a difference is one file; add one for each version it starts from")
+    offered = desk.book.release(args.product_key, args.module, args.version)
+    if args.sign_method not in (None, offered.sign_method):
+        raise CloudError(
+            f"{args.version} is offered with {offered.sign_method}, so its differences are, too; "
+            "leave --sign-method out"
+        )
+    release = differences.add(
+        desk.book,
+        desk.files,
+        args.product_key,
+        args.version,
+        args.files[0],
+        args.source,
+        args.module,
+        args.sign_key,
+    )
+    method = release.sign_method
+    difference = release.difference(args.source)
+    assert difference is not None
+    file = difference.file
+    digest = file.md5 if method == "Md5" else file.sha256
+    share = 100 * file.size / release.size
+    out.print(
+        f"difference  {args.source} -> {release.version} of {release.product_key}, "
+        f"module {release.module}"
+    )
+    out.print(f"size        {file.size} bytes, {method} {digest}", soft_wrap=True)
+    out.print(f"for         devices that report {args.source}: {share:.1f} % of {release.size}")
     return 0
 
 

@@ -73,11 +73,11 @@ class Downloads:
     def url(
         self, release: Release, identity: Identity, scheme: str = "https", number: int = 0
     ) -> str:
-        """A fresh signed link to a file of a release, for one device only."""
+        """A fresh signed link to one of a release's downloads, for one device only."""
         target = links.make(
             self._key,
             release.id,
-            release.files[number].name,
+            release.downloads[number].name,
             identity,
             self.clock.time(),
             self.dialect.link_lifetime_s,
@@ -98,7 +98,7 @@ class Downloads:
         )
         try:
             claim = links.check(self._key, target, self.clock.time(), faults.expire_after_s)
-            file = self.store.release_by_id(claim.release).files[claim.number]
+            file = self.store.release_by_id(claim.release).downloads[claim.number]
         except links.BadLink as exc:
             return self._refuse(record, 403, str(exc))
         except KeyError:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from . import topics
+from . import differences, topics
 from .batches import Terms
 from .faults import Dialect, Faults
 from .identity import Identity
@@ -178,6 +178,35 @@ class LocalCloud:
             )
         )
 
+    def add_difference(
+        self,
+        product_key: str,
+        version: str,
+        package: str | Source,
+        source: str,
+        module: str = DEFAULT_MODULE,
+        *,
+        sign_key: Path | None = None,
+    ) -> Release:
+        """Offer a difference to devices that report `source`, beside the whole package.
+
+        Raises CloudError.
+        """
+        program = self._program
+        file = Path(package) if isinstance(package, str) else package
+        return self._call(
+            lambda: differences.add(
+                program.ota.book,
+                program.files,
+                product_key,
+                version,
+                file,
+                source,
+                module,
+                sign_key,
+            )
+        )
+
     def push(
         self,
         product_key: str,
@@ -289,7 +318,7 @@ class LocalCloud:
         scheme: str = "https",
         number: int = 0,
     ) -> str:
-        """A fresh signed link to a file of a package, 0 for the first one.
+        """A fresh signed link to a file of a package, 0 for the first one; then differences.
 
         Raises CloudError for a version that does not exist.
         """

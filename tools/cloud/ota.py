@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any, Protocol
 
-from . import topics
+from . import differences, topics
 from .blocks import Blocks
 from .clock import Clock, Timer
 from .faults import Dialect, Faults
@@ -19,7 +20,7 @@ from .gateway import Sender
 from .identity import Identity
 from .records import Records
 from .rollout import Rollout
-from .store import Release, Store, Task
+from .store import PackageFile, Release, Store, Task
 from .tasks import DEFAULT_MODULE, TaskBook
 
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -31,7 +32,7 @@ class LinkMaker(Protocol):
     """Makes the address of a release's file for one device (see downloads.py)."""
 
     def url(self, release: Release, identity: Identity, scheme: str, number: int = 0) -> str:
-        """A fresh signed link with `scheme` "https" or "http"."""
+        """A fresh signed link with `scheme` "https" or "http"; number: of release.downloads."""
 
 
 class OtaService:
@@ -156,6 +157,8 @@ class OtaService:
         # A report names no version: before a task was offered, it must be about an older one.
         if task is None or task.state in ("CONFIRM", "QUEUED"):
             self.records.note("progress", identity, f"step {step} without a task: {desc}")
+        elif differences.refused(task, step):
+            self._offer_full(task, step, desc)
         elif step < 0:
             self._finish(task, "FAILED", desc, step=step)
             self.rollout.failed(task)
@@ -174,6 +177,17 @@ class OtaService:
                 self._watch(task)
             self.records.note("progress", identity, f"{task.version}: step {step} {desc}".strip())
 
+    def _offer_full(self, task: Task, step: int, desc: str) -> None:
+        """A device cannot take the difference that it was offered: it gets the whole package."""
+        task = differences.take_back(self.store, task)
+        task = self.store.move_task(
+            task, self.clock.time(), step=step, event=desc, desc=desc, state="NOTIFIED"
+        )
+        self.records.note(
+            "task", task.identity, f"{task.version}: difference refused ({desc}), full follows"
+        )
+        self.offer(task)
+
     # --- offers ---
 
     def _on_query(
@@ -182,6 +196,7 @@ class OtaService:
         task = self.store.unfinished(identity, module)
         data: dict[str, Any] = {}
         if task is not None and self._applies(task) and self.rollout.may_tell(task):
+            task = differences.choose(self.store, task)
             data = self._data(task)
             self._notified(task, "answered a query")
         reply = {"id": body["id"], "code": 200, "data": data}
@@ -205,6 +220,7 @@ class OtaService:
         """Push a task to its device if it applies and the device listens; True when sent."""
         if not self._applies(task) or not self.rollout.may_tell(task, push=True):
             return False
+        task = differences.choose(self.store, task)
         message: dict[str, Any] = {"code": self.dialect.push_code, "data": self._data(task)}
         self._last_push_id = max(self._last_push_id + 1, int(self.clock.time() * 1000))
         message["id"] = (
@@ -222,6 +238,9 @@ class OtaService:
 
     def _notified(self, task: Task, how: str) -> None:
         self.rollout.told(task)
+        difference = differences.offered(self.store, task)
+        if difference is not None:
+            how += f": the difference from {difference.source}, {difference.file.size} bytes"
         state = "NOTIFIED" if task.state == "QUEUED" else task.state
         self.store.move_task(task, self.clock.time(), event=how, state=state)
         self.records.note("task", task.identity, f"{task.version} {how}, {state}")
@@ -236,9 +255,15 @@ class OtaService:
     def _data(self, task: Task) -> dict[str, Any]:
         release = self.store.release_by_id(task.release)
         is_md5 = release.sign_method.lower() == "md5"
-        digest = release.md5 if is_md5 else release.sha256
+        own = dict(release.data)
+        first, files = 0, release.files
+        difference = differences.offered(self.store, task)
+        if difference is not None:
+            own = {**own, **difference.data, "isDiff": 1}
+            first, files = release.downloads.index(difference.file), (difference.file,)
+        digest = files[0].md5 if is_md5 else files[0].sha256
         data: dict[str, Any] = {
-            "size": release.size,
+            "size": files[0].size,
             "version": release.version,
             "signMethod": self.dialect.sign_methods[0 if is_md5 else 1],
             "sign": digest,
@@ -249,14 +274,14 @@ class OtaService:
         if scheme == "mqtt":
             data.update(self.blocks.address(task))
         else:
-            data["url"] = self.links.url(release, task.identity, scheme)
-        if scheme != "mqtt" and (len(release.files) > 1 or self.dialect.single_as_files):
+            data["url"] = self.links.url(release, task.identity, scheme, first)
+        if scheme != "mqtt" and (len(files) > 1 or self.dialect.single_as_files):
             for key in ("size", "url", "sign", "md5"):
                 data.pop(key, None)
-            data["files"] = self._elements(release, task, is_md5)
+            data["files"] = self._elements(release, task, files, first)
         if release.module != DEFAULT_MODULE:
             data["module"] = release.module
-        for key, value in {**release.data, **task.options.get("data", {})}.items():
+        for key, value in {**own, **task.options.get("data", {})}.items():
             if value is None:
                 data.pop(key, None)
             elif key == "digestsign" and isinstance(value, list):
@@ -266,9 +291,15 @@ class OtaService:
                 data[key] = value
         return data
 
-    def _elements(self, release: Release, task: Task, is_md5: bool) -> list[dict[str, Any]]:
-        """The list of a package of several files, or of one that is offered as if."""
-        plain = len(release.files) == 1 and self.dialect.single_as_files == "plain"
+    def _elements(
+        self, release: Release, task: Task, files: Sequence[PackageFile], first: int
+    ) -> list[dict[str, Any]]:
+        """The list of a package of several files, or of one that is offered as if.
+
+        `first` is the number of the first of `files` among the release's downloads.
+        """
+        is_md5 = release.sign_method.lower() == "md5"
+        plain = len(files) == 1 and self.dialect.single_as_files == "plain"
         size, name, url, sign, md5 = (
             ("size", "name", "url", "sign", "md5")
             if plain
@@ -276,7 +307,7 @@ class OtaService:
         )
         scheme = task.options.get("scheme", "https")
         elements = []
-        for number, file in enumerate(release.files):
+        for number, file in enumerate(files, first):
             element: dict[str, Any] = {
                 size: file.size,
                 name: file.name,

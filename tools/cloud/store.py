@@ -37,6 +37,10 @@ create table if not exists release (
 create table if not exists further (
     release integer, number integer, name text not null, size integer not null, md5 text not null,
     sha256 text not null, primary key (release, number));
+create table if not exists difference (
+    release integer, number integer, source text not null, name text not null,
+    size integer not null, md5 text not null, sha256 text not null, data text not null,
+    primary key (release, number), unique (release, source));
 create table if not exists task (
     id integer primary key, pk text, dn text, module text, version text, release integer,
     source text not null, state text not null, step integer, desc text not null,
@@ -67,6 +71,18 @@ class PackageFile:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """What devices that report the version `source` download instead of the whole package.
+
+    `data` are keys of the upgrade message that are its own (`digestsign`).
+    """
+
+    source: str
+    file: PackageFile
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Product:
     """A product whose devices may register: its secret, and whether they may do so now."""
 
@@ -79,7 +95,8 @@ class Product:
 class Release:
     """One package for one module of one product. `data` are extra keys of the upgrade message.
 
-    A package has one file, or more: then the others are `further`, in their order.
+    A package has one file, or more: then the others are `further`, in their order. Of one file
+    there may be `differences`, in the order in which they were added.
     """
 
     id: int
@@ -93,11 +110,21 @@ class Release:
     sign_method: str
     data: dict[str, Any]
     further: tuple[PackageFile, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
     @property
     def files(self) -> tuple[PackageFile, ...]:
         """Every file of the package."""
         return (PackageFile(self.name, self.size, self.md5, self.sha256), *self.further)
+
+    @property
+    def downloads(self) -> tuple[PackageFile, ...]:
+        """Everything a link may lead to: the package's files, then its differences."""
+        return (*self.files, *(one.file for one in self.differences))
+
+    def difference(self, source: str | None) -> Difference | None:
+        """The difference for devices of this version, or None."""
+        return next((one for one in self.differences if one.source == source), None)
 
 
 @dataclass(frozen=True)
@@ -352,12 +379,40 @@ class Store:
             "select name, size, md5, sha256 from further where release = ? order by number",
             (number,),
         ).fetchall()
+        differences = self._db.execute(
+            "select source, name, size, md5, sha256, data from difference where release = ? "
+            "order by number",
+            (number,),
+        ).fetchall()
         columns: tuple[Any, ...] = (
             *row[:-1],
             json.loads(row[-1]),
             tuple(PackageFile(*one) for one in further),
+            tuple(
+                Difference(source, PackageFile(*file), json.loads(data))
+                for source, *file, data in differences
+            ),
         )
         return Release(*columns)
+
+    def add_difference(self, release: Release, difference: Difference) -> Release:
+        """Add a difference to a release, behind those that it has; the release as it is now."""
+        file = difference.file
+        self._db.execute(
+            "insert into difference select ?, count(*), ?, ?, ?, ?, ?, ? from difference "
+            "where release = ?",
+            (
+                release.id,
+                difference.source,
+                file.name,
+                file.size,
+                file.md5,
+                file.sha256,
+                json.dumps(difference.data),
+                release.id,
+            ),
+        )
+        return self.release_by_id(release.id)
 
     def release(self, product_key: str, module: str, version: str) -> Release | None:
         """The release of this version, or None."""
@@ -419,6 +474,13 @@ class Store:
             )
             state = changes.get("state", task.state)
             self._event(task.id, now, state, step, event)
+        return self.task_by_id(task.id)
+
+    def set_options(self, task: Task, options: dict[str, Any]) -> Task:
+        """Change a task's options; the task as it is now."""
+        self._db.execute(
+            "update task set options = ? where id = ?", (json.dumps(options), task.id)
+        )
         return self.task_by_id(task.id)
 
     def set_source(self, task: Task, source: str) -> None:

@@ -45,7 +45,7 @@ def _check_product_key(product_key: str) -> None:
         raise CloudError(f"product key {product_key!r}: use letters and digits only")
 
 
-def _digestsigns(
+def digestsigns(
     sign_key: Path, sign_method: str, package: Sequence[PackageFile]
 ) -> str | list[str]:
     """The signature of a file; of several one each, for no page says where else they would go."""
@@ -126,13 +126,13 @@ class TaskBook:
         sources: Sequence[Any] = image if several else [image]  # type: ignore[assignment]
         if not 0 < len(sources) <= FILES_MAX:
             raise CloudError(f"a package of {len(sources)} files; use 1 to {FILES_MAX}")
-        contents = [_read(one, f"{module}-{version}.bin") for one in sources]
-        package = tuple(_described(name, content) for name, content in contents)
+        contents = [read(one, f"{module}-{version}.bin") for one in sources]
+        package = tuple(described(name, content) for name, content in contents)
         if len({file.name for file in package}) < len(package):
             raise CloudError("two files of the package have one name; rename one")
         data = dict(data or {})
         if sign_key is not None:
-            data["digestsign"] = _digestsigns(sign_key, sign_method, package)
+            data["digestsign"] = digestsigns(sign_key, sign_method, package)
         known = self.store.release(product_key, module, version)
         if known is not None:
             signed = sign_key is None or known.data.get("digestsign") == data["digestsign"]
@@ -144,9 +144,7 @@ class TaskBook:
                 "never changed, so choose a new one"
             )
         for file, (_, content) in zip(package, contents, strict=True):
-            partial = files / f"{file.sha256}.{os.getpid()}.part"
-            partial.write_bytes(content)
-            partial.replace(files / file.sha256)
+            keep(files, file, content)
         first = package[0]
         return self.store.add_release(
             Release(
@@ -243,7 +241,14 @@ class TaskBook:
         return task
 
 
-def _read(source: Source, default: str) -> tuple[str, bytes]:
+def keep(files: Path, file: PackageFile, content: bytes) -> None:
+    """Put a file of a package into the folder `files`, whole or not at all."""
+    partial = files / f"{file.sha256}.{os.getpid()}.part"
+    partial.write_bytes(content)
+    partial.replace(files / file.sha256)
+
+
+def read(source: Source, default: str) -> tuple[str, bytes]:
     """(name, content) of a file for a package. Raises CloudError."""
     if isinstance(source, tuple):
         name, content = source
@@ -263,7 +268,8 @@ def _read(source: Source, default: str) -> tuple[str, bytes]:
     return name, content
 
 
-def _described(name: str, content: bytes) -> PackageFile:
+def described(name: str, content: bytes) -> PackageFile:
+    """A file of a package: its size and digests."""
     return PackageFile(
         name,
         len(content),

@@ -1,0 +1,130 @@
+"""Differences: small packages for devices that report a certain version, beside the whole one.
+
+The platform offers a differential package to devices of its source version only; what the device
+does with it is between it and its maker (protocol: "OTA updates", 89307). Here who cannot take it
+gets the whole package of the same version, without an operator.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from .store import Difference, Release, Store, Task
+from .tasks import CloudError, Source, TaskBook, described, digestsigns, keep, read
+
+_OFFERED = "difference"  # of a task's options: the source of the difference that it offers
+_FULL = "full"  # true when a device has refused one: the task offers the whole package
+_CANNOT = -1  # the step of a device that cannot take what it is offered
+_TRIAL = 100  # from this step on it is the new version that has failed
+
+
+def add(
+    book: TaskBook,
+    files: Path,
+    product_key: str,
+    version: str,
+    package: Source,
+    source: str,
+    module: str,
+    sign_key: Path | None = None,
+) -> Release:
+    """Take a difference into the folder `files`, for devices that report the version `source`.
+
+    It has to make exactly the release that is there as `version`, of the release `source` if
+    that is there, too. Raises CloudError.
+    """
+    release = book.release(product_key, module, version)
+    name, content = read(package, f"{module}-{version}-from-{source}.alp")
+    if source == version:
+        raise CloudError(f"a difference from {source} to itself; name the version it starts from")
+    if release.further:
+        raise CloudError(f"{version} has several files; there are differences of one only")
+    _check(book.store, files, release, source, name, content)
+    data = {}
+    if sign_key is not None:
+        made = described(name, content)
+        data["digestsign"] = digestsigns(sign_key, release.sign_method, [made])
+    elif release.data.get("digestsign"):
+        raise CloudError(f"{version} is signed, so this has to be, too; add --sign-key PEM")
+    added = Difference(source, described(name, content), data)
+    known = release.difference(source)
+    if known is not None:
+        if known.file.sha256 == added.file.sha256 and known.data == added.data:
+            return release
+        raise CloudError(
+            f"{version} already has another difference from {source}, and is never changed; "
+            "choose a new version"
+        )
+    keep(files, added.file, content)
+    return book.store.add_difference(release, added)
+
+
+def _check(
+    store: Store, files: Path, release: Release, source: str, name: str, content: bytes
+) -> None:
+    """Raise CloudError unless the package makes the release of its source."""
+    from tools.imagelib.errors import ImageError  # slow to load, as all that builds releases
+    from tools.release.package_format import DIFFERENCE, read_head
+    from tools.release.unpack import unpack
+
+    try:
+        head = read_head(content)
+        if head.kind != DIFFERENCE:
+            raise CloudError(
+                f"{name} is packed, but no difference; leave --from out to offer it as a version"
+            )
+        image = _image(files, release)
+        if hashlib.sha256(image).digest() != head.sha256:
+            raise CloudError(
+                f"{name} does not make the {release.version} that is offered; make it again of "
+                "that image"
+            )
+        old = store.release(release.product_key, release.module, source)
+        if old is not None and not old.further:
+            unpack(content, _image(files, old))
+    except ImageError as exc:
+        raise CloudError(f"{name}: {exc}") from None
+
+
+def _image(files: Path, release: Release) -> bytes:
+    """What a device has in its slot with this release. Raises ImageError."""
+    from tools.release.package_format import is_package
+    from tools.release.unpack import unpack
+
+    data = (files / release.sha256).read_bytes()
+    return unpack(data) if is_package(data) else data
+
+
+def choose(store: Store, task: Task) -> Task:
+    """Decide what a task offers its device now, by the version that it reports."""
+    release = store.release_by_id(task.release)
+    found = None
+    if not task.options.get(_FULL):
+        found = release.difference(store.version(task.identity, task.module))
+    if (found.source if found is not None else None) == task.options.get(_OFFERED):
+        return task
+    options = {key: value for key, value in task.options.items() if key != _OFFERED}
+    return store.set_options(
+        task, options if found is None else {**options, _OFFERED: found.source}
+    )
+
+
+def offered(store: Store, task: Task) -> Difference | None:
+    """The difference that a task offers, or None: the whole package."""
+    source = task.options.get(_OFFERED)
+    return None if source is None else store.release_by_id(task.release).difference(source)
+
+
+def refused(task: Task, step: int) -> bool:
+    """Whether a device's report says that it cannot take the difference.
+
+    After step 100 it has taken it: then it is the version that failed.
+    """
+    return step == _CANNOT and _OFFERED in task.options and (task.step or 0) < _TRIAL
+
+
+def take_back(store: Store, task: Task) -> Task:
+    """From now on the task offers the whole package."""
+    options = {key: value for key, value in task.options.items() if key != _OFFERED}
+    return store.set_options(task, {**options, _FULL: True})
