@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
+import shlex
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from host_tests.bridge import SerialBoard
+from host_tests.mock_rom import MockRom
 from host_tests.rig import DN, PK, ROOT, Rig
+from host_tests.serial_rig import flash
 from tools.sim import Board
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -49,49 +57,135 @@ def test_the_main_loop_of_the_readme_takes_an_update(tmp_path: Path) -> None:
         rig.says("told b'hello'")
 
 
-def test_the_readme_names_only_make_targets_that_exist() -> None:
-    targets = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"make (\w+)", "\n".join(re.findall(r"`[^`]+`", README))))
-    assert {"demo", "test"} <= named
-    assert named <= targets
+def test_the_demo_ends_as_told() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tools.demo", "--full-speed"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "both acts ended as told" in done.stdout
 
 
-def block(title: str) -> str:
-    """The commands below a heading."""
-    found = re.search(r"```\n(.*?)```", README[README.index(f"### {title}\n") :], re.DOTALL)
+def block(page: str, title: str) -> str:
+    """The commands below a heading of a page."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    found = re.search(r"```\n(.*?)```", text[text.index(f"# {title}\n") :], re.DOTALL)
     assert found
     return found[1]
 
 
-def test_the_release_and_the_board_by_hand_are_made_as_written(tmp_path: Path) -> None:
-    by_hand = block("Trying it by hand, without the platform")
-    # serve and run go on until Ctrl-C, and the rest needs them: tests of their own.
-    made = re.sub(r"^python -m tools\.cloud serve .*$", ":", by_hand, flags=re.MULTILINE)
-    made = made[: made.index("python -m tools.sim run")]
-    for folder in ("tools", "micropython", "boards"):
-        (tmp_path / folder).symlink_to(ROOT / folder)
-    (tmp_path / ".cloud").mkdir()
-    (tmp_path / ".cloud" / "ca.pem").write_bytes(b"what serve leaves there")
-    (tmp_path / ".venv" / "bin").mkdir(parents=True)
-    (tmp_path / ".venv" / "bin" / "activate").write_text(
+RELEASE = block("README.md", "A release")
+TRYING = block("docs/trying.md", "Trying it by hand, without the platform")
+BOARD = re.sub(r"\\\n\s*", "", block("README.md", "Your board")).splitlines()
+
+
+def shell(folder: Path, commands: str) -> str:
+    """What a person's shell prints for them, in a folder that looks like the repository."""
+    for name in ("tools", "micropython", "boards"):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    (folder / ".venv" / "bin").mkdir(parents=True, exist_ok=True)
+    (folder / ".venv" / "bin" / "activate").write_text(
         f'PATH="{Path(sys.executable).parent}:$PATH"\n'
     )
     done = subprocess.run(
-        ["bash", "-e", "-c", block("Making a release") + made],
-        cwd=tmp_path,
+        ["bash", "-e", "-c", commands],
+        cwd=folder,
         env={key: os.environ[key] for key in os.environ if key != "PYTHONPATH"},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
-    assert "version      1.1.0" in done.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_the_release_and_the_board_by_hand_are_made_as_written(tmp_path: Path) -> None:
+    # serve and run go on until Ctrl-C, and the rest needs them: tests of their own.
+    made = re.sub(r"^python -m tools\.cloud serve .*$", ":", TRYING, flags=re.MULTILINE)
+    made = made[: made.index("python -m tools.sim run")]
+    (tmp_path / ".cloud").mkdir()
+    (tmp_path / ".cloud" / "ca.pem").write_bytes(b"what serve leaves there")
+    said = shell(tmp_path, RELEASE + made)
+    assert "version      1.1.0" in said
     secret = (tmp_path / "secret.txt").read_text().strip()
-    assert secret not in done.stdout + done.stderr
+    assert secret not in said
     with Board(tmp_path / "desk.bin") as board:
         assert board.nvs_get("alink", "device_secret") == secret.encode()
         assert board.slot_bytes(0).startswith((tmp_path / "release-1.0.0.bin").read_bytes())
     assert (tmp_path / "release-1.1.0.bin").is_file()
+
+
+@pytest.mark.xdist_group("serial")  # a name like /dev/pts/3 is soon another test's board
+def test_a_board_comes_from_its_bag_to_its_first_update_as_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commands of README, word by word but for ports and this computer's address."""
+    assert len(BOARD) + 2 <= 8, "with mkdir and build"
+    flashing, serving, adding, provisioning, *offering = (shlex.split(one, True) for one in BOARD)
+    shell(tmp_path, RELEASE[: RELEASE.index("python tools/image.py inspect")])
+    monkeypatch.chdir(tmp_path)
+    with MockRom() as rom:
+        code, said = flash(*flashing[2:], "--port", rom.port)
+        assert code == 0, said
+        (tmp_path / "flash.bin").write_bytes(rom.flash)
+    port = free_port()
+    here = {"192.168.1.10": "127.0.0.1", "0.0.0.0": "127.0.0.1", "8883": str(port)}
+    server = subprocess.Popen(
+        [sys.executable, *(here.get(word, word) for word in serving[1:] if word != "&")],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        while "Ctrl-C" not in (line := server.stdout.readline()):
+            assert line, "serve has ended"
+        secret = re.search(r"secret +(\w+)", cloud(adding))
+        assert secret
+        answers = {"device secret": secret[1], "password of the Wi-Fi": "wifi-password"}
+        monkeypatch.setattr(getpass, "getpass", lambda what: answers[what.split(" (")[0]])
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        with SerialBoard(tmp_path / "flash.bin") as board:
+            board.nvs_set("alink_ota", "prove_ms", 0)  # a minute of its main loop
+            board.power_on()
+            asked = [here.get(word, word) for word in provisioning[2:]]
+            code, said = flash(asked[0], "--port", board.port, *asked[1:])
+            assert code == 0, said
+            for command in offering:
+                cloud(command)
+            watching = ["python", "-m", "tools.cloud", "status"]
+            board.wait_for(lambda: "SUCCEEDED" in cloud(watching), 90, "the update")
+            assert board.running_slot() == 1
+    finally:
+        server.terminate()
+        server.wait(30)
+        assert server.stdout is not None
+        server.stdout.close()
+
+
+def cloud(words: list[str]) -> str:
+    """What a command of the stand-in prints."""
+    done = subprocess.run(
+        [sys.executable, *words[1:]],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def free_port() -> int:
+    """A port that nobody has."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number: int = server.getsockname()[1]
+    return number
 
 
 def rows(text: str) -> list[list[str]]:
@@ -106,7 +200,7 @@ def rows(text: str) -> list[list[str]]:
 def test_every_figure_of_the_readme_was_measured_by_make_bench() -> None:
     measured = rows((ROOT / "docs" / "figures.md").read_text(encoding="utf-8"))
     values = {row[0]: row[1] for row in measured}
-    section = README.split("\n## Figures\n", 1)[1].split("\n## ", 1)[0]
+    section = README.split("\n## Where it stands\n", 1)[1].split("\n## ", 1)[0]
     told = [row for row in rows(section) if row[0] != "figure"]
     assert len(told) >= 6
     assert {row[0]: row[1] for row in told} == {row[0]: values.get(row[0]) for row in told}

@@ -1,7 +1,7 @@
 """Mosquitto's own files for the devices of a folder: passwords, who may use which topic, settings.
 
 A broker knows no HMAC sign-in. But the password of a device is constant as long as its client ID,
-signmethod and timestamp are, and alink's are (README, "Device"): so it can stand in a password
+signmethod and timestamp are, and alink's are (docs/cloud.md): so it can stand in a password
 file like any other.
 """
 
