@@ -12,8 +12,8 @@ help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 # The environment: made once, remade when pyproject.toml changes.
-$(STAMP): pyproject.toml tools/setup_env.py
-	@$(PYTHON) tools/setup_env.py $(VENV)
+$(STAMP): pyproject.toml tools/dev/setup_env.py
+	@$(PYTHON) tools/dev/setup_env.py $(VENV)
 
 demo: $(STAMP)  ## watch one update succeed and one fall back
 	@$(BIN)/python -m tools.demo $(DEMO)
@@ -26,26 +26,26 @@ lint: $(STAMP)  ## ruff on everything, mypy on host code and on device code
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/python tools/typings.py .cache/typings
-	@$(BIN)/mypy --config-file tools/mypy_device.ini
+	@$(BIN)/python tools/dev/typings.py .cache/typings
+	@$(BIN)/mypy --config-file tools/dev/mypy_device.ini
 
 mutate: $(STAMP)  ## remove each step of an update in turn: which test notices?
-	@$(BIN)/python -m host_tests.mutate
+	@$(BIN)/python -m host_tests.long.mutate
 
 powercut: $(STAMP)  ## cut the power at every flash operation of an update; POWERCUT=--help
-	@$(BIN)/python -m host_tests.powercut $(POWERCUT)
+	@$(BIN)/python -m host_tests.long.powercut $(POWERCUT)
 
 bench: $(STAMP)  ## measure every published figure, write docs/figures.md; ONLY=section prints one
 	@$(BIN)/python -m tools.bench $(ONLY)
 
 fuzz: $(STAMP)  ## thousands of hostile inputs for each parser, and updates over a bad network
-	@$(BIN)/python -m host_tests.fuzz $(FUZZ)
+	@$(BIN)/python -m host_tests.long.fuzz $(FUZZ)
 
 soak: $(STAMP)  ## 200 updates, every fifth a bad one: no board is lost, each fault named, nothing piles up
-	@$(BIN)/python -m host_tests.soak $(SOAK)
+	@$(BIN)/python -m host_tests.long.soak $(SOAK)
 
 dist: $(STAMP)  ## a release in dist/: alink as .mpy, an archive of it, SHA256SUMS
-	@$(BIN)/python -m tools.package dist
+	@$(BIN)/python -m tools.dev.package dist
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .cache build dist

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.device_process import DeviceFailed, run_device
+from host_tests.kit.device_process import DeviceFailed, run_device
 from host_tests.metal.transport import Metal, cannot
 
 _METAL = pytest.StashKey[Metal]()
@@ -114,8 +114,9 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """What needs a board is not for the desk; with one, nothing else is wanted."""
     if _METAL not in config.stash:
         return True if collection_path == _METAL_TESTS else None
-    here = collection_path.parent == _METAL_TESTS.parent
-    return True if here and collection_path.name.startswith("test_") else None
+    if _METAL_TESTS in collection_path.parents:
+        return None
+    return True if collection_path.name.startswith("test_") else None
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tools import stock
 from tools.bench import __main__ as bench
 from tools.bench import chip, fleet, latency, memory, modules, mqtt, report, throughput, traffic
 from tools.bench.report import Figure, Section
+from tools.dev import stock
 from tools.sim import Board
 
 
@@ -116,8 +116,8 @@ def test_the_way_from_reset_to_the_first_line_is_timed() -> None:
 def test_traffic_and_flash_operations_of_an_update_are_counted() -> None:
     found = values(traffic.measure(quiet, small=True))
     erased, written = (int(found["flash, slot"].split()[at]) for at in (0, 3))
-    # Each block once, and the one behind the image, where an older volume could stand.
-    assert erased == written + 1
+    # Each block once; the one behind the image, too, if an older volume stands there.
+    assert written <= erased <= written + 1
     assert int(found["HTTPS, in all"].split()[0].replace(",", "")) > 65536
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.images import make_image
-from host_tests.rig import ROOT
+from host_tests.kit.images import make_image
+from host_tests.kit.rig import ROOT
 
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md")),

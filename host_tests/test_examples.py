@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.rig import DN, PK, ROOT, Rig
-from tools.imagelib import build_archive
+from host_tests.kit.rig import DN, PK, ROOT, Rig
+from tools.release import build_archive
 
 EXAMPLES = ROOT / "micropython" / "examples"
 

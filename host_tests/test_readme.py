@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.bridge import SerialBoard
-from host_tests.mock_rom import MockRom
-from host_tests.rig import DN, PK, ROOT, Rig
-from host_tests.serial_rig import flash
+from host_tests.kit.bridge import SerialBoard
+from host_tests.kit.mock_rom import MockRom
+from host_tests.kit.rig import DN, PK, ROOT, Rig
+from host_tests.kit.serial_rig import flash
 from tools.sim import Board
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,17 +15,14 @@ from typing import Protocol
 if __name__ == "__main__" and not __package__:  # run as a file: python tools/flash.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.flashlib import (
-    check_verb,
-    device_deploy,
-    device_monitor,
-    device_provision,
-    device_selftest,
-    device_status,
-    flash_verb,
-)
-from tools.flashlib.errors import FlashError
-from tools.imagelib import ImageError
+from tools.cli import Refused
+from tools.flashing.verbs import check as check_verb
+from tools.flashing.verbs import deploy as device_deploy
+from tools.flashing.verbs import flash as flash_verb
+from tools.flashing.verbs import monitor as device_monitor
+from tools.flashing.verbs import provision as device_provision
+from tools.flashing.verbs import selftest as device_selftest
+from tools.flashing.verbs import status as device_status
 
 
 class Verb(Protocol):
@@ -39,11 +36,11 @@ class Verb(Protocol):
         """Declare the verb's options."""
 
     def run(self, options: argparse.Namespace) -> int:
-        """Do it; the exit code. Raise FlashError (cause, advice) for what cannot be done."""
+        """Do it; the exit code. Raise Refused (cause, advice) for what cannot be done."""
         raise NotImplementedError
 
 
-# In the order of a board's life. A new verb is a module of tools/flashlib and a line here.
+# In the order of a board's life. A new verb is a module of tools/flashing and a line here.
 VERBS: tuple[Verb, ...] = (
     check_verb,
     flash_verb,
@@ -65,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         code: int = options.run(options)
         return code
-    except (FlashError, ImageError) as exc:
+    except Refused as exc:
         print(f"{options.verb}: {exc}", file=sys.stderr)
     except OSError as exc:
         where = f"{exc.filename}: " if exc.filename else ""

@@ -27,24 +27,24 @@ from types import ModuleType
 if __name__ == "__main__" and not __package__:  # run as a file: python tools/image.py
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tools.flashlib.files import age_warning
-from tools.imagelib import (
+from tools.cli import Refused
+from tools.flashing.files import age_warning
+from tools.places import check_output, read_input
+from tools.release import (
     BLOCK_SIZE,
     SLOT_SIZE,
     WBITS,
-    ImageError,
     Report,
     as_text,
     build_archive,
     build_image,
     check_version,
     examine,
+    pack_verb,
 )
-from tools.imagelib.application import ALINK, LOADER, mentioned, remarks
-from tools.imagelib.explain import explainer
-from tools.imagelib.features import FEATURES, packed, told
-from tools.imagelib.places import check_output, read_input
-from tools.release import pack_verb
+from tools.release.application import ALINK, LOADER, mentioned, remarks
+from tools.release.explain import explainer
+from tools.release.features import FEATURES, packed, told
 from tools.release.package_format import is_package
 from tools.release.package_report import PackageReport, examine_package, package_text
 
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
             "explain": _explain,
         }
         return commands[options.command](options)
-    except ImageError as exc:
+    except Refused as exc:
         print(f"image: {exc}", file=sys.stderr)
     except BrokenPipeError:
         sys.stderr.close()  # whoever read this has enough
@@ -281,7 +281,7 @@ def _inspect(options: argparse.Namespace) -> int:
     if is_package(data):
         report = examine_package(data, source)
     elif source is not None:
-        raise ImageError(
+        raise Refused(
             f"{options.file} is no package", "--from is for packages: leave it out for an image."
         )
     else:
@@ -296,12 +296,12 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _sign(options: argparse.Namespace) -> int:
-    from tools import signing  # slow to load
+    from tools.release import signing  # slow to load
 
     try:
         return _sign_with(signing, options)
-    except signing.SigningError as exc:
-        raise ImageError(exc.cause, exc.advice) from None
+    except Refused as exc:
+        raise Refused(exc.cause, exc.advice) from None
 
 
 def _sign_with(signing: ModuleType, options: argparse.Namespace) -> int:
@@ -313,7 +313,7 @@ def _sign_with(signing: ModuleType, options: argparse.Namespace) -> int:
         if options.file is None:
             return 0
     elif options.file is None:
-        raise ImageError("no file to sign", "Name the image behind the key.")
+        raise Refused("no file to sign", "Name the image behind the key.")
     key = signing.load_private(options.key or options.new_key)
     data = read_input(options.file)
     signed = {}

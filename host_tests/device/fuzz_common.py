@@ -23,7 +23,7 @@ def records(path):
 
 
 class Run:
-    """Prints what host_tests/fuzz/on_device.py reads."""
+    """Prints what host_tests/long/fuzz/on_device.py reads."""
 
     def __init__(self):
         self.index = 0

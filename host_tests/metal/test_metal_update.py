@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.device_process import ROOT
+from host_tests.kit.device_process import ROOT
+from host_tests.kit.serial_rig import flash
 from host_tests.metal.transport import Metal
-from host_tests.serial_rig import flash
 from tools.cloud import LocalCloud
-from tools.imagelib import build_image, examine
+from tools.release import build_image, examine
 
 PK, DN = "a1MetalTest", "board_on_the_desk"
 _SIGN_IN_S = 90.0

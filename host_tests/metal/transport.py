@@ -12,11 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from host_tests.device_process import ROOT, DeviceFailed
-from tools.flashlib.device_deploy import NoRoom, sync
-from tools.flashlib.device_link import BoardFailed, Link
-from tools.flashlib.errors import FlashError
-from tools.imagelib.compile import compile_mpy
+from host_tests.kit.device_process import ROOT, DeviceFailed
+from tools.cli import Refused
+from tools.flashing.link import BoardFailed, Link
+from tools.flashing.verbs.deploy import NoRoom, sync
+from tools.release.compile import compile_mpy
 
 FOLDER = "/alink_test"
 _QUIET_S = 120.0  # the longest a test may say nothing: a board is a hundred times slower
@@ -70,7 +70,7 @@ class Metal:
             )
         except BoardFailed as exc:
             raise DeviceFailed(f"the board said:\n{exc.said}{exc.traceback}") from None
-        except FlashError as exc:
+        except Refused as exc:
             self.release()
             raise DeviceFailed(str(exc)) from None
 
@@ -88,7 +88,7 @@ class Metal:
                 link.clean()
                 sync(link, FOLDER, {})
                 link.run("import os\nos.rmdir(p)", p=FOLDER)
-            except FlashError as exc:
+            except Refused as exc:
                 print(f"the tests are still on the board, in {FOLDER}: {exc}", file=sys.stderr)
         self.release()
         if self._folder is not None:

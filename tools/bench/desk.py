@@ -11,12 +11,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tools import stock
 from tools.bench.server import Server
-from tools.imagelib import build_image
-from tools.imagelib.application import ALINK
-from tools.imagelib.compile import compile_mpy
-from tools.imagelib.homes import of, told
+from tools.dev import stock
+from tools.release import build_image
+from tools.release.application import ALINK
+from tools.release.compile import compile_mpy
+from tools.release.homes import of, told
 from tools.sim import Board, interpreter
 
 ROOT = Path(__file__).resolve().parent.parent.parent

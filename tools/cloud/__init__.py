@@ -1,12 +1,12 @@
 """The local stand-in for the Alibaba Cloud IoT Platform: gateway, OTA service and downloads."""
 
-from .batches import Terms
-from .broker import Broker
-from .faults import Dialect, Faults
-from .local import Device, LocalCloud
-from .records import Block, Download, Message, Note, SignedIn, Violation
-from .store import Batch, Event, Release, Task
-from .tasks import CloudError
+from tools.cloud.faults import Dialect, Faults
+from tools.cloud.local import Device, LocalCloud
+from tools.cloud.mqtt.broker import Broker
+from tools.cloud.operator.batches import Terms
+from tools.cloud.operator.tasks import CloudError
+from tools.cloud.records import Block, Download, Message, Note, SignedIn, Violation
+from tools.cloud.store import Batch, Event, Release, Task
 
 __all__ = [
     "Batch",

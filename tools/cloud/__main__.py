@@ -2,6 +2,6 @@
 
 import sys
 
-from .cli import main
+from tools.cloud.operator.cli import main
 
 sys.exit(main())

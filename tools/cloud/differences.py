@@ -10,8 +10,16 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from .store import Difference, Release, Store, Task
-from .tasks import CloudError, Source, TaskBook, described, digestsigns, keep, read
+from tools.cloud.operator.tasks import (
+    CloudError,
+    Source,
+    TaskBook,
+    described,
+    digestsigns,
+    keep,
+    read,
+)
+from tools.cloud.store import Difference, Release, Store, Task
 
 _OFFERED = "difference"  # of a task's options: the source of the difference that it offers
 _FULL = "full"  # true when a device has refused one: the task offers the whole package
@@ -64,7 +72,7 @@ def _check(
     store: Store, files: Path, release: Release, source: str, name: str, content: bytes
 ) -> None:
     """Raise CloudError unless the package makes the release of its source."""
-    from tools.imagelib.errors import ImageError  # slow to load, as all that builds releases
+    from tools.cli import Refused
     from tools.release.package_format import DIFFERENCE, read_head
     from tools.release.unpack import unpack
 
@@ -83,12 +91,12 @@ def _check(
         old = store.release(release.product_key, release.module, source)
         if old is not None and not old.further:
             unpack(content, _image(files, old))
-    except ImageError as exc:
+    except Refused as exc:
         raise CloudError(f"{name}: {exc}") from None
 
 
 def _image(files: Path, release: Release) -> bytes:
-    """What a device has in its slot with this release. Raises ImageError."""
+    """What a device has in its slot with this release. Raises Refused."""
     from tools.release.package_format import is_package
     from tools.release.unpack import unpack
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from . import differences, topics
-from .batches import Terms
-from .faults import Dialect, Faults
-from .identity import Identity
-from .program import Program, Settings
-from .records import Block, Download, Message, Note, SignedIn, Violation
-from .store import Batch, Release, Task
-from .tasks import DEFAULT_MODULE, CloudError, Source
+from tools.cloud import differences
+from tools.cloud.faults import Dialect, Faults
+from tools.cloud.mqtt import topics
+from tools.cloud.mqtt.identity import Identity
+from tools.cloud.operator.batches import Terms
+from tools.cloud.operator.tasks import DEFAULT_MODULE, CloudError, Source
+from tools.cloud.program import Program, Settings
+from tools.cloud.records import Block, Download, Message, Note, SignedIn, Violation
+from tools.cloud.store import Batch, Release, Task
 
 _T = TypeVar("_T")
 _CALL_TIMEOUT_S = 30.0

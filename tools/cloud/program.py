@@ -10,20 +10,20 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
-from .blocks import Blocks
-from .broker import Broker, BrokerLink
-from .certs import Certificates
-from .clock import Clock
-from .control import Control
-from .downloads import Downloads
-from .faults import Dialect, Faults
-from .gateway import Gateway
-from .listener import Factory, Listener
-from .ota import OtaService
-from .records import Records
-from .registrar import Registrar
-from .store import Store
-from .web import Web
+from tools.cloud.certs import Certificates
+from tools.cloud.clock import Clock
+from tools.cloud.downloads.answers import Downloads
+from tools.cloud.downloads.web import Web
+from tools.cloud.faults import Dialect, Faults
+from tools.cloud.mqtt.broker import Broker, BrokerLink
+from tools.cloud.mqtt.gateway import Gateway
+from tools.cloud.mqtt.listener import Factory, Listener
+from tools.cloud.mqtt.registrar import Registrar
+from tools.cloud.operator.control import Control
+from tools.cloud.ota.blocks import Blocks
+from tools.cloud.ota.service import OtaService
+from tools.cloud.records import Records
+from tools.cloud.store import Store
 
 # The listeners that a broker takes the place of.
 _GATEWAY = {"mqtt", "mqtts"}

@@ -18,10 +18,10 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tools import stock
 from tools.cloud import LocalCloud
 from tools.demo.show import watch_download
-from tools.imagelib import build_image
+from tools.dev import stock
+from tools.release import build_image
 from tools.sim import Board
 
 ROOT = Path(__file__).resolve().parent.parent.parent

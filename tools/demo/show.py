@@ -9,8 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from tools.cloud import LocalCloud
+from tools.cloud.operator.tasks import CloudError
 from tools.cloud.records import Download
-from tools.cloud.tasks import CloudError
 
 _LOOK_S = 0.1
 _LIMIT_S = 120.0

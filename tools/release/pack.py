@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import zlib
 
-from tools.imagelib.header import SECTOR
-from tools.imagelib.report import APP, APP_WITH_APPLICATION, MERGED, Report, examine
+from tools.chip.header import SECTOR
 from tools.release.difference import operations
 from tools.release.package_format import COMPRESSED, DIFFERENCE, Head, PackageError, is_package
+from tools.release.report import APP, APP_WITH_APPLICATION, MERGED, Report, examine
 from tools.release.unpack import unpack
 
 WINDOW = 12  # bits: what a board has to keep of the stream is 4 KiB

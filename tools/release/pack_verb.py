@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.imagelib.places import check_output, read_input
+from tools.places import check_output, read_input
 from tools.release.pack import (
     WINDOW,
     check_image,
@@ -65,7 +65,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(options: argparse.Namespace, write: Callable[[Path, bytes], None]) -> int:
     """Make what was asked for; nothing is written before everything was read and looked at.
 
-    `write` puts a file's content to its place. Raises ImageError, OSError.
+    `write` puts a file's content to its place. Raises Refused, OSError.
     """
     image = read_input(options.file)
     report = check_image(image, str(options.file))

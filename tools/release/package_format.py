@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from tools.imagelib.errors import ImageError
+from tools.cli import Refused
 
 MAGIC = b"\x89ALP"
 VERSION = 1
@@ -26,7 +26,7 @@ NUMBER_BYTES = 5
 _MAKE_AGAIN = "Make it again with image.py pack, or get it again."
 
 
-class PackageError(ImageError):
+class PackageError(Refused):
     """A package that a board would refuse, or that does not fit what it is applied to."""
 
 

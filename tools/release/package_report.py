@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tools.imagelib.header import SECTOR
-from tools.imagelib.report import Report
+from tools.chip.header import SECTOR
 from tools.release.pack import blocks, blocks_that_differ, check_image
 from tools.release.package_format import COMPRESSED, Head, PackageError, read_head
+from tools.release.report import Report
 from tools.release.unpack import unpack
 
 

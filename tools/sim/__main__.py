@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from tools.sim import partitions
+from tools.chip import partitions
 from tools.sim.board import DEFAULT_TABLE, Board
 from tools.sim.bootrom import load_table, read_otadata
 from tools.sim.device.simchip import image, otadata, table

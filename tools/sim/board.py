@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from tools.sim import interpreter, partitions
+from tools.chip import partitions
+from tools.sim import interpreter
 from tools.sim.desk import BoardError, Desk
 from tools.sim.device.simchip import table
 from tools.sim.flash import Cut, Flash, OpLog

@@ -1,0 +1,86 @@
+"""Batches as a person types them, with a server running in another thread and without one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from host_tests.kit.raw_mqtt import DN, PK, online
+from tools.cloud import LocalCloud
+from tools.cloud.operator.cli import main
+
+Type = Callable[..., str]
+
+
+@pytest.fixture
+def type_(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Type:
+    """Type a command: what it says, on stderr when it has to fail with `fails`."""
+
+    def type_(*words: str, fails: int = 0) -> str:
+        try:
+            code = main([*words, "--folder", str(tmp_path)])
+        except SystemExit as exc:
+            # argparse: a wrong argument, or --help.
+            code = int(exc.code or 0)
+        told = capsys.readouterr()
+        assert code == fails, told
+        return told.err if fails else told.out
+
+    return type_
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+    with LocalCloud(tmp_path) as cloud:
+        cloud.add_device(PK, DN)
+        cloud.add_device(PK, "south")
+        cloud.add_release(PK, "1.1.0", b"image")
+        yield cloud
+
+
+def test_a_batch_typed_beside_a_running_server_is_confirmed_pushed_and_cancelled(
+    cloud: LocalCloud, type_: Type
+) -> None:
+    secret = cloud.add_device(PK, DN).secret
+    with online(cloud, secret=secret) as device:
+        told = type_("batch", PK, "1.1.0", "--confirm", "--timeout-min", "60", "--rate", "10")
+        assert "batch       1" in told
+        assert "2 CONFIRM" in told
+        assert "confirm 1" in told
+        device.ping()
+        assert "1 NOTIFIED" in type_("confirm", "1", DN)
+        assert device.push()["data"]["version"] == "1.1.0"
+        status = type_("status")
+        assert "batches" in status
+        assert "1 CONFIRM, 1 NOTIFIED" in status
+        assert "nobody is not in batch 1" in type_("confirm", "1", "nobody", fails=1)
+        assert "cancelled   1" in type_("cancel", "1", DN)
+        assert "cancelled   1" in type_("cancel", "1")
+        status = type_("status")
+        assert "static, CANCELED" in status
+        assert "2 CANCELED" in status
+        assert "no batch 9" in type_("cancel", "9", fails=1)
+        type_("push", PK, DN, "1.1.0")
+        assert device.push()["data"]["version"] == "1.1.0"
+        assert f"cancelled   {PK}/{DN} to 1.1.0" in type_("cancel", PK, DN)
+        assert "no task to cancel" in type_("cancel", PK, DN, fails=1)
+        assert "number" in type_("cancel", PK, fails=1)
+        assert cloud.task(PK, DN, "1.1.0").state == "CANCELED"
+
+
+def test_a_batch_without_a_server_is_kept_and_shown(tmp_path: Path, type_: Type) -> None:
+    (tmp_path / "app.bin").write_bytes(b"image")
+    type_("device", "add", PK, DN)
+    type_("release", "add", PK, "1.1.0", str(tmp_path / "app.bin"))
+    told = type_("batch", PK, "1.1.0", "--device", DN, "--retry-after-min", "10")
+    assert "No server runs" in told
+    assert "1 QUEUED" in told
+    assert "1 QUEUED" in type_("status")
+    assert "0, 10, 30" in type_("batch", PK, "1.1.0", "--retry-after-min", "5", fails=2)
+
+
+def test_help_of_the_batch_commands_teaches_with_examples(type_: Type) -> None:
+    for words in (["batch"], ["confirm"], ["cancel"]):
+        assert "example" in type_(*words, "--help")

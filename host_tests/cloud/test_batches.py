@@ -1,0 +1,497 @@
+"""Batches: one release for many devices on the platform's terms. Time is the stand-in's own."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from host_tests.kit.raw_mqtt import PK, SECRET, RawDevice
+from tools.cloud import CloudError, LocalCloud, Task
+from tools.cloud.store import Store
+
+NAMES = ("north", "south", "east", "west")
+MINUTE = 60.0
+
+
+class Member:
+    """A device of a fleet: signed in, subscribed; `version` is reported unless it is None."""
+
+    def __init__(self, cloud: LocalCloud, name: str, version: str | None = "1.0.0") -> None:
+        self.name = name
+        self.mqtt = RawDevice(cloud)
+        assert self.mqtt.connect(dn=name, keepalive=1200) == 0
+        self.upgrade = f"/ota/device/upgrade/{PK}/{name}"
+        self.query_topic = f"/sys/{PK}/{name}/thing/ota/firmware/get"
+        assert self.mqtt.subscribe(self.upgrade, self.query_topic + "_reply") == [0, 0]
+        if version is not None:
+            self.report(version)
+
+    def __enter__(self) -> Member:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.mqtt.sock.close()
+
+    def _says(self, topic: str, **params: Any) -> None:
+        self.mqtt.publish(topic, {"id": "1", "params": params})
+
+    def report(self, version: str) -> None:
+        """Report a version; a push may be the answer."""
+        self._says(f"/ota/device/inform/{PK}/{self.name}", version=version)
+
+    def progress(self, step: int) -> None:
+        """Report progress."""
+        self._says(f"/ota/device/progress/{PK}/{self.name}", step=str(step), desc="told")
+
+    def pushed(self) -> str:
+        """The version of the push that comes next."""
+        topic, payload = self.mqtt.message()
+        assert topic == self.upgrade
+        return str(json.loads(payload)["data"]["version"])
+
+    def asks(self) -> str | None:
+        """The version that the answer to a query offers."""
+        self._says(self.query_topic)
+        topic, payload = self.mqtt.message()
+        assert topic == self.query_topic + "_reply"
+        version = json.loads(payload)["data"].get("version")
+        return None if version is None else str(version)
+
+    def waits(self, cloud: LocalCloud, minutes: float) -> None:
+        """Let so many minutes pass, and stay signed in: each time hearing nothing but pings."""
+        while minutes > 20:
+            cloud.advance(20 * MINUTE)
+            self.hears_nothing()
+            minutes -= 20
+        cloud.advance(minutes * MINUTE)
+
+    def hears_nothing(self) -> None:
+        """Nothing has been sent: a ping's answer comes first."""
+        self.mqtt.ping()
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+    with LocalCloud(tmp_path) as cloud:
+        prepare(cloud)
+        yield cloud
+
+
+def prepare(cloud: LocalCloud) -> None:
+    cloud.faults.connects_per_minute = None
+    for name in NAMES:
+        cloud.add_device(PK, name, SECRET)
+    for version in ("1.1.0", "1.2.0"):
+        cloud.add_release(PK, version, version.encode())
+
+
+def states(cloud: LocalCloud, batch: int) -> dict[str, str]:
+    return {task.device_name: task.state for task in cloud.batch_tasks(batch)}
+
+
+def history(task: Task) -> list[tuple[str, str]]:
+    return [(event.state, event.desc) for event in task.history]
+
+
+def only(cloud: LocalCloud, batch: int) -> Task:
+    (task,) = cloud.batch_tasks(batch)
+    return task
+
+
+# --- whom a batch is for ---
+
+
+def test_a_batch_upgrades_every_device_of_the_product(cloud: LocalCloud) -> None:
+    cloud.add_device("another", "north", SECRET)
+    with Member(cloud, "north") as north, Member(cloud, "south") as south:
+        south.hears_nothing()
+        batch = cloud.batch(PK, "1.1.0")
+        assert (north.pushed(), south.pushed()) == ("1.1.0", "1.1.0")
+        assert states(cloud, batch.id) == {
+            "east": "QUEUED",
+            "north": "NOTIFIED",
+            "south": "NOTIFIED",
+            "west": "QUEUED",
+        }
+        # Who comes later gets it then.
+        with Member(cloud, "west") as west:
+            assert west.pushed() == "1.1.0"
+
+
+def test_a_batch_can_be_for_some_devices_only(cloud: LocalCloud) -> None:
+    batch = cloud.batch(PK, "1.1.0", devices=("west", "north", "west"))
+    assert states(cloud, batch.id) == {"west": "QUEUED", "north": "QUEUED"}
+
+
+def test_a_batch_can_be_for_those_that_report_an_old_version(cloud: LocalCloud) -> None:
+    with Member(cloud, "north", "1.0.0") as north, Member(cloud, "south", "0.9") as south:
+        south.hears_nothing()
+        north.hears_nothing()
+        batch = cloud.batch(PK, "1.1.0", sources=("0.9", "0.8"))
+        assert south.pushed() == "1.1.0"
+        north.hears_nothing()
+        assert states(cloud, batch.id) == {"south": "NOTIFIED"}
+        # A static batch has chosen: who reports such a version later is not in it.
+        north.report("0.9")
+        north.hears_nothing()
+
+
+def test_who_has_the_version_already_is_not_in_the_batch(cloud: LocalCloud) -> None:
+    with Member(cloud, "north", "1.1.0") as north:
+        north.hears_nothing()
+        batch = cloud.batch(PK, "1.1.0")
+    assert "north" not in states(cloud, batch.id)
+    assert len(states(cloud, batch.id)) == 3
+
+
+def test_terms_that_the_platform_does_not_have_are_refused_with_advice(cloud: LocalCloud) -> None:
+    for terms, told in (
+        ({"timeout_min": 0}, "1 to 1440"),
+        ({"retry_after_min": 5}, "0, 10, 30, 60 or 1440"),
+        ({"retry_after_min": 10, "retry_times": 3}, "1, 2 or 5"),
+        ({"rate": 0}, "1 to 10000"),
+        ({"devices": ("nobody",)}, "device add"),
+        ({"sources": ("0.1",)}, "status"),
+        ({"dynamic": True, "devices": ("north",)}, "dynamic"),
+    ):
+        with pytest.raises(CloudError, match=told):
+            cloud.batch(PK, "1.1.0", **terms)
+    with pytest.raises(CloudError, match="release add"):
+        cloud.batch(PK, "9", rate=1)
+    with pytest.raises(CloudError, match="no batch 77"):
+        cloud.confirm(77)
+    batch = cloud.batch(PK, "1.1.0", devices=("north",))
+    with pytest.raises(CloudError, match="south is not in batch"):
+        cloud.cancel_batch(batch.id, "south")
+
+
+# --- time-out and retry ---
+
+
+def test_the_time_out_of_a_batch_counts_for_each_device_from_its_first_progress(
+    cloud: LocalCloud,
+) -> None:
+    with Member(cloud, "north") as north, Member(cloud, "south") as south:
+        south.hears_nothing()
+        batch = cloud.batch(
+            PK, "1.1.0", devices=("north", "south"), timeout_min=10, retry_after_min=0
+        )
+        for member in (north, south):
+            member.pushed()
+        north.progress(1)
+        north.hears_nothing()
+        cloud.advance(9 * MINUTE)
+        south.progress(1)
+        south.hears_nothing()
+        cloud.advance(MINUTE + 1)
+        cloud.wait_task(PK, "north", "1.1.0", "FAILED")
+        assert states(cloud, batch.id)["south"] == "IN_PROGRESS"
+        # What took too long is not tried again.
+        north.hears_nothing()
+
+
+@pytest.mark.parametrize(("after", "times"), [(0, 1), (10, 2), (30, 5), (60, 1), (1440, 2)])
+def test_a_device_that_failed_is_tried_again_as_often_and_as_late_as_told(
+    cloud: LocalCloud, after: int, times: int
+) -> None:
+    with Member(cloud, "north") as north:
+        north.hears_nothing()
+        batch = cloud.batch(
+            PK, "1.1.0", devices=("north",), retry_after_min=after, retry_times=times
+        )
+        for retry in range(1, times + 1):
+            assert north.pushed() == "1.1.0"
+            north.progress(7)
+            north.progress(-2)
+            if after:
+                # Not told early, neither by a push nor on a query nor when it reports.
+                assert north.asks() is None
+                north.waits(cloud, after - 1)
+                north.report("1.0.0")
+                north.hears_nothing()
+                assert only(cloud, batch.id).state == "QUEUED"
+                assert only(cloud, batch.id).retries == retry
+                cloud.advance(MINUTE + 1)
+        assert north.pushed() == "1.1.0"
+        north.progress(-2)
+        north.hears_nothing()
+    task = only(cloud, batch.id)
+    assert task.state == "FAILED"
+    once = [("NOTIFIED", "pushed"), ("IN_PROGRESS", "told"), ("FAILED", "told")]
+    expected = [("QUEUED", "created")]
+    for retry in range(1, times + 1):
+        expected += [*once, ("QUEUED", f"retry {retry} of {times} in {after} min")]
+    assert history(task) == [*expected, ("NOTIFIED", "pushed"), ("FAILED", "told")]
+
+
+def test_a_wrong_version_is_tried_again_from_that_version(cloud: LocalCloud) -> None:
+    with Member(cloud, "north") as north:
+        north.hears_nothing()
+        batch = cloud.batch(PK, "1.1.0", devices=("north",), retry_after_min=10)
+        north.pushed()
+        north.progress(1)
+        north.report("0.5")
+        north.hears_nothing()
+        assert (only(cloud, batch.id).state, only(cloud, batch.id).source) == ("QUEUED", "0.5")
+        cloud.advance(10 * MINUTE + 1)
+        assert north.pushed() == "1.1.0"
+        north.progress(1)
+        north.report("0.5")
+        assert north.pushed() == "1.1.0"
+        north.report("1.1.0")
+        cloud.wait_task(PK, "north", "1.1.0", "SUCCEEDED")
+
+
+def test_a_retry_has_its_own_time_out(cloud: LocalCloud) -> None:
+    with Member(cloud, "north") as north:
+        north.hears_nothing()
+        cloud.batch(
+            PK, "1.1.0", devices=("north",), retry_after_min=60, timeout_min=5, retry_times=2
+        )
+        north.pushed()
+        north.progress(1)
+        north.progress(-4)
+        north.hears_nothing()
+        north.waits(cloud, 59)
+        cloud.advance(2 * MINUTE)
+        north.pushed()
+        north.progress(1)
+        north.hears_nothing()
+        cloud.advance(4 * MINUTE)
+        assert cloud.task(PK, "north", "1.1.0").state == "IN_PROGRESS"
+        cloud.advance(2 * MINUTE)
+        cloud.wait_task(PK, "north", "1.1.0", "FAILED")
+
+
+def test_a_retry_that_waits_survives_a_restart(tmp_path: Path) -> None:
+    with LocalCloud(tmp_path) as cloud:
+        prepare(cloud)
+        with Member(cloud, "north") as north:
+            north.hears_nothing()
+            cloud.batch(PK, "1.1.0", devices=("north",), retry_after_min=30)
+            north.pushed()
+            north.progress(-2)
+            north.hears_nothing()
+    with LocalCloud(tmp_path) as cloud, Member(cloud, "north") as north:
+        north.hears_nothing()
+        north.waits(cloud, 31)
+        assert north.pushed() == "1.1.0"
+
+
+def test_a_retry_that_became_due_while_the_server_was_off_is_made_up_for(tmp_path: Path) -> None:
+    with LocalCloud(tmp_path) as cloud:
+        prepare(cloud)
+        with Member(cloud, "north") as north:
+            north.hears_nothing()
+            batch = cloud.batch(PK, "1.1.0", devices=("north",), retry_after_min=0)
+            north.pushed()
+        cloud.wait_for(lambda: not cloud.online(PK, "north"), what="the device's end")
+        # It fails from afar: nobody is there for the retry at once.
+        with RawDevice(cloud) as again:
+            assert again.connect(dn="north") == 0
+            again.publish(f"/ota/device/progress/{PK}/north", {"id": 1, "params": {"step": -2}})
+            again.ping()
+        assert (only(cloud, batch.id).state, only(cloud, batch.id).retries) == ("QUEUED", 1)
+    with LocalCloud(tmp_path) as cloud, Member(cloud, "north") as north:
+        assert north.pushed() == "1.1.0"
+
+
+# --- confirmation ---
+
+
+def test_what_waits_for_confirmation_is_neither_pushed_nor_answered(cloud: LocalCloud) -> None:
+    with Member(cloud, "north") as north, Member(cloud, "south") as south:
+        south.hears_nothing()
+        batch = cloud.batch(PK, "1.1.0", devices=("north", "south"), confirm=True)
+        assert states(cloud, batch.id) == {"north": "CONFIRM", "south": "CONFIRM"}
+        north.report("1.0.0")
+        assert north.asks() is None
+        north.progress(-1)
+        north.hears_nothing()
+        assert cloud.confirm(batch.id, "north") == 1
+        assert north.pushed() == "1.1.0"
+        south.hears_nothing()
+        assert states(cloud, batch.id) == {"north": "NOTIFIED", "south": "CONFIRM"}
+        assert cloud.confirm(batch.id) == 1
+        assert south.pushed() == "1.1.0"
+        assert cloud.confirm(batch.id) == 0
+        assert history(cloud.task(PK, "north", "1.1.0")) == [
+            ("CONFIRM", "created"),
+            ("QUEUED", "confirmed"),
+            ("NOTIFIED", "pushed"),
+        ]
+
+
+# --- override, rate, not pushed, cancel ---
+
+
+def test_a_newer_batch_fails_for_a_busy_device_unless_it_may_override(cloud: LocalCloud) -> None:
+    with Member(cloud, "north") as north:
+        north.hears_nothing()
+        first = cloud.batch(PK, "1.1.0", devices=("north",), retry_after_min=0)
+        north.pushed()
+        second = cloud.batch(PK, "1.2.0", devices=("north",))
+        assert states(cloud, second.id) == {"north": "FAILED"}
+        assert "1.1.0" in only(cloud, second.id).desc
+        third = cloud.batch(PK, "1.2.0", devices=("north",), override=True)
+        assert north.pushed() == "1.2.0"
+        assert states(cloud, first.id) == {"north": "CANCELED"}
+        assert states(cloud, third.id) == {"north": "NOTIFIED"}
+
+
+def test_no_more_devices_are_told_in_a_minute_than_the_rate_allows(cloud: LocalCloud) -> None:
+    members = [Member(cloud, name) for name in NAMES]
+    for member in members:
+        member.hears_nothing()
+    batch = cloud.batch(PK, "1.1.0", devices=NAMES, rate=2)
+    assert [members[0].pushed(), members[1].pushed()] == ["1.1.0"] * 2
+    # The others wait, whatever they do.
+    members[2].report("1.0.0")
+    assert members[2].asks() is None
+    members[3].hears_nothing()
+    assert list(states(cloud, batch.id).values()) == ["NOTIFIED", "NOTIFIED", "QUEUED", "QUEUED"]
+    # Told once, a device is told again whenever it reports.
+    members[0].report("1.0.0")
+    assert members[0].pushed() == "1.1.0"
+    cloud.advance(MINUTE + 1)
+    assert [members[2].pushed(), members[3].pushed()] == ["1.1.0"] * 2
+    assert set(states(cloud, batch.id).values()) == {"NOTIFIED"}
+    for member in members:
+        member.mqtt.sock.close()
+
+
+def test_a_batch_that_is_not_pushed_is_found_by_a_query(cloud: LocalCloud) -> None:
+    with Member(cloud, "north") as north:
+        north.hears_nothing()
+        batch = cloud.batch(PK, "1.1.0", devices=("north",), push=False)
+        north.report("1.0.0")
+        north.hears_nothing()
+        assert only(cloud, batch.id).state == "QUEUED"
+        assert north.asks() == "1.1.0"
+        assert history(only(cloud, batch.id))[-1] == ("NOTIFIED", "answered a query")
+
+
+def test_a_cancelled_batch_ends_for_everybody_but_keeps_what_succeeded(cloud: LocalCloud) -> None:
+    with Member(cloud, "north") as north, Member(cloud, "south") as south:
+        south.hears_nothing()
+        batch = cloud.batch(PK, "1.1.0", retry_after_min=10)
+        north.pushed()
+        north.report("1.1.0")
+        south.pushed()
+        south.progress(-1)
+        south.hears_nothing()
+        cloud.wait_task(PK, "north", "1.1.0", "SUCCEEDED")
+        assert cloud.cancel_batch(batch.id) == 3
+        assert states(cloud, batch.id) == {
+            "east": "CANCELED",
+            "north": "SUCCEEDED",
+            "south": "CANCELED",
+            "west": "CANCELED",
+        }
+        # The retry that waited is gone as well.
+        cloud.advance(11 * MINUTE)
+        south.report("1.0.0")
+        assert south.asks() is None
+        assert cloud.cancel_batch(batch.id) == 0
+
+
+# --- dynamic batches ---
+
+
+def test_a_dynamic_batch_matches_devices_that_report_later(cloud: LocalCloud) -> None:
+    with Member(cloud, "north") as north:
+        north.hears_nothing()
+        batch = cloud.batch(PK, "1.1.0", dynamic=True, sources=("1.0.0", "0.9"))
+        assert north.pushed() == "1.1.0"
+        assert states(cloud, batch.id) == {"north": "NOTIFIED"}
+        with Member(cloud, "south", "0.9") as south, Member(cloud, "east", "2.0") as east:
+            assert south.pushed() == "1.1.0"
+            east.hears_nothing()
+            south.report("1.1.0")
+            south.hears_nothing()
+            # It comes back with the old version, and is matched again.
+            south.report("0.9")
+            assert south.pushed() == "1.1.0"
+        assert sorted(task.device_name for task in cloud.batch_tasks(batch.id)) == [
+            "north",
+            "south",
+            "south",
+        ]
+        cloud.cancel_batch(batch.id)
+        with Member(cloud, "west", "0.9") as west:
+            west.hears_nothing()
+
+
+def test_a_dynamic_batch_matches_the_same_device_ten_times_at_most(cloud: LocalCloud) -> None:
+    batch = cloud.batch(PK, "1.1.0", dynamic=True)
+    with Member(cloud, "north", None) as north:
+        for _ in range(10):
+            north.report("1.0.0")
+            assert north.pushed() == "1.1.0"
+            north.progress(-1)
+        north.report("1.0.0")
+        north.hears_nothing()
+    assert len(cloud.batch_tasks(batch.id)) == 10
+    assert any("10 times" in note.text for note in cloud.notes)
+
+
+def test_the_newest_dynamic_batch_decides(cloud: LocalCloud) -> None:
+    cloud.batch(PK, "1.1.0", dynamic=True)
+    cloud.batch(PK, "1.2.0", dynamic=True)
+    with Member(cloud, "north") as north:
+        assert north.pushed() == "1.2.0"
+        north.report("1.2.0")
+        # Not back to the older one's target.
+        north.hears_nothing()
+    cloud.wait_task(PK, "north", "1.2.0", "SUCCEEDED")
+
+
+def test_a_dynamic_batch_leaves_a_busy_device_alone_unless_it_may_override(
+    cloud: LocalCloud,
+) -> None:
+    with Member(cloud, "north") as north:
+        north.hears_nothing()
+        cloud.push(PK, "north", "1.1.0")
+        north.pushed()
+        for override, expected in ((False, "1.1.0"), (True, "1.2.0")):
+            batch = cloud.batch(PK, "1.2.0", dynamic=True, sources=("1.0.1",), override=override)
+            north.report("1.0.1")
+            assert north.pushed() == expected
+            cloud.cancel_batch(batch.id)
+
+
+# --- the file ---
+
+
+def test_a_file_made_before_there_were_batches_is_taken_over(tmp_path: Path) -> None:
+    with LocalCloud(tmp_path) as cloud:
+        prepare(cloud)
+        cloud.push(PK, "north", "1.1.0")
+    path = tmp_path / "cloud.sqlite"
+    with sqlite3.connect(path) as db:
+        db.execute("drop table batch")
+        for column in ("batch", "retries", "due"):
+            db.execute(f"alter table task drop column {column}")
+    db.close()
+    with LocalCloud(tmp_path) as cloud, Member(cloud, "north") as north:
+        assert north.pushed() == "1.1.0"
+        task = cloud.task(PK, "north", "1.1.0")
+        assert (task.batch, task.retries, task.due) == (None, 0, None)
+        cloud.batch(PK, "1.1.0", devices=("south",))
+    Store(path).close()
+
+
+def test_batches_survive_a_restart_with_all_their_terms(tmp_path: Path) -> None:
+    with LocalCloud(tmp_path) as cloud:
+        prepare(cloud)
+        batch = cloud.batch(PK, "1.1.0", devices=("north",), confirm=True, rate=1, push=False)
+    with LocalCloud(tmp_path) as cloud, Member(cloud, "north") as north:
+        assert north.asks() is None
+        assert cloud.confirm(batch.id) == 1
+        north.hears_nothing()
+        assert north.asks() == "1.1.0"

@@ -1,0 +1,77 @@
+"""What strangers send to the stand-in must not fill its memory, break it, or reach a terminal."""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import logging
+import socket
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
+from tools.cloud import LocalCloud, records
+from tools.cloud.downloads import links
+from tools.cloud.mqtt.identity import Identity
+from tools.cloud.operator import control, views
+
+
+def test_large_messages_do_not_fill_the_memory_of_a_server_that_runs_for_weeks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "KEEP_BYTES", 1_000_000)
+    with LocalCloud(tmp_path, keep=1000) as cloud:
+        cloud.add_device(PK, DN, SECRET)
+        cloud.faults.uplink_qos0_per_s = None
+        with online(cloud) as device:
+            for number in range(40):
+                device.publish(f"/{PK}/{DN}/user/n", b"%d" % number + bytes(100_000))
+            device.ping()
+            kept = cloud.messages
+        assert sum(len(one.payload) for one in kept) <= 1_000_000
+        assert kept[-1].payload.startswith(b"39\0"), "the newest one is not there"
+        assert len(kept) >= 5
+
+
+def test_a_signed_link_does_not_stay_in_memory_after_it_was_used() -> None:
+    key = b"k" * 32
+    target = links.make(key, 1, "fw.bin", Identity(PK, DN), 1000.0, 60.0)
+    tracemalloc.start()
+    try:
+        assert links.check(key, target, 1001.0).identity == Identity(PK, DN)
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < len(target), "as much as the link itself was kept"
+
+
+def test_a_deeply_nested_control_request_is_noted_and_does_no_harm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with LocalCloud(tmp_path) as cloud, caplog.at_level(logging.ERROR):
+        where = json.loads((tmp_path / "control.json").read_text())
+        with socket.create_connection(("127.0.0.1", where["port"]), 10) as sock:
+            sock.sendall(b"[" * 60_000 + b"\n")
+            assert sock.recv(100) == b""
+        cloud.wait_for(lambda: [n for n in cloud.notes if n.kind == "control"], 10, "the note")
+        assert control.ask(tmp_path, "snapshot") is not None
+    assert not caplog.records
+
+
+def test_a_strangers_user_name_does_not_control_the_operators_terminal(tmp_path: Path) -> None:
+    said = io.StringIO()
+    with LocalCloud(tmp_path) as cloud:
+        with RawDevice(cloud) as device:
+            device.connect(user_name="\x1b[2J\x1b]0;owned\x07&pk\u202e")
+        cloud.wait_for(lambda: [n for n in cloud.notes if n.kind == "refused"], 10, "the note")
+        note = next(n for n in cloud.notes if n.kind == "refused")
+    console = Console(file=said, force_terminal=True, color_system=None, width=200)
+    console.print(views.note_line(time.time(), note.kind, note.device, note.text))
+    assert "owned" in said.getvalue()
+    assert all(letter.isprintable() for letter in said.getvalue().rstrip("\n"))

@@ -1,0 +1,228 @@
+"""The stand-in's commands, as a person types them: each in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import stat
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from host_tests.kit.mqtt_script import CHECKS
+from host_tests.kit.raw_mqtt import DN, PK, online
+from tools.cloud import LocalCloud
+from tools.cloud.operator import cli, control
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(*words: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tools.cloud", *words],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
+    )
+
+
+def run(*words: str, fails: int = 0) -> str:
+    """One command's output; what it says on stderr when it has to fail."""
+    process = start(*words)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == fails, (out, err)
+    assert "Traceback" not in err
+    return err if fails else out
+
+
+def secret_of(text: str) -> str:
+    match = re.search(r"secret +([0-9a-f]{32})", text)
+    assert match is not None, text
+    return match.group(1)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+    with LocalCloud(tmp_path) as cloud:
+        cloud.faults.connects_per_minute = None
+        yield cloud
+
+
+def test_a_person_can_run_an_update_with_the_commands_alone(tmp_path: Path) -> None:
+    folder = ("--folder", str(tmp_path))
+    image = tmp_path / "app.bin"
+    image.write_bytes(bytes(5000))
+    secret = secret_of(run("device", "add", PK, DN, *folder))
+    assert "5000 bytes" in run("release", "add", PK, "1.1.0", str(image), *folder)
+    # Before any server runs the task is kept.
+    assert "No server runs" in run("push", PK, DN, "1.1.0", *folder)
+    status = run("status", *folder)
+    assert "QUEUED" in status
+    assert "not running" in status
+    assert secret not in status
+
+    server = start("serve", *folder)
+    assert server.stdout is not None
+    killer = threading.Timer(60, server.kill)
+    killer.start()
+    try:
+        lines: list[str] = []
+        while not any("Ctrl-C" in line for line in lines):
+            lines.append(server.stdout.readline())
+            assert lines[-1], lines
+        told = "".join(lines)
+        ports = {
+            name: int(port)
+            for name, port in re.findall(r"^(MQTT|MQTT, TLS|downloads) +port (\d+)", told, re.M)
+        }
+        assert len(ports) == 3
+        assert (tmp_path / "ca.pem").exists()
+        assert str(tmp_path / "ca.pem") in told
+        remote = _Remote(ports["MQTT"])
+        with online(remote, None, secret=secret) as device:  # type: ignore[arg-type]
+            device.report("1.0.0")
+            assert device.push()["data"]["size"] == 5000
+            device.progress("42", "downloading")
+            device.ping()
+            status = run("status", *folder)
+            assert "IN_PROGRESS" in status
+            assert "42" in status
+            assert "plain" in status
+            device.report("1.1.0")
+            device.ping()
+        assert "SUCCEEDED" in run("status", *folder)
+        assert "already runs" in run("serve", *folder, fails=1)
+        server.send_signal(signal.SIGINT)
+        rest = server.stdout.read()
+        assert server.wait(30) == 0
+    finally:
+        killer.cancel()
+        server.kill()
+        _, err = server.communicate()
+    assert err == ""
+    assert "stopped" in rest
+    assert secret not in told + rest
+    assert "auth_key" not in told + rest
+    assert not (tmp_path / "control.json").exists()
+
+
+class _Remote:
+    """As much of LocalCloud as a raw device needs to find a server in another process."""
+
+    def __init__(self, port: int) -> None:
+        self.mqtt_port = port
+
+
+def test_a_push_from_another_process_reaches_a_device_at_once(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    secret = cloud.add_device(PK, DN).secret
+    cloud.add_release(PK, "1.1.0", b"image")
+    cloud.add_release(PK, "1.2.0", b"image2")
+    with online(cloud, secret=secret) as device:
+        assert "NOTIFIED" in run("push", PK, DN, "1.1.0", "--folder", str(tmp_path))
+        assert device.push()["data"]["version"] == "1.1.0"
+        told = run("push", PK, DN, "1.2.0", "--folder", str(tmp_path), fails=1)
+        assert "--override" in told
+        run("push", PK, DN, "1.2.0", "--override", "--folder", str(tmp_path))
+        assert device.push()["data"]["version"] == "1.2.0"
+        run("push", PK, DN, "1.1.0", "--override", "--over", "mqtt", "--folder", str(tmp_path))
+        assert device.push()["data"]["dProtocol"] == "mqtt"
+
+
+def test_watch_shows_a_running_server_until_interrupted(cloud: LocalCloud, tmp_path: Path) -> None:
+    cloud.add_device(PK, DN)
+    watch = start("watch", "--folder", str(tmp_path))
+    killer = threading.Timer(60, watch.kill)
+    killer.start()
+    try:
+        # Its first question shows that it runs; Ctrl-C has to end it in order.
+        assert watch.stdout is not None
+        cloud.wait_for(lambda: cloud.questions >= 2, what="two questions of watch")
+        watch.send_signal(signal.SIGINT)
+        out, err = watch.communicate(timeout=30)
+    finally:
+        killer.cancel()
+        watch.kill()
+        watch.wait()
+    assert watch.returncode == 0, err
+    assert f"{PK}/{DN}" in out
+    assert "Traceback" not in err
+
+
+def test_what_needs_a_server_says_so(tmp_path: Path) -> None:
+    run("device", "add", PK, DN, "--folder", str(tmp_path))
+    assert "serve" in run("watch", "--folder", str(tmp_path), fails=1)
+
+
+def test_mistakes_come_with_advice(tmp_path: Path) -> None:
+    folder = ("--folder", str(tmp_path / "f"))
+    assert "device add" in run("status", *folder, fails=1)
+    assert "device add" in run("push", PK, DN, "1.1.0", *folder, fails=1)
+    run("device", "add", PK, DN, *folder)
+    assert "release add" in run("push", PK, DN, "1.1.0", *folder, fails=1)
+    assert "path" in run("release", "add", PK, "1", str(tmp_path / "no.bin"), *folder, fails=1)
+    assert "letters" in run("device", "add", "a b", DN, *folder, fails=1)
+    assert "0 to 65535" in run("serve", "--mqtt-port", "70000", *folder, fails=2)
+
+
+def test_a_taken_port_is_an_error_with_advice(cloud: LocalCloud, tmp_path: Path) -> None:
+    port = str(cloud.mqtt_port)
+    told = run("serve", "--mqtt-port", port, "--folder", str(tmp_path / "b"), fails=1)
+    assert port in told
+    assert "another" in told
+
+
+def test_help_teaches_with_examples() -> None:
+    assert "device add a1B2c3D4e5F" in run("--help")
+    for words in (["serve"], ["device", "add"], ["release", "add"], ["push"]):
+        assert "example:" in run(*words, "--help")
+
+
+def test_only_the_owner_can_read_what_is_secret(cloud: LocalCloud, tmp_path: Path) -> None:
+    cloud.add_device(PK, DN)
+    for name in ("cloud.sqlite", "ca-key.pem", "control.json"):
+        mode = stat.S_IMODE((tmp_path / name).stat().st_mode)
+        assert mode & 0o077 == 0, name
+
+
+def test_without_the_token_the_server_is_silent(cloud: LocalCloud, tmp_path: Path) -> None:
+    path = tmp_path / "control.json"
+    where = json.loads(path.read_text())
+    assert control.ask(tmp_path, "snapshot") is not None
+    path.write_text(json.dumps({**where, "token": "0" * 32}))
+    assert control.ask(tmp_path, "snapshot") is None
+    path.write_text("{")
+    assert control.ask(tmp_path, "snapshot") is None
+
+
+def test_a_snapshot_holds_no_secret_and_no_link(cloud: LocalCloud, tmp_path: Path) -> None:
+    secret = cloud.add_device(PK, DN).secret
+    cloud.add_release(PK, "1.1.0", b"image")
+    with online(cloud, secret=secret) as device:
+        cloud.push(PK, DN, "1.1.0")
+        device.push()
+        text = json.dumps(control.ask(tmp_path, "snapshot"))
+    assert DN in text
+    assert secret not in text
+    assert "auth_key" not in text
+
+
+def test_every_command_of_the_document_can_be_typed_as_it_stands() -> None:
+    text = (ROOT / "docs" / "cloud.md").read_text(encoding="utf-8")
+    lines = re.findall(r"^python -m tools\.cloud (.*)$", text, re.M)
+    named = set()
+    for line in lines:
+        args = cli._parser().parse_args(line.split())
+        named.add((args.command, getattr(args, "action", None)))
+    assert named == set(cli._COMMANDS), "a command is missing there"
+    checks = re.search(r"\((\d+) checks", text)
+    assert checks is not None
+    assert int(checks[1]) == len(CHECKS)

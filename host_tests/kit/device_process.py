@@ -1,0 +1,88 @@
+"""Run a piece of device code under real MicroPython (the unix port), as its own process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+SIM = ROOT / "tools" / "sim" / "device"
+DEVICE_PATH = (ROOT / "micropython", SIM, SIM / ".frozen")
+
+
+class DeviceFailed(AssertionError):
+    """The interpreter ended with an error; the text holds everything it printed."""
+
+
+def interpreter() -> str:
+    """The MicroPython to run: MICROPYTHON of the environment, else the wheel's program.
+
+    Raises FileNotFoundError when there is neither.
+    """
+    named = os.environ.get("MICROPYTHON")
+    program = Path(named) if named else Path(sys.executable).parent / "micropython"
+    if not program.exists():
+        raise FileNotFoundError(
+            f"no MicroPython at {program}: run make test, or name one in MICROPYTHON"
+        )
+    return str(program)
+
+
+def command(script: str | Path, *args: str, heap_kib: int | None = None) -> tuple[str, ...]:
+    """The command line that runs a script file with args, in a heap of heap_kib KiB."""
+    heap = () if heap_kib is None else ("-X", f"heapsize={heap_kib}k")
+    return (interpreter(), *heap, str(script), *args)
+
+
+def environment(
+    first: Sequence[Path] = (), extra: Mapping[str, str] | None = None
+) -> dict[str, str]:
+    """os.environ with the module path of a board: `first`, the package, the sim, frozen."""
+    path = [*(str(folder) for folder in (*first, *DEVICE_PATH)), ".frozen"]
+    return {**os.environ, "MICROPYPATH": ":".join(path), **(extra or {})}
+
+
+def run_device(
+    script: str | Path,
+    *args: str,
+    heap_kib: int | None = None,
+    first: Sequence[Path] = (),
+    env: Mapping[str, str] | None = None,
+    timeout_s: float = 60,
+) -> str:
+    """Run device code to its end and return what it printed (stdout and stderr together).
+
+    script: source text, or the Path of a file. args: its sys.argv[1:], each below 256 characters
+    (the interpreter dies of a longer one: pass a file instead). heap_kib: size of the
+    MicroPython heap (unix port's own default otherwise). first: folders put in front of the
+    module path. env: further environment variables. Raises DeviceFailed, with the output, when
+    it ends with an error or not within timeout_s seconds.
+    """
+    with tempfile.TemporaryDirectory(prefix="device-") as folder:
+        if isinstance(script, str):
+            file = Path(folder) / "script.py"
+            file.write_text(script, encoding="utf-8")
+        else:
+            file = script
+        try:
+            done = subprocess.run(
+                command(file, *args, heap_kib=heap_kib),
+                env=environment(first, env),
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                timeout=timeout_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as late:
+            said = (late.stdout or b"").decode(errors="replace")
+            raise DeviceFailed(f"still running after {timeout_s} s; it said:\n{said}") from late
+    output = done.stdout.decode(errors="replace")
+    if done.returncode:
+        raise DeviceFailed(f"ended with {done.returncode}; it said:\n{output}")
+    return output

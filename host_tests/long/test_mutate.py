@@ -1,0 +1,12 @@
+"""The steps that `make mutate` takes out are still the lines it looks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from host_tests.long import mutate
+
+
+@pytest.mark.parametrize("mutant", mutate.MUTANTS, ids=lambda mutant: mutant.step)
+def test_a_step_of_the_update_can_still_be_taken_out(mutant: mutate.Mutant) -> None:
+    assert mutate.mutated(mutant)

@@ -1,0 +1,114 @@
+"""Inner modules under short names in an image: what is asked for by its name must be there."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tools import image
+from tools.dev import stock
+from tools.release.application import ALINK, package
+from tools.release.features import FEATURES
+from tools.release.homes import LEAVES, moved, of, told
+from tools.release.shorten import table
+
+SOURCES = {
+    f"alink/{path.relative_to(ALINK).as_posix()[:-3]}": path.read_bytes()
+    for path in ALINK.rglob("*.py")
+}
+FOLDERS = ("signin", "after_reset", "job")
+
+
+def test_every_part_that_is_asked_for_by_its_name_is_in_the_image() -> None:
+    """A name that leads nowhere would be an ImportError in the middle of an update."""
+    made = moved(SOURCES)
+    there = {path.removeprefix("alink/").replace("/", ".") for path in made}
+    missing = []
+    for module, source in made.items():
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+                continue
+            name = node.value
+            if re.fullmatch(rf"({'|'.join(FOLDERS)})\.\w+", name) and name not in there:
+                missing.append((module, name))
+    assert not missing
+
+
+def test_each_module_has_a_place_of_its_own() -> None:
+    new = of(ALINK)
+    assert len(set(new.values())) == len(new)
+    assert not set(new.values()) & set(SOURCES)
+    assert set(package(ALINK, FEATURES)) == {
+        f"/{new.get(module, module)}.mpy"
+        for module in SOURCES
+        if not module.endswith("__init__") or module == "alink/__init__"
+    }
+
+
+def test_what_an_application_imports_stands_where_it_looks_for_it() -> None:
+    paths = set(package(ALINK, FEATURES))
+    for module in ("job/http", "job/mqtt", "job/download", "device", "updater", "files/files"):
+        assert f"/alink/{module}.mpy" in paths
+    # And what the desk's programs ask for on the board.
+    for program in (ALINK.parents[1] / "tools/flashing/on_board").glob("*.py"):
+        for name in re.findall(r'parts\.(?:ask|use)\("([\w.]+)"', program.read_text()):
+            assert f"/alink/{name.replace('.', '/')}.mpy" in paths, program
+
+
+def test_what_an_image_may_lack_is_missed_under_its_own_name() -> None:
+    for feature in FEATURES.values():
+        assert not any(
+            module.startswith(f"alink/{place}") for place in feature.paths for module in of(ALINK)
+        )
+
+
+def test_each_way_to_name_a_module_is_followed() -> None:
+    new = {"alink/job/run": "alink/job/d", "alink/signin/ca": "alink/signin/e"}
+    source = b"""
+from . import run
+from .run import Run
+from .. import log
+parts.use("job.run").Run(run)
+parts.drop("job.run", "job")
+found = "alink.signin.ca" in modules
+run.turn("run", "start")
+text = "job.run is no name here"
+"""
+    assert (
+        told(source, "alink/job/gate", new)
+        == b"""
+from . import d as run
+from .d import Run
+from .. import log
+parts.use("job.d").Run(run)
+parts.drop("job.d", "job")
+found = "alink.signin.e" in modules
+run.turn("d", "start")
+text = "job.run is no name here"
+"""
+    )
+
+
+def test_a_traceback_of_a_board_can_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    new = of(ALINK)["alink/job/run"].replace("/", ".")
+    names = table(moved(SOURCES))[new.replace(".", "/")]
+    short = next(name for name, old in names.items() if old == "_download")
+    console = tmp_path / "console.txt"
+    console.write_text(
+        f'oops\n  File "{new}", line 1, in {short}\n  File "main.py", line 3, in x\n'
+    )
+    assert image.main(["explain", str(console)]) == 0
+    assert capsys.readouterr().out == (
+        'oops\n  File "alink/job/run.py", in _download\n  File "main.py", line 3, in x\n'
+    )
+
+
+def test_the_short_names_cost_a_board_nothing() -> None:
+    image = stock.merged_image()
+    if image.real:
+        assert all(name.encode() + b"\0" in image.data for name in LEAVES)

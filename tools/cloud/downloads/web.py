@@ -1,0 +1,93 @@
+"""The honest download server: starlette on uvicorn, inside the stand-in's own event loop.
+
+`Web.protocol` is the factory for connections of one listener: uvicorn's protocol normally, the
+raw responder while a fault is set that uvicorn cannot put on the wire.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import cast
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
+
+from tools.cloud.downloads.answers import Answer, Downloads
+from tools.cloud.downloads.responder import Responder
+
+
+class Web:
+    """Downloads over both listeners."""
+
+    def __init__(self, downloads: Downloads) -> None:
+        self.downloads = downloads
+        self.responder = Responder(downloads)
+        app = Starlette(
+            routes=[Route("/{path:path}", self._serve, methods=["GET", "HEAD", "POST", "PUT"])]
+        )
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            date_header=False,
+            http="h11",
+            ws="none",
+            timeout_keep_alive=10,
+        )
+        config.load()
+        self._config = config
+        self._state = uvicorn.Server(config).server_state
+
+    def protocol(self) -> Callable[[], asyncio.Protocol]:
+        """The factory for connections."""
+
+        def make() -> asyncio.Protocol:
+            if self.downloads.faults.http_active():
+                return self.responder.protocol()
+            make_honest = cast(Callable[..., asyncio.Protocol], self._config.http_protocol_class)
+            return make_honest(config=self._config, server_state=self._state, app_state={})
+
+        return make
+
+    async def _serve(self, request: Request) -> StreamingResponse:
+        scope = request.scope
+        target = scope.get("raw_path", scope["path"].encode()).decode("latin-1")
+        if scope["query_string"]:
+            target += "?" + scope["query_string"].decode("latin-1")
+        answer = self.downloads.answer(
+            request.method, target, request.headers.get("range"), scope["scheme"]
+        )
+        response = StreamingResponse(self._body(answer), answer.status)
+        response.raw_headers = [(k.encode(), v.encode("latin-1")) for k, v in answer.headers]
+        return response
+
+    async def _body(self, answer: Answer) -> AsyncIterator[bytes]:
+        how = "broken"
+        try:
+            for piece in answer.pieces():
+                yield piece
+                self.downloads.sent(answer, len(piece))
+                # uvicorn swallows what it sends to a device that went away: let the news of it
+                # arrive, which cancels this.
+                await asyncio.sleep(0)
+            how = "complete"
+        finally:
+            self.downloads.ended(answer, how)
+
+    async def close(self) -> None:
+        """Drop every connection and wait for what still answers one."""
+        await self.responder.close()
+        for connection in list(self._state.connections):
+            transport = getattr(connection, "transport", None)
+            if transport is not None:
+                transport.abort()
+        tasks = list(self._state.tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

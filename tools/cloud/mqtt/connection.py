@@ -1,0 +1,380 @@
+"""One device's connection to the gateway, from its first byte to the close.
+
+The rules are those of "MQTT protocol specifications" (30540) and "Limits" (30527). Whatever a
+device sends, at worst its own connection is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, cast
+
+from tools.cloud.clock import Timer
+from tools.cloud.mqtt import identity as sign_in
+from tools.cloud.mqtt import packets as mqtt
+from tools.cloud.mqtt import topics
+from tools.cloud.mqtt.identity import Identity, Refused
+from tools.cloud.records import Message, SignedIn
+
+if TYPE_CHECKING:
+    from tools.cloud.mqtt.gateway import Gateway
+
+# A CONNECT has to come within this time and size; afterwards the platform's 256 KB hold.
+CONNECT_TIMEOUT_S = 10.0
+CONNECT_BYTES = 8 * 1024
+PACKET_BYTES = 256 * 1024
+IN_FLIGHT = 100
+# A device that does not read for so long that this much waits for it is dropped.
+UNSENT_BYTES = 4 * 1024 * 1024
+CUT_S = 0.05  # for the last bytes to leave
+
+
+class Connection(asyncio.Protocol):
+    """The gateway's end of one TCP or TLS connection. `identity` is None until signed in."""
+
+    def __init__(self, gateway: Gateway, tls: bool) -> None:
+        self.gateway = gateway
+        self.tls = tls
+        self.identity: Identity | None = None
+        self.client_id = ""
+        self.closed_because = ""
+        self._splitter = mqtt.Splitter(CONNECT_BYTES)
+        self._transport: asyncio.Transport | None = None
+        self._timer: Timer | None = None
+        self._keepalive_s = 0
+        self._heard = 0.0
+        self._filters: dict[str, int] = {}
+        self._in_flight: dict[int, Message] = {}
+        self._last_id = 0
+        self._stalled = False
+        self._registered = False  # the answer is out: the device has to close now
+        self._second = [0.0, 0.0]  # when the counted second began, by QoS
+        self._counted = [0, 0]
+
+    # --- the socket ---
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.gateway.connections.add(self)
+        self._heard = self.gateway.clock.monotonic()
+        self._timer = self.gateway.clock.call_later(CONNECT_TIMEOUT_S, self._check_silence)
+        if self.gateway.dead:
+            self.freeze()
+        self.gateway.records.changed()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            for packet in self._splitter.feed(data):
+                self._handle(packet)
+                if self._transport is None:
+                    return
+        except mqtt.Malformed as exc:
+            who = self.identity or "a stranger"
+            self.gateway.records.violation(who, "malformed packet", str(exc))
+            self.close(f"malformed packet: {exc}")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+
+    def close(self, reason: str) -> None:
+        """Close the connection; what was written to it is still sent."""
+        if self._transport is not None:
+            self.closed_because = reason
+            transport = self._transport
+            # A peer that does not read would keep a half-closed transport open for ever.
+            if self.gateway.dead or self._stalled or transport.get_write_buffer_size():
+                transport.abort()
+            else:
+                transport.close()
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._transport is not None:
+            self._transport = None
+            if self._timer is not None:
+                self._timer.cancel()
+            self.gateway.gone(self)
+
+    def freeze(self) -> None:
+        """Neither read nor answer from now on; the socket stays open."""
+        if self._transport is not None and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def thaw(self) -> None:
+        """Read and answer again."""
+        self._heard = self.gateway.clock.monotonic()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def write(self, data: bytes) -> None:
+        """Send bytes as they are (tests use this for packets no gateway would make)."""
+        if self._transport is None or self._stalled or self.gateway.dead:
+            return
+        self._transport.write(data)
+        if self._transport is not None and (
+            self._transport.get_write_buffer_size() > UNSENT_BYTES
+        ):
+            self.close("does not read what it is sent")
+
+    def cut(self, data: bytes) -> None:
+        """Send these bytes as the last ones, without a good-bye (TLS would wait 30 s for one)."""
+        self.write(data)
+        self._stalled = True
+        self.gateway.clock.call_later(CUT_S, lambda: self.close("cut in the middle of a message"))
+
+    def _check_silence(self) -> None:
+        clock = self.gateway.clock
+        allowed = self._keepalive_s * 1.5 if self.identity else CONNECT_TIMEOUT_S
+        left = self._heard + allowed - clock.monotonic()
+        if left > 0 or self.gateway.dead:
+            self._timer = clock.call_later(max(left, 1.0), self._check_silence)
+        elif self.identity is not None:
+            self.close(f"silent for more than 1.5 x {self._keepalive_s} s of keep alive")
+        else:
+            self.close("no CONNECT came")
+
+    # --- packets ---
+
+    def _handle(self, packet: mqtt.Packet) -> None:
+        self._heard = self.gateway.clock.monotonic()
+        if self._registered:
+            self.close("registered")
+        elif self.identity is None:
+            if packet.kind != mqtt.CONNECT:
+                raise mqtt.Malformed("the first packet is not a CONNECT")
+            self._on_connect(mqtt.read_connect(packet))
+        elif packet.kind == mqtt.PUBLISH:
+            self._on_publish(self.identity, mqtt.read_publish(packet))
+        elif packet.kind == mqtt.SUBSCRIBE:
+            self._on_subscribe(self.identity, *mqtt.read_subscribe(packet))
+        elif packet.kind == mqtt.UNSUBSCRIBE:
+            packet_id, filters = mqtt.read_unsubscribe(packet)
+            for topic_filter in filters:
+                self._filters.pop(topic_filter, None)
+            self.write(mqtt.unsuback(packet_id))
+        elif packet.kind == mqtt.PUBACK:
+            message = self._in_flight.pop(mqtt.read_ack(packet), None)
+            if message is not None:
+                message.acked = True
+                self.gateway.records.changed()
+        elif packet.kind == mqtt.PINGREQ:
+            mqtt.read_empty(packet)
+            if not self.gateway.faults.no_pingresp:
+                self.write(mqtt.pingresp())
+        elif packet.kind == mqtt.DISCONNECT:
+            mqtt.read_empty(packet)
+            self.close("signed off")
+        else:
+            raise mqtt.Malformed(f"a device may not send packet type {packet.kind} here")
+
+    def _on_connect(self, connect: mqtt.Connect) -> None:
+        gateway = self.gateway
+        who: object = connect.user_name or "a stranger"
+        try:
+            claim = sign_in.read(connect, tls=self.tls)
+            who = claim.identity
+            secret = gateway.secret_of(claim.identity)
+            # Only known devices are counted: strangers must not fill the memory.
+            if secret is not None and not gateway.may_connect(claim.identity):
+                self.close("too many CONNECTs within a minute")
+                return
+            if gateway.faults.connack_code is not None:
+                raise Refused(gateway.faults.connack_code, "refused by a fault")
+            wrong_code = gateway.dialect.wrong_secret_code
+            if claim.registers:
+                self._register(claim, connect.password, wrong_code)
+                return
+            if claim.auth_type:
+                gateway.registrar.check_token(claim, connect.password, wrong_code)
+            else:
+                sign_in.verify(claim, connect.password, secret, wrong_code)
+        except Refused as refusal:
+            gateway.records.note("refused", who, f"CONNACK {refusal.code}: {refusal.reason}")
+            self.write(mqtt.connack(refusal.code))
+            self.close(refusal.reason)
+            return
+        self.identity = claim.identity
+        self.client_id = claim.client_id
+        self._keepalive_s = connect.keepalive
+        self._splitter.limit = PACKET_BYTES
+        if claim.auto_subscribe:
+            for template in topics.AUTO_SUBSCRIBED:
+                self._filters[topics.name(template, claim.identity)] = 0
+        gateway.registrar.store.activate(claim.identity, gateway.clock.time())
+        gateway.signed_in(self, claim.identity)
+        gateway.records.add(
+            gateway.records.sign_ins,
+            SignedIn(
+                gateway.clock.time(),
+                str(claim.identity),
+                connect.client_id,
+                connect.user_name or "",
+                connect.level,
+                connect.clean,
+                connect.keepalive,
+                self.tls,
+            ),
+        )
+        self._check_again()
+        self.write(mqtt.connack(mqtt.ACCEPTED))
+        gateway.records.note(
+            "online",
+            claim.identity,
+            f"signed in ({'TLS' if self.tls else 'plain'}, {claim.method}, "
+            f"keep alive {connect.keepalive} s)",
+        )
+        if gateway.service is not None:
+            gateway.service.online(claim.identity)
+
+    def _register(self, claim: sign_in.SignIn, password: str | None, wrong_code: int) -> None:
+        gateway = self.gateway
+        known = gateway.secret_of(claim.identity) is not None
+        topic, payload = gateway.registrar.register(claim, password, wrong_code)
+        if not known:
+            gateway.may_connect(claim.identity)  # it is a device now, and this was its first one
+        self._registered = True
+        answer = mqtt.connack(mqtt.ACCEPTED)
+        if gateway.faults.register_answer is not None:
+            payload = gateway.faults.register_answer
+        if not gateway.faults.no_register_answer:
+            answer += mqtt.publish(topic, payload)
+            # What is on the record may be printed: not the secret.
+            gateway.record("down", claim.identity, topic, 0, b"(not recorded)", 0)
+        self.write(answer)
+        gateway.records.note("register", claim.identity, f"answered on {topic}")
+
+    def _check_again(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.gateway.clock.call_later(self._keepalive_s * 1.5, self._check_silence)
+
+    def _on_publish(self, identity: Identity, publish: mqtt.Publish) -> None:
+        records, faults = self.gateway.records, self.gateway.faults
+        if publish.qos == 2 or publish.retain:
+            what = "QoS 2" if publish.qos == 2 else "retain"
+            records.violation(identity, what, "not supported by the platform")
+            self.close(f"a message with {what}")
+            return
+        if not self._topic_fits(identity, publish.topic):
+            self.close("a message to a topic that is too long")
+            return
+        if not topics.may_publish(publish.topic, identity):
+            records.violation(identity, "foreign topic", f"a message to {publish.topic}")
+            self.close("a message to a topic that is not its own")
+            return
+        if not self._within_rate(identity, publish.qos):
+            return
+        message = self.gateway.record(
+            "up", identity, publish.topic, publish.qos, publish.payload, publish.packet_id
+        )
+        if publish.qos == 1 and not faults.no_puback:
+            if faults.late_puback_s:
+                self.gateway.clock.call_later(faults.late_puback_s, lambda: self._ack(message))
+            else:
+                self._ack(message)
+        if self.gateway.service is not None:
+            self.gateway.service.message(identity, publish.topic, publish.payload)
+
+    def _ack(self, message: Message) -> None:
+        if self._transport is not None:
+            # Marked first: who has received the PUBACK may look at the record.
+            message.acked = True
+            self.write(mqtt.puback(message.packet_id))
+            self.gateway.records.changed()
+
+    def _within_rate(self, identity: Identity, qos: int) -> bool:
+        faults = self.gateway.faults
+        allowed = faults.uplink_qos1_per_s if qos else faults.uplink_qos0_per_s
+        now = self.gateway.clock.monotonic()
+        if now - self._second[qos] >= 1.0:
+            self._second[qos], self._counted[qos] = now, 0
+        self._counted[qos] += 1
+        if allowed is None or self._counted[qos] <= allowed:
+            return True
+        self.gateway.records.violation(
+            identity, "message rate", f"more than {allowed} messages a second with QoS {qos}"
+        )
+        return False
+
+    def _topic_fits(self, identity: Identity, topic: str) -> bool:
+        if topics.within_limits(topic):
+            return True
+        size, slashes = len(topic.encode()), topic.count("/")
+        self.gateway.records.violation(
+            identity,
+            "topic",
+            f"{size} bytes and {slashes} slashes; {topics.TOPIC_BYTES} and "
+            f"{topics.TOPIC_SLASHES} are allowed",
+        )
+        return False
+
+    def _on_subscribe(
+        self, identity: Identity, packet_id: int, filters: list[tuple[str, int]]
+    ) -> None:
+        records = self.gateway.records
+        faults = self.gateway.faults
+        most = faults.filters_per_subscribe
+        if most is not None and len(filters) > most:
+            records.violation(identity, "filters", f"{len(filters)} filters in one SUBSCRIBE")
+            self.close(f"more than {most} filters in one SUBSCRIBE")
+            return
+        codes: list[int] = []
+        for topic_filter, qos in filters:
+            fits = self._topic_fits(identity, topic_filter)
+            own = topics.is_own(topic_filter, identity)
+            most = faults.subscriptions
+            room = topic_filter in self._filters or most is None or len(self._filters) < most
+            if fits and not own:
+                records.violation(identity, "foreign topic", f"a subscription to {topic_filter}")
+            elif not room:
+                records.violation(identity, "subscriptions", f"more than {most} at once")
+            if fits and own and room and qos < 2 and not faults.suback_refuse:
+                self._filters[topic_filter] = qos
+                codes.append(qos)
+            else:
+                codes.append(0x80)
+        self.write(mqtt.suback(packet_id, codes))
+        records.changed()
+        for (topic_filter, _), code in zip(filters, codes, strict=True):
+            if code != 0x80 and self.gateway.service is not None:
+                self.gateway.service.subscribed(identity, topic_filter)
+
+    # --- towards the device ---
+
+    def receives(self, topic: str) -> bool:
+        """True when the device has subscribed to this topic."""
+        return any(mqtt.matches(topic_filter, topic) for topic_filter in self._filters)
+
+    def deliver(self, topic: str, payload: bytes, qos: int, *, push: bool) -> bool:
+        """Send a message with its publisher's QoS. False when too many are unacknowledged."""
+        assert self.identity is not None
+        if len(self._in_flight) >= IN_FLIGHT:
+            self.gateway.records.note("lost", self.identity, f"{IN_FLIGHT} unacknowledged")
+            return False
+        faults = self.gateway.faults
+        for _ in range(1 + (faults.duplicate_push if push else 0)):
+            packet_id = self._next_id() if qos else 0
+            data = mqtt.publish(topic, payload, qos, packet_id)
+            if push and faults.garbage > 0:
+                faults.garbage -= 1
+                self.write(b"\xf0\x02\x00\x00")
+            message = self.gateway.record("down", self.identity, topic, qos, payload, packet_id)
+            if qos:
+                self._in_flight[packet_id] = message
+            if push and faults.half_packet > 0:
+                faults.half_packet -= 1
+                self.write(data[: len(data) // 2])
+                self._stalled = True
+            else:
+                self.write(data)
+        return True
+
+    def _next_id(self) -> int:
+        while True:
+            self._last_id = self._last_id % 65535 + 1
+            if self._last_id not in self._in_flight:
+                return self._last_id

@@ -1,0 +1,183 @@
+"""Batches as an operator makes them: one release, many devices, the platform's terms.
+
+"Create an update batch", "CreateOTAStaticUpgradeJob" and "CreateOTADynamicUpgradeJob". A static
+batch is for the devices that meet its terms now; a dynamic one goes on and matches devices that
+report later. What happens while a server runs is rollout.py's business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tools.cloud.mqtt.identity import Identity
+from tools.cloud.operator.tasks import DEFAULT_MODULE, CloudError, TaskBook, check_timeout
+from tools.cloud.store import Batch, Task
+
+RETRY_AFTER_MIN = (0, 10, 30, 60, 1440)
+RETRY_TIMES = (1, 2, 5)
+RATE_MAX = 10_000
+# A dynamic batch matches the same device this often, then never again.
+MATCHES = 10
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What holds for every device of a batch.
+
+    `devices` are names, `sources` reported versions; () means whichever. `timeout_min` counts
+    from the first progress. A device that fails is tried again `retry_times` times, each
+    `retry_after_min` later. `confirm`: nobody is told before it is confirmed. `override`: an
+    unfinished task is cancelled. `rate`: devices told in a minute. `push` False: told on a query
+    only. `scheme` and `data` are as in LocalCloud.push.
+    """
+
+    devices: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    timeout_min: int | None = None
+    retry_after_min: int | None = None
+    retry_times: int = 1
+    confirm: bool = False
+    override: bool = False
+    rate: int | None = None
+    push: bool = True
+    scheme: str = "https"
+    data: dict[str, Any] = field(default_factory=dict)
+
+    def check(self) -> None:
+        """Raise CloudError for terms that the platform does not have."""
+        check_timeout(self.timeout_min)
+        if self.retry_after_min is not None and self.retry_after_min not in RETRY_AFTER_MIN:
+            raise CloudError(
+                f"a retry after {self.retry_after_min} min; use {_any(RETRY_AFTER_MIN)}"
+            )
+        if self.retry_times not in RETRY_TIMES:
+            raise CloudError(f"{self.retry_times} retries; use {_any(RETRY_TIMES)}")
+        if self.rate is not None and not 1 <= self.rate <= RATE_MAX:
+            raise CloudError(f"{self.rate} devices a minute; use 1 to {RATE_MAX}")
+
+
+def _any(numbers: Sequence[int]) -> str:
+    return ", ".join(map(str, numbers[:-1])) + f" or {numbers[-1]}"
+
+
+def terms_of(batch: Batch) -> Terms:
+    """A batch's terms, as they were stored."""
+    stored = dict(batch.terms)
+    for key in ("devices", "sources"):
+        stored[key] = tuple(stored.get(key, ()))
+    return Terms(**stored)
+
+
+class BatchBook:
+    """Adds, confirms and cancels batches, with or without the server running."""
+
+    def __init__(self, book: TaskBook) -> None:
+        self._book = book
+        self._store = book.store
+
+    def add(
+        self,
+        product_key: str,
+        version: str,
+        terms: Terms,
+        *,
+        module: str = DEFAULT_MODULE,
+        dynamic: bool = False,
+    ) -> Batch:
+        """Make a batch, and the tasks of who meets its terms now. Raises CloudError."""
+        self._book.release(product_key, module, version)
+        terms.check()
+        if dynamic and terms.devices:
+            raise CloudError("a dynamic batch is for whoever reports; leave the device names out")
+        chosen = self._chosen(product_key, version, terms, module, dynamic)
+        if not chosen and not dynamic:
+            raise CloudError(
+                f"no device of {product_key} meets these terms, so there is nothing to do; see "
+                "`status` for what they have reported"
+            )
+        batch = self._store.add_batch(
+            Batch(
+                0,
+                product_key,
+                module,
+                version,
+                dynamic,
+                "RUNNING",
+                self._book.clock.time(),
+                asdict(terms),
+            )
+        )
+        for identity in chosen:
+            self.add_task(batch, identity)
+        return batch
+
+    def _chosen(
+        self, product_key: str, version: str, terms: Terms, module: str, dynamic: bool
+    ) -> list[Identity]:
+        known = {d.device_name: d for d in self._store.devices() if d.product_key == product_key}
+        unknown = [name for name in terms.devices if name not in known]
+        if unknown:
+            raise CloudError(
+                f"there is no device {product_key}/{unknown[0]}; add it first: device add "
+                f"{product_key} {unknown[0]}"
+            )
+        chosen = []
+        for identity in [known[name] for name in dict.fromkeys(terms.devices)] or known.values():
+            reported = self._store.version(identity, module)
+            if terms.sources and reported not in terms.sources:
+                continue
+            # Who has it already has nothing to do; a dynamic batch waits for the first report.
+            if reported == version or (dynamic and reported is None):
+                continue
+            chosen.append(identity)
+        return chosen
+
+    def add_task(self, batch: Batch, identity: Identity) -> Task:
+        """The task of one device in a batch; failed at once if the device is busy."""
+        terms = terms_of(batch)
+        return self._book.add_task(
+            identity.product_key,
+            identity.device_name,
+            batch.version,
+            module=batch.module,
+            timeout_min=terms.timeout_min,
+            override=terms.override,
+            options={"scheme": terms.scheme, "data": terms.data},
+            batch=batch.id,
+            confirm=terms.confirm,
+        )
+
+    def batch(self, number: int) -> Batch:
+        """A batch by its number. Raises CloudError."""
+        found = self._store.batches("id = ?", number)
+        if not found:
+            raise CloudError(f"there is no batch {number}; `status` lists them")
+        return found[0]
+
+    def tasks(self, number: int, names: Sequence[str] = ()) -> list[Task]:
+        """A batch's tasks, of these devices or of all. Raises CloudError."""
+        batch = self.batch(number)
+        tasks = self._store.tasks("batch = ?", number)
+        for name in names:
+            if all(task.device_name != name for task in tasks):
+                raise CloudError(f"{batch.product_key}/{name} is not in batch {number}")
+        return [task for task in tasks if not names or task.device_name in names]
+
+    def confirm(self, number: int, names: Sequence[str] = ()) -> int:
+        """Let the devices be told that wait for it; how many those were. Raises CloudError."""
+        waiting = [task for task in self.tasks(number, names) if task.state == "CONFIRM"]
+        for task in waiting:
+            self._store.move_task(task, self._book.clock.time(), event="confirmed", state="QUEUED")
+            self._book.records.note("task", task.identity, f"{task.version} confirmed, QUEUED")
+        return len(waiting)
+
+    def cancel(self, number: int, names: Sequence[str] = ()) -> int:
+        """Cancel what is unfinished, and without names the batch; how many tasks those were."""
+        unfinished = [task for task in self.tasks(number, names) if task.unfinished]
+        if not names:
+            self._store.end_batch(number)
+        for task in unfinished:
+            self._book.finish(task, "CANCELED", f"batch {number} was cancelled by the operator")
+        return len(unfinished)

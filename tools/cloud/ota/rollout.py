@@ -1,0 +1,150 @@
+"""Batches while the server runs: who may be told now, who is tried again, who is matched.
+
+"OTA updates" (89307), "Create an update batch". Whether a query may be answered before a batch's
+rate allows it is not documented; here the rate holds for pushes and queries alike, as it is there
+to spare the downloads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from tools.cloud.clock import Clock, Timer
+from tools.cloud.mqtt.identity import Identity
+from tools.cloud.operator.batches import MATCHES, BatchBook, terms_of
+from tools.cloud.operator.tasks import TaskBook
+from tools.cloud.records import Records
+from tools.cloud.store import Task
+
+_MINUTE_S = 60.0
+
+
+class Rollout:
+    """`offer(task)` pushes a task if it may be pushed; it asks may_tell() first."""
+
+    def __init__(
+        self, book: TaskBook, clock: Clock, records: Records, offer: Callable[[Task], bool]
+    ) -> None:
+        self.batches = BatchBook(book)
+        self._store = book.store
+        self._clock = clock
+        self._records = records
+        self._offer = offer
+        self._told: dict[int, list[float]] = {}  # batch -> when devices were told, this minute
+        self._opens: dict[int, Timer] = {}  # batch -> when its rate allows the next one
+        # Those that were waiting when the server stopped.
+        for task in self._store.tasks("state = 'QUEUED' and due is not null"):
+            self._retry_later(task)
+
+    def may_tell(self, task: Task, *, push: bool = False) -> bool:
+        """True when the terms of its batch let a device know about its task now."""
+        if task.state == "CONFIRM" or (task.due is not None and task.due > self._clock.time()):
+            return False
+        if task.batch is None:
+            return True
+        terms = terms_of(self.batches.batch(task.batch))
+        if push and not terms.push:
+            return False
+        if terms.rate is None or task.state != "QUEUED":
+            return True
+        now = self._clock.monotonic()
+        told = [t for t in self._told.get(task.batch, []) if now - t < _MINUTE_S]
+        self._told[task.batch] = told
+        if len(told) < terms.rate:
+            return True
+        self._open_later(task.batch, told[0] + _MINUTE_S - now)
+        return False
+
+    def told(self, task: Task) -> None:
+        """A task was pushed, or answered to a query."""
+        if task.batch is not None and task.state == "QUEUED":
+            self._told.setdefault(task.batch, []).append(self._clock.monotonic())
+
+    def release(self, batch: int) -> int:
+        """Push what a batch allows now, in the order of its tasks; how many were sent."""
+        queued = self._store.tasks("batch = ? and state = 'QUEUED'", batch)
+        return sum(self._offer(task) for task in queued)
+
+    def release_all(self) -> None:
+        """Push what waits for its first push, of every batch and of none (a broker came back)."""
+        for task in self._store.tasks("state = 'QUEUED'"):
+            self._offer(task)
+
+    def _open_later(self, batch: int, delay_s: float) -> None:
+        if batch not in self._opens:
+            self._opens[batch] = self._clock.call_later(delay_s, lambda: self._open(batch))
+
+    def _open(self, batch: int) -> None:
+        del self._opens[batch]
+        self.release(batch)
+
+    # --- trying again ---
+
+    def failed(self, task: Task) -> None:
+        """A device failed by itself (not by a time-out): queue it again if its batch says so."""
+        if task.batch is None:
+            return
+        batch = self.batches.batch(task.batch)
+        terms = terms_of(batch)
+        after = terms.retry_after_min
+        if after is None or task.retries >= terms.retry_times or batch.state != "RUNNING":
+            return
+        again = self._store.move_task(
+            task,
+            self._clock.time(),
+            event=f"retry {task.retries + 1} of {terms.retry_times} in {after} min",
+            state="QUEUED",
+            source=self._store.version(task.identity, task.module) or "",
+            retries=task.retries + 1,
+            due=self._clock.time() + after * 60,
+            started=None,
+        )
+        self._records.note("task", task.identity, f"{task.version} QUEUED: retry in {after} min")
+        self._retry_later(again)
+
+    def _retry_later(self, task: Task) -> None:
+        assert task.due is not None
+        left = max(0.0, task.due - self._clock.time())
+        self._clock.call_later(left, lambda: self._retry(task.id))
+
+    def _retry(self, number: int) -> None:
+        task = self._store.task_by_id(number)
+        # It may have been cancelled meanwhile, or offered already when its device came back.
+        if task.state == "QUEUED":
+            # It is due, whatever the wall clock says: that may have been set meanwhile.
+            self._offer(replace(task, due=None))
+
+    # --- dynamic batches ---
+
+    def task_of(self, identity: Identity, module: str, version: str) -> Task | None:
+        """What a device that reports `version` has to do: its task, or that of a dynamic batch.
+
+        The newest dynamic batch that the version meets decides; a device is never moved away from
+        the target of a newer one.
+        """
+        busy = self._store.unfinished(identity, module)
+        if busy is not None and busy.version == version:
+            return busy
+        for batch in reversed(
+            self._store.batches(
+                "dynamic and state = 'RUNNING' and pk = ? and module = ?",
+                identity.product_key,
+                module,
+            )
+        ):
+            terms = terms_of(batch)
+            if version == batch.version or (busy is not None and busy.batch == batch.id):
+                return busy
+            if terms.sources and version not in terms.sources:
+                continue
+            if busy is not None and not (terms.override and (busy.batch or 0) < batch.id):
+                return busy
+            before = self._store.tasks("batch = ? and dn = ?", batch.id, identity.device_name)
+            if len(before) < MATCHES:
+                return self.batches.add_task(batch, identity)
+            self._records.note(
+                "task", identity, f"batch {batch.id} has matched it {MATCHES} times: no more"
+            )
+            return busy
+        return busy

@@ -1,0 +1,354 @@
+"""The OTA service: tells devices about their task and hears what became of it.
+
+Wire: "OTA updates" (89307). States and verdicts: "View update status" (202667) and "What are the
+causes for OTA update failures" (301639). The one verdict of success is a version report that
+equals the target; a progress of 100 is not.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from tools.cloud import differences
+from tools.cloud.clock import Clock, Timer
+from tools.cloud.faults import Dialect, Faults
+from tools.cloud.mqtt import topics
+from tools.cloud.mqtt.gateway import Sender
+from tools.cloud.mqtt.identity import Identity
+from tools.cloud.operator.tasks import DEFAULT_MODULE, TaskBook
+from tools.cloud.ota.blocks import Blocks
+from tools.cloud.ota.rollout import Rollout
+from tools.cloud.records import Records
+from tools.cloud.store import PackageFile, Release, Store, Task
+
+_VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DESC_CHARS = 128
+STEP_MIN, STEP_MAX = -4, 100
+
+
+class LinkMaker(Protocol):
+    """Makes the address of a release's file for one device (see downloads.py)."""
+
+    def url(self, release: Release, identity: Identity, scheme: str, number: int = 0) -> str:
+        """A fresh signed link with `scheme` "https" or "http"; number: of release.downloads."""
+
+
+class OtaService:
+    """Behind the gateway: version reports, pushes, queries, progress and time-outs."""
+
+    def __init__(
+        self,
+        store: Store,
+        gateway: Sender,
+        records: Records,
+        clock: Clock,
+        links: LinkMaker,
+        faults: Faults,
+        dialect: Dialect,
+        blocks: Blocks,
+    ) -> None:
+        self.store = store
+        self.blocks = blocks
+        self.book = TaskBook(store, clock, records)
+        self.gateway = gateway
+        self.records = records
+        self.clock = clock
+        self.links = links
+        self.faults = faults
+        self.dialect = dialect
+        self._timers: dict[int, Timer] = {}
+        self._last_push_id = 0
+        self.rollout = Rollout(self.book, clock, records, self.offer)
+        for task in store.tasks("state = 'IN_PROGRESS'"):
+            self._watch(task)
+
+    # --- from the gateway ---
+
+    def online(self, identity: Identity) -> None:
+        """A device signed in: an auto-subscribed one is offered its task at once."""
+        self.offer_all(identity)
+
+    def subscribed(self, identity: Identity, topic_filter: str) -> None:
+        """A device subscribed: now a push can reach it."""
+        if topic_filter == topics.name(topics.UPGRADE, identity):
+            self.offer_all(identity)
+
+    def message(self, identity: Identity, topic: str, payload: bytes) -> None:
+        """Take a version report, a progress report, a query or the request for a block; other
+        topics are not ours.
+        """
+        if topic == topics.name(topics.BLOCK, identity):
+            self.blocks.request(identity, payload)
+            return
+        handlers = {
+            topics.name(topics.INFORM, identity): (self._on_inform, self.faults.drop_inform),
+            topics.name(topics.PROGRESS, identity): (self._on_progress, self.faults.drop_progress),
+            topics.name(topics.QUERY, identity): (self._on_query, self.faults.drop_query),
+        }
+        handler, dropped = handlers.get(topic, (None, False))
+        if handler is None or dropped:
+            return
+        try:
+            body = json.loads(payload)
+            params = body.get("params") or {}
+            module = params.get("module") or DEFAULT_MODULE
+            if not isinstance(module, str):
+                raise TypeError("module is not a string")
+            self._check_id(body)
+            handler(identity, body, params, module)
+        # AttributeError: JSON, but no object where one has to be. RecursionError: nested deeply.
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
+            self.records.violation(identity, "bad message", f"{topic}: {exc!r}")
+
+    @staticmethod
+    def _check_id(body: dict[str, Any]) -> None:
+        number = body.get("id")
+        if isinstance(number, bool) or not isinstance(number, str | int):
+            raise TypeError("id is neither a string nor a number")
+        if not 0 <= int(number) <= 4294967295:
+            raise ValueError("id is not within 0 and 4294967295")
+
+    # --- version reports ---
+
+    def _on_inform(
+        self, identity: Identity, body: dict[str, Any], params: dict[str, Any], module: str
+    ) -> None:
+        version = params["version"]
+        if not isinstance(version, str) or not _VERSION.fullmatch(version):
+            raise ValueError("version is not 1 to 64 letters, digits, dots, minus or underscores")
+        self.store.set_version(identity, module, version, self.clock.time())
+        self.records.note("version", identity, f"{module} {version}")
+        task = self.rollout.task_of(identity, module, version)
+        if task is None:
+            return
+        if version == task.version:
+            self._finish(task, "SUCCEEDED", f"the device reports {version}")
+        elif task.state == "IN_PROGRESS" and version != task.source:
+            self._finish(
+                task,
+                "FAILED",
+                f"the device reports {version}, which is neither {task.source or 'its version'} "
+                f"nor {task.version}",
+            )
+            self.rollout.failed(task)
+        else:
+            if task.source != version:
+                self.store.set_source(task, version)
+            self.offer(task)
+
+    # --- progress ---
+
+    def _on_progress(
+        self, identity: Identity, body: dict[str, Any], params: dict[str, Any], module: str
+    ) -> None:
+        step = params["step"]
+        if isinstance(step, bool) or not isinstance(step, str | int):
+            raise TypeError("step is neither a string nor a number")
+        step = int(step)
+        if not STEP_MIN <= step <= STEP_MAX:
+            raise ValueError(f"step {step} is not within {STEP_MIN} and {STEP_MAX}")
+        desc = str(params.get("desc", ""))
+        if len(desc) > _DESC_CHARS:
+            self.records.violation(identity, "desc", f"{len(desc)} characters; {_DESC_CHARS} fit")
+            desc = desc[:_DESC_CHARS]
+        task = self.store.unfinished(identity, module)
+        # A report names no version: before a task was offered, it must be about an older one.
+        if task is None or task.state in ("CONFIRM", "QUEUED"):
+            self.records.note("progress", identity, f"step {step} without a task: {desc}")
+        elif differences.refused(task, step):
+            self._offer_full(task, step, desc)
+        elif step < 0:
+            self._finish(task, "FAILED", desc, step=step)
+            self.rollout.failed(task)
+        else:
+            first = task.started is None
+            task = self.store.move_task(
+                task,
+                self.clock.time(),
+                step=step,
+                event=desc,
+                desc=desc,
+                state="IN_PROGRESS",
+                started=self.clock.time() if first else task.started,
+            )
+            if first:
+                self._watch(task)
+            self.records.note("progress", identity, f"{task.version}: step {step} {desc}".strip())
+
+    def _offer_full(self, task: Task, step: int, desc: str) -> None:
+        """A device cannot take the difference that it was offered: it gets the whole package."""
+        task = differences.take_back(self.store, task)
+        task = self.store.move_task(
+            task, self.clock.time(), step=step, event=desc, desc=desc, state="NOTIFIED"
+        )
+        self.records.note(
+            "task", task.identity, f"{task.version}: difference refused ({desc}), full follows"
+        )
+        self.offer(task)
+
+    # --- offers ---
+
+    def _on_query(
+        self, identity: Identity, body: dict[str, Any], params: dict[str, Any], module: str
+    ) -> None:
+        task = self.store.unfinished(identity, module)
+        data: dict[str, Any] = {}
+        if task is not None and self._applies(task) and self.rollout.may_tell(task):
+            task = differences.choose(self.store, task)
+            data = self._data(task)
+            self._notified(task, "answered a query")
+        reply = {"id": body["id"], "code": 200, "data": data}
+        self.gateway.send(
+            identity,
+            topics.name(topics.QUERY_REPLY, identity),
+            _json(reply),
+            self.dialect.push_qos,
+        )
+
+    def offer_all(self, identity: Identity) -> None:
+        """Push what a device still has to do, of each module."""
+        for task in self.store.tasks(
+            "pk = ? and dn = ? and state in ('QUEUED', 'NOTIFIED', 'IN_PROGRESS')",
+            identity.product_key,
+            identity.device_name,
+        ):
+            self.offer(task)
+
+    def offer(self, task: Task) -> bool:
+        """Push a task to its device if it applies and the device listens; True when sent."""
+        if not self._applies(task) or not self.rollout.may_tell(task, push=True):
+            return False
+        task = differences.choose(self.store, task)
+        message: dict[str, Any] = {"code": self.dialect.push_code, "data": self._data(task)}
+        self._last_push_id = max(self._last_push_id + 1, int(self.clock.time() * 1000))
+        message["id"] = (
+            str(self._last_push_id) if self.dialect.push_id_text else self._last_push_id
+        )
+        if self.dialect.push_message:
+            message["message"] = "success"
+        topic = topics.name(topics.UPGRADE, task.identity)
+        if not self.gateway.send(
+            task.identity, topic, _json(message), self.dialect.push_qos, push=True
+        ):
+            return False
+        self._notified(task, "pushed")
+        return True
+
+    def _notified(self, task: Task, how: str) -> None:
+        self.rollout.told(task)
+        difference = differences.offered(self.store, task)
+        if difference is not None:
+            how += f": the difference from {difference.source}, {difference.file.size} bytes"
+        state = "NOTIFIED" if task.state == "QUEUED" else task.state
+        self.store.move_task(task, self.clock.time(), event=how, state=state)
+        self.records.note("task", task.identity, f"{task.version} {how}, {state}")
+
+    def _applies(self, task: Task) -> bool:
+        """A job is for a device that has reported a version, and another one than the target."""
+        if task.options.get("force"):
+            return True
+        reported = self.store.version(task.identity, task.module)
+        return reported is not None and reported != task.version
+
+    def _data(self, task: Task) -> dict[str, Any]:
+        release = self.store.release_by_id(task.release)
+        is_md5 = release.sign_method.lower() == "md5"
+        own = dict(release.data)
+        first, files = 0, release.files
+        difference = differences.offered(self.store, task)
+        if difference is not None:
+            own = {**own, **difference.data, "isDiff": 1}
+            first, files = release.downloads.index(difference.file), (difference.file,)
+        digest = files[0].md5 if is_md5 else files[0].sha256
+        data: dict[str, Any] = {
+            "size": files[0].size,
+            "version": release.version,
+            "signMethod": self.dialect.sign_methods[0 if is_md5 else 1],
+            "sign": digest,
+        }
+        if is_md5:
+            data["md5"] = digest
+        scheme = task.options.get("scheme", "https")
+        if scheme == "mqtt":
+            data.update(self.blocks.address(task))
+        else:
+            data["url"] = self.links.url(release, task.identity, scheme, first)
+        if scheme != "mqtt" and (len(files) > 1 or self.dialect.single_as_files):
+            for key in ("size", "url", "sign", "md5"):
+                data.pop(key, None)
+            data["files"] = self._elements(release, task, files, first)
+        if release.module != DEFAULT_MODULE:
+            data["module"] = release.module
+        for key, value in {**own, **task.options.get("data", {})}.items():
+            if value is None:
+                data.pop(key, None)
+            elif key == "digestsign" and isinstance(value, list):
+                for element, sign in zip(data.get("files", ()), value, strict=False):
+                    element[key] = sign
+            else:
+                data[key] = value
+        return data
+
+    def _elements(
+        self, release: Release, task: Task, files: Sequence[PackageFile], first: int
+    ) -> list[dict[str, Any]]:
+        """The list of a package of several files, or of one that is offered as if.
+
+        `first` is the number of the first of `files` among the release's downloads.
+        """
+        is_md5 = release.sign_method.lower() == "md5"
+        plain = len(files) == 1 and self.dialect.single_as_files == "plain"
+        size, name, url, sign, md5 = (
+            ("size", "name", "url", "sign", "md5")
+            if plain
+            else ("fileSize", "fileName", "fileUrl", "fileSign", "fileMd5")
+        )
+        scheme = task.options.get("scheme", "https")
+        elements = []
+        for number, file in enumerate(files, first):
+            element: dict[str, Any] = {
+                size: file.size,
+                name: file.name,
+                url: self.links.url(release, task.identity, scheme, number),
+                sign: file.md5 if is_md5 else file.sha256,
+            }
+            if is_md5:
+                element[md5] = file.md5
+            elements.append(element)
+        return elements
+
+    # --- the end ---
+
+    def _finish(self, task: Task, state: str, why: str, step: int | None = None) -> None:
+        self.book.finish(task, state, why, step)
+        timer = self._timers.pop(task.id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def cancel(self, task: Task, why: str) -> None:
+        """End a task from the operator's side."""
+        self._finish(task, "CANCELED", why)
+
+    def _watch(self, task: Task) -> None:
+        """Start the time-out, which counts from the first progress report."""
+        if task.timeout_min is None or task.started is None or task.id in self._timers:
+            return
+        left = task.started + task.timeout_min * 60 - self.clock.time()
+        self._timers[task.id] = self.clock.call_later(
+            max(0.0, left), lambda: self._timed_out(task.id)
+        )
+
+    def _timed_out(self, number: int) -> None:
+        self._timers.pop(number, None)
+        task = self.store.task_by_id(number)
+        if task.unfinished:
+            self._finish(
+                task, "FAILED", f"no result within {task.timeout_min} min of the first progress"
+            )
+
+
+def _json(message: dict[str, Any]) -> bytes:
+    return json.dumps(message, separators=(",", ":")).encode()

@@ -1,0 +1,530 @@
+"""A board at the other end of a port: mpremote's transport, with errors that say what to do."""
+
+from __future__ import annotations
+
+import ast
+import base64
+import contextlib
+import dataclasses
+import errno
+import io
+import json
+import re
+import stat
+import struct
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import serial
+from mpremote.transport import TransportError, TransportExecError
+from serial.tools import list_ports
+
+from tools.cli import Refused
+from tools.flashing.ports import choose_port
+from tools.flashing.transport import Transport
+from tools.flashing.waiting import Waiting
+
+OLDEST = (1, 25, 0)
+BAUD = 115200
+SCRIPTS = Path(__file__).with_name("on_board")
+
+_PIECE = 1536  # bytes of a file that travel at once; a multiple of 3
+_RESET = re.compile(rb"rst:0x[0-9a-f]+ \((\w+)\)")  # what a boot ROM says first
+_SHORTCUTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}  # those of mpremote
+_FACTS = (
+    "import sys;print(repr((sys.implementation.name,tuple(sys.implementation.version[:3]),"
+    "sys.platform,getattr(sys.implementation,'_machine',''))))"
+)
+
+_FLASH_IT = "Put MicroPython on it first: flash.py flash --help shows how."
+NO_LOADER = Refused(
+    "alink's boot.py is not on the board, or did not run to its end",
+    "Flash the board with flash.py flash, which brings it; or copy it: "
+    "mpremote cp micropython/boot.py :boot.py, then run this again.",
+)
+
+
+def resolve(named: str | None) -> str:
+    """The port that `--port` means: a path, a URL, or mpremote's auto, id:X, port:X, a0, u0, c0.
+
+    Raises Refused when there is none, or several to choose from.
+    """
+    if named is None or named == "auto":
+        return choose_port(None)
+    if named.startswith("id:"):
+        for info in list_ports.comports():
+            if info.serial_number == named[3:]:
+                return str(info.device)
+        raise Refused(
+            f"no port has the serial number {named[3:]}",
+            "List them with mpremote connect list, or name the port itself.",
+        )
+    named = named.removeprefix("port:")
+    short = re.fullmatch(r"([auc])(\d+)", named)
+    return _SHORTCUTS[short[1]] + short[2] if short else named
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a board may take, in seconds."""
+
+    ask: float = 1.0  # for each answer, while it is asked for its REPL
+    start: float = 40.0  # to start, or to be through with a long call: to have a REPL at all
+    strange: float = 20.0  # to stop saying something else than that
+    settle: float = 30.0  # to be through with what it was asked while it started
+    announce: float = 5.0  # for a soft reset to be announced
+    boot: float = 40.0  # for boot.py after a soft reset
+    window: float = 10.0  # to take the next bytes of a program
+    first: float = 1.0  # the same for the first question; twice as long each time it is repeated
+    quiet: float = 0.3  # until what it says is taken for the end of it
+    read: float = 1.0
+    write: float = 5.0
+    tell: float = 3.0  # until a person is told what is waited for
+
+    def scaled(self, factor: float) -> Patience:
+        """The same for a board that is so many times as slow."""
+        values = dataclasses.asdict(self)
+        return Patience(**{name: value * factor for name, value in values.items()})
+
+
+PATIENCE = Patience()
+
+
+class Link:
+    """A board's REPL. Use as a context manager; raises Refused for whatever goes wrong.
+
+    When it ends, the program that it interrupted runs again.
+    name: the port. implementation, version (three int), platform, machine: what runs there, known
+    after interrupt() or clean().
+    """
+
+    def __init__(self, port: str | None) -> None:
+        self.name = resolve(port)
+        self.implementation = ""
+        self.version = (0, 0, 0)
+        self.platform = ""
+        self.machine = ""
+        self._stopped = False
+        self._patience = patience = PATIENCE
+        self._window_s = patience.window
+        try:
+            self._transport = Transport(self.name, baudrate=BAUD, timeout=patience.read)
+        except (TransportError, ValueError) as exc:
+            raise _cannot_open(self.name, exc) from None
+        self._transport.patience_s = patience.window
+        self._transport.serial.write_timeout = patience.write
+
+    def __enter__(self) -> Link:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # The program that was interrupted runs again, also after a refusal; the board may be gone.
+        with contextlib.suppress(Refused):
+            if self._stopped and not isinstance(error, Unreachable):
+                self.restart()
+        with contextlib.suppress(OSError, TransportError):
+            self._transport.close()
+
+    # The REPL.
+
+    def interrupt(self) -> None:
+        """Stop the program that runs, keep its memory, and learn what the board is.
+
+        A board that is starting hears nothing of it, or does all of it at once when it has
+        started: it is asked again and again.
+        """
+        patience = self._patience
+        began = silent = time.monotonic()
+        heard = b""
+        late = False
+        with self._waiting("the board does not answer; it may be starting"):
+            while (answer := self._enter(soft_reset=False, within_s=patience.ask)) is not None:
+                now = time.monotonic()
+                silent = silent if answer else now
+                heard += answer
+                if now > began + patience.start or now > silent + patience.strange:
+                    raise _no_repl(self.name, heard)
+                late = True
+            if late:
+                # It may still be answering what it was asked before.
+                self._drain()
+                self._enter(soft_reset=False, within_s=patience.ask)
+            self._meet_settled()
+
+    def clean(self, unless_on_trial: Refused | None = None) -> None:
+        """interrupt(), then a soft reset: boot.py runs, main.py does not.
+
+        unless_on_trial: raised for a version on trial; before the reset, which it would count.
+        """
+        try:
+            self.interrupt()
+            self._refuse_trial(unless_on_trial)
+        except BoardFailed:
+            self.implementation = ""  # no memory left even for the question: asked again below
+        try:
+            self._reset_softly()
+        except Restarted:  # once is bad luck: a watchdog of the program that ran, say
+            self.interrupt()
+            self._reset_softly()
+        if not self.implementation:
+            self._meet()
+        self._refuse_trial(unless_on_trial)  # boot.py itself may have been interrupted before
+
+    def restart(self) -> None:
+        """A soft reset that runs main.py: the board is as it was after power-on."""
+        announce_s = self._patience.announce
+        with self._failures():
+            transport = self._transport
+            transport.serve_no_more()
+            transport.exit_raw_repl()
+            transport.read_until(1, b">>> ", timeout_overall=announce_s)
+            transport.serial.write(b"\x04")
+            transport.read_until(1, b"soft reboot\r\n", timeout_overall=announce_s)
+        self._stopped = False
+
+    def run(
+        self,
+        code: str,
+        *,
+        timeout_s: float = 15,
+        on_line: Callable[[str], None] | None = None,
+        **values: Any,
+    ) -> str:
+        """Run a program there; returns what it printed.
+
+        values: assigned before it starts; travel inside the link alone. timeout_s: how long it
+        may say nothing. on_line: gets each line as it comes. Raises Refused, with the board's
+        own last line, for an exception.
+        """
+        head = "".join(f"{name} = {value!r}\n" for name, value in values.items())
+        lines = _Lines(on_line)
+        with self._failures():
+            self._send(head + code)
+            _, failed = self._transport.follow(timeout_s, lines.feed)
+        lines.end()
+        if failed:
+            text = failed.decode("utf-8", "replace").strip()
+            raise BoardFailed(text, lines.text)
+        return lines.text
+
+    def script(self, name: str, **options: Any) -> str:
+        """Run a file of on_board/."""
+        return self.run((SCRIPTS / f"{name}.py").read_text(encoding="utf-8"), **options)
+
+    def ask(self, name: str, **options: Any) -> Any:
+        """Run a file of on_board/ that prints one line of JSON; that value."""
+        lines = self.script(name, **options).strip().splitlines()
+        try:
+            return json.loads(lines[-1])
+        except (IndexError, ValueError):
+            raise Refused(
+                f"the board's answer to {name} is not what was asked for",
+                "Try again; if it stays so, press the reset button first.",
+            ) from None
+
+    def has_loader(self) -> bool:
+        """Whether alink's boot.py has run since the last reset."""
+        return "True" in self.run("import sys;print('alink_boot' in sys.modules)")
+
+    # Its files.
+
+    def write_file(self, path: str, data: bytes, on_bytes: Callable[[int], None]) -> None:
+        """Write a file; its folder exists. on_bytes: told how many more bytes are there."""
+        self.run(
+            "import binascii\nf=open(path,'wb')\ndef w(t):\n f.write(binascii.a2b_base64(t))",
+            path=path,
+        )
+        for at in range(0, len(data), _PIECE):
+            piece = data[at : at + _PIECE]
+            self.run(f"w({base64.b64encode(piece).decode()!r})")
+            on_bytes(len(piece))
+        self.run("f.close()")
+
+    def mount(self, folder: Path, at: str) -> None:
+        """Let the board see a folder of this computer as `at`, and go there, until its next
+        reset. It may write there, too.
+        """
+        self.run(self._transport.mounting(), AT=at)
+        self._transport.serve(folder)
+
+    # Inside.
+
+    @contextlib.contextmanager
+    def _waiting(self, what: str) -> Iterator[None]:
+        """Tell a person what is waited for inside, once that takes longer than a moment."""
+        with Waiting(what, first_s=self._patience.tell) as waiting:
+            self._transport.tick = waiting.tick
+            try:
+                yield
+            finally:
+                self._transport.tick = None
+
+    def _enter(self, *, soft_reset: bool, within_s: float) -> bytes | None:
+        """None when the raw REPL is there, else the bytes that came instead."""
+        said = io.StringIO()  # mpremote prints what it heard when that was not the REPL
+        transport = self._transport
+        with self._failures(), contextlib.redirect_stdout(said), transport.within(within_s):
+            if soft_reset:
+                transport.serve_no_more()
+            try:
+                transport.enter_raw_repl(soft_reset, within_s)
+                self._stopped = True
+                return None
+            except TransportError:
+                pass
+        heard = said.getvalue().strip().rpartition("\n")[2]
+        try:
+            value = ast.literal_eval(heard)
+        except (SyntaxError, ValueError):
+            return heard.encode()
+        return value if isinstance(value, bytes) else heard.encode()
+
+    def _refuse_trial(self, refusal: Refused | None) -> None:
+        if refusal is not None and "True" in self.run(
+            "import sys;print(sys.modules.get('alink_boot',{}).get('trial') is not None)"
+        ):
+            raise refusal
+
+    def _reset_softly(self) -> None:
+        within_s = self._patience.boot
+        transport = self._transport
+        transport.watch = _refuse_reset
+        try:
+            with self._waiting("the board is starting"):
+                heard = self._enter(soft_reset=True, within_s=within_s)
+        finally:
+            transport.watch = None
+        if heard is not None:
+            raise Refused(
+                f"the board did not come back from a soft reset within {within_s:g} s",
+                "Its boot.py may wait for something: press the reset button and try again.",
+            )
+
+    def _send(self, program: str) -> None:
+        """Start a program; a second time when the first was not taken whole."""
+        try:
+            self._start(program)
+        except TransportError:
+            # A byte was lost, so it waits for the rest and has run nothing: Ctrl-C, and again.
+            self._drain()
+            if self._enter(soft_reset=False, within_s=self._patience.announce) is not None:
+                raise
+            self._start(program)
+
+    def _start(self, program: str) -> None:
+        transport = self._transport
+        transport.serial.timeout = transport.patience_s = self._window_s
+        try:
+            transport.exec_raw_no_follow(program)
+        except struct.error:  # mpremote expects the whole of a window's size
+            raise TransportError("no answer to raw paste") from None
+        finally:
+            # What comes next has its own time: the window is for this program alone.
+            transport.serial.timeout = self._patience.read
+            transport.patience_s = self._patience.window
+
+    def _drain(self) -> None:
+        with self._failures():
+            port = self._transport.serial
+            port.timeout = self._patience.quiet
+            until = time.monotonic() + self._patience.settle
+            while port.read(4096) and time.monotonic() < until:
+                continue
+            port.timeout = self._patience.read
+
+    def _meet_settled(self) -> None:
+        """_meet(), asked again for a while.
+
+        What was typed at a board that was starting is done late, and in one go: a Ctrl-C of it
+        then breaks into a program that is just being sent, or runs. The question may be asked
+        twice, other programs may not: when it is answered, board and link are in step.
+        """
+        patience = self._patience
+        deadline = time.monotonic() + patience.settle
+        self._window_s = patience.first
+        while True:
+            try:
+                self._meet()
+                break
+            except OutOfStep:
+                if time.monotonic() > deadline:
+                    raise
+            except BoardFailed as exc:
+                if "KeyboardInterrupt" not in exc.traceback or time.monotonic() > deadline:
+                    raise
+            self._window_s = min(2 * self._window_s, patience.window)
+            self._drain()
+            self._transport.use_raw_paste = True  # mpremote gives it up at the first wrong byte
+            self._enter(soft_reset=False, within_s=patience.ask)
+        self._window_s = patience.window
+
+    def _meet(self) -> None:
+        said = self.run(_FACTS)
+        try:
+            name, version, platform, machine = ast.literal_eval(said.strip())
+            self.version = (int(version[0]), int(version[1]), int(version[2]))
+        except (SyntaxError, ValueError, TypeError, IndexError):
+            raise _no_repl(self.name, said.encode()) from None
+        self.implementation, self.platform, self.machine = name, platform, machine
+        shown = ".".join(map(str, self.version))
+        if name != "micropython":
+            raise Refused(f"the board on {self.name} runs {name} {shown}", _FLASH_IT)
+        if self.version < OLDEST:
+            raise Refused(
+                f"the board on {self.name} runs MicroPython {shown}; alink needs "
+                f"{OLDEST[0]}.{OLDEST[1]} or newer",
+                "Flash a newer one (flash.py flash); its settings in NVS stay.",
+            )
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except TransportExecError as exc:
+            raise BoardFailed(str(exc), "") from None
+        except TransportError as exc:
+            raise OutOfStep(
+                f"the board on {self.name} stopped answering ({exc})",
+                "Press its reset button and try again; look at its console: flash.py monitor.",
+            ) from None
+        except serial.SerialTimeoutException:
+            raise _no_repl(self.name, b"") from None
+        except (serial.SerialException, OSError) as exc:
+            raise Unreachable(
+                f"the connection to {self.name} was lost ({exc})",
+                "Check the cable, and that no other program uses the port; then try again.",
+            ) from None
+
+
+class Unreachable(Refused):
+    """The board no longer takes part."""
+
+
+class OutOfStep(Unreachable):
+    """It says something else than what was asked for, or nothing; the port itself works."""
+
+
+class Restarted(Unreachable):
+    """It was reset while a program ran there, and goes its own way again."""
+
+    def __init__(self, cause: str) -> None:
+        super().__init__(
+            f"the board restarted by itself meanwhile ({cause})",
+            "A power supply too weak, a crash or a watchdog: its console says more, "
+            "flash.py monitor. Try again.",
+        )
+
+
+class BoardFailed(Refused):
+    """A program on the board ended with an exception; `traceback` is the board's own text."""
+
+    def __init__(self, traceback: str, said: str) -> None:
+        last = traceback.strip().rpartition("\n")[2]
+        super().__init__(
+            f"the board reports {last}",
+            "Try again after a press of its reset button; flash.py status tells how it is.",
+        )
+        self.traceback = traceback
+        self.said = said
+
+
+class _Lines:
+    """Collects output that comes in pieces; hands on whole lines. Raises Restarted for one of the
+    boot ROM's.
+    """
+
+    def __init__(self, on_line: Callable[[str], None] | None) -> None:
+        self._on_line = on_line
+        self._data = bytearray()
+        self._from = 0
+
+    @property
+    def text(self) -> str:
+        return self._data.decode("utf-8", "replace").replace("\r\n", "\n")
+
+    def feed(self, data: bytes) -> None:
+        self._data += data.replace(b"\x04", b"")
+        while (end := self._data.find(b"\n", self._from)) >= 0:
+            self._pass_on(end)
+            self._from = end + 1
+
+    def end(self) -> None:
+        if self._from < len(self._data):
+            self._pass_on(len(self._data))
+
+    def _pass_on(self, end: int) -> None:
+        line = bytes(self._data[self._from : end])
+        _refuse_reset(line)
+        if self._on_line is not None:
+            self._on_line(line.decode("utf-8", "replace").rstrip("\r"))
+
+
+def _refuse_reset(line: bytes) -> None:
+    """Raise Restarted for what only a boot ROM says."""
+    reset = _RESET.match(line)
+    if reset:
+        raise Restarted(reset[1].decode())
+
+
+def _cannot_open(name: str, exc: Exception) -> Refused:
+    """Why a port does not open: mpremote's own message does not tell."""
+    number: int | None = None
+    text = str(exc)
+    try:
+        serial.serial_for_url(name, exclusive=True).close()
+    except (OSError, ValueError) as why:
+        number, text = getattr(why, "errno", None), str(why)
+    return explain_open(name, number, text)
+
+
+def explain_open(name: str, number: int | None, text: str) -> Refused:
+    """The Refused for a port that cannot be opened; number: errno, text: what was said."""
+    busy = ("exclusively lock", "in use", "Access is denied", "PermissionError(13")
+    if number == errno.ENOENT or "FileNotFoundError" in text:
+        return Refused(
+            f"there is no port {name}",
+            "Plug the board in (with a data cable), or leave --port out to have it found.",
+        )
+    if number == errno.EACCES and not any(word in text for word in busy):
+        return Refused(
+            f"you may not open {name}",
+            "On Linux join the port's group and log in again: sudo usermod -aG dialout $USER.",
+        )
+    if number in (errno.EBUSY, errno.EAGAIN) or any(word in text for word in busy):
+        return Refused(
+            f"the port {name} is busy: another program uses it",
+            "Close it (a serial monitor, an editor's console, mpremote, flash.py monitor) "
+            "and try again.",
+        )
+    path = Path(name)
+    if path.exists() and not stat.S_ISCHR(path.stat().st_mode):
+        return Refused(f"{name} is not a port", "Give --port a serial port's name.")
+    return Refused(
+        f"the port {name} cannot be opened ({text})",
+        "Check the name: a path such as /dev/ttyUSB0 or COM3, or id:SERIAL, or a URL.",
+    )
+
+
+def _no_repl(name: str, heard: bytes) -> Refused:
+    text = heard.decode("utf-8", "replace").strip()
+    if not text:
+        return Refused(
+            f"the board on {name} does not answer",
+            "Is it the right port, and has the board power? Press its reset button and try "
+            "again; if it holds no MicroPython yet: flash.py flash.",
+        )
+    words = "".join(c if c.isprintable() else " " for c in text[:60]).strip()
+    return Refused(
+        f"what answers on {name} is not MicroPython's REPL; it said: {words}",
+        _FLASH_IT + " If it does run MicroPython, its program may swallow Ctrl-C: press the "
+        "reset button and try again at once.",
+    )

@@ -1,0 +1,144 @@
+"""`flash.py check`: what a file is, whether a board would take it, and what to do next."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tools.chip.boards import BoardType, FlashTable, board_named, boards, boards_with
+from tools.chip.firmware import ENTRY_MAGIC, partition_table
+from tools.chip.layout import Layout, layout_of, load_layout
+from tools.cli import Refused
+from tools.flashing import bootloader
+from tools.flashing.files import age_warning, other_kind
+from tools.places import read_input
+from tools.release import Report, as_text, examine
+from tools.release.report import MERGED, OTHER
+from tools.sim.device.simchip import table
+
+NAME = "check"
+HELP = "what a firmware, image or partition table is, and whether it fits your board"
+EXAMPLES = """\
+flash.py check ESP32_GENERIC.bin
+flash.py check release-1.1.0.bin --board ESP32_GENERIC
+flash.py check partitions.csv --board ESP32_GENERIC_S3 --flash-size 16MB"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("file", type=Path, help="a .bin, .app-bin, image, or partitions.csv")
+    parser.add_argument("--board", help=f"one of {', '.join(boards())}")
+    parser.add_argument(
+        "--flash-size", metavar="SIZE", help="of the board's flash, as 8MB (default: the smallest)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """0: sound, and the board (if named) takes it; 1: it does not."""
+    data = read_input(options.file)
+    board = board_named(options.board) if options.board else None
+    flash = board.table(options.flash_size) if board else None
+    if _is_table(options.file, data):
+        return _check_table(options.file, data, flash)
+    report = examine(data)
+    if report.kind == OTHER and not report.image.segments:
+        raise Refused(f"{options.file} is {other_kind(data)}", report.advice)
+    lines = as_text(report).splitlines()
+    print("\n".join(line for line in lines if not line.startswith("next ")))
+    problems = list(report.problems)
+    if report.kind == MERGED:
+        problems += _merged(data, report, board)
+    if board and flash:
+        problems += _against(report, board, flash)
+    elif boards_with(report.image.chip):
+        print(f"boards       {', '.join(boards_with(report.image.chip))}: name yours with --board")
+    age = age_warning(data)
+    if age:
+        print(f"WARNING      {age}")
+    for problem in problems[len(report.problems) :]:
+        print(f"PROBLEM      {problem}")
+    print(f"next         {_next(report, problems, board)}")
+    return 1 if problems else 0
+
+
+def _merged(data: bytes, report: Report, board: BoardType | None) -> list[str]:
+    """Prints what else is in a merged file; what is wrong with its bootloader."""
+    found = partition_table(data)
+    if found is None:
+        return []
+    names = ", ".join(f"{p.label} {p.size >> 10} KiB" for p in found[1])
+    print(f"starts at    0x{found[0]:x} of the flash")
+    print(f"partitions   {names}")
+    own = board or next((b for b in boards().values() if b.chip == report.image.chip), None)
+    if own is None:
+        return []
+    try:
+        boot = bootloader.from_merged(data, own)
+    except Refused as exc:
+        # The app's chip is compared with the board's elsewhere: say that once.
+        return [] if own.chip != report.image.chip else [exc.cause]
+    print(f"bootloader   valid, set to {bootloader.flash_size(boot) >> 20} MB of flash")
+    return []
+
+
+def _against(report: Report, board: BoardType, flash: FlashTable) -> list[str]:
+    """Why this board does not take it; prints that it fits otherwise."""
+    if not report.image.segments:
+        return []
+    if report.image.chip != board.chip:
+        others = " or ".join(boards_with(report.image.chip))
+        hint = f"; {others} has that chip" if others else ""
+        return [f"it is for {report.image.chip}, and {board.name} has {board.chip}{hint}"]
+    if report.slot_needed > flash.slot_size:
+        return [
+            f"it needs a slot of {report.slot_needed} bytes, and those of {board.name} with "
+            f"{flash.flash} have {flash.slot_size}"
+        ]
+    if report.slot_needed:
+        print(
+            f"fits         {board.name}, {flash.flash}: {flash.slot_size - report.slot_needed} "
+            f"bytes of the slot's {flash.slot_size} are left"
+        )
+    return []
+
+
+def _next(report: Report, problems: list[str], board: BoardType | None) -> str:
+    if report.problems or not problems:
+        if report.kind == MERGED and not report.problems:
+            name = board.name if board else next(iter(boards_with(report.image.chip)), "BOARD")
+            return (
+                f"Put it on a board: flash.py flash --board {name} --firmware THIS --app DIR "
+                "--version 1.0.0."
+            )
+        return report.advice
+    return (
+        "Take the firmware of your board from micropython.org/download, a smaller application, "
+        "or a board and table with larger slots (--flash-size)."
+    )
+
+
+def _is_table(path: Path, data: bytes) -> bool:
+    return data[:2] == ENTRY_MAGIC or path.suffix.lower() == ".csv"
+
+
+def _rows(data: bytes) -> list[table.Entry]:
+    entries: list[table.Entry] = table.parse(data[: min(len(data) // 32 * 32, table.TABLE_SIZE)])
+    return entries
+
+
+def _check_table(path: Path, data: bytes, flash: FlashTable | None) -> int:
+    """A partition table, as CSV or as its binary form. Raises Refused for one that won't do."""
+    size = flash.flash_size if flash else None
+    if data[:2] == ENTRY_MAGIC:
+        try:
+            layout: Layout = layout_of(_rows(data), size, str(path))
+        except ValueError as exc:
+            raise Refused(f"{path}: {exc}", "Make it again from its CSV.") from None
+    else:
+        layout = load_layout(path, size)
+    print(f"partition table, {len(layout.entries)} partitions, ends at {layout.end:#x}")
+    for entry in layout.entries:
+        print(f"  {entry.label:<16} 0x{entry.address:06x}  {entry.size:>9} bytes")
+    print(f"slots        {len(layout.slots)}, images of up to {layout.slot_size} bytes")
+    print(f"next         Use it: flash.py flash --partitions {path} ...")
+    return 0

@@ -1,0 +1,242 @@
+"""`flash.py flash`: bootloader, partition table, otadata, image and file system, on a board or in
+a file. Everything that can be refused is refused before anything is erased."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.chip.boards import BoardType, board_named, boards, flash_bytes
+from tools.chip.header import MAGIC
+from tools.chip.layout import Layout, load_layout
+from tools.cli import Refused
+from tools.flashing import bootloader as loader
+from tools.flashing.contents import Region, as_flash, regions
+from tools.flashing.files import age_warning, make_image, read_firmware, read_image
+from tools.flashing.screen import Screen
+from tools.places import check_output
+from tools.release import examine
+from tools.release.application import remarks
+from tools.release.report import APP
+from tools.sim.flash import InUse, write_private
+
+IMAGE_START = bytes([MAGIC])
+NAME = "flash"
+HELP = "put bootloader, partition table, firmware and your application on a board"
+EXAMPLES = """\
+flash.py flash --board ESP32_GENERIC --firmware ESP32_GENERIC.bin --app my_app --version 1.0.0
+flash.py flash --board ESP32_GENERIC_C3 --port /dev/ttyACM0 --firmware C3.bin --image release.bin
+flash.py flash --board ESP32_GENERIC_S3 --flash-size 16MB --firmware S3.bin --image release.bin
+flash.py flash --board ESP32_GENERIC --keep-bootloader --image release.bin
+flash.py flash --board ESP32_GENERIC --firmware F.bin --image release.bin --output all.bin"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    names = ", ".join(boards())
+    parser.add_argument("--board", required=True, help=f"one of {names}")
+    parser.add_argument(
+        "--flash-size", metavar="SIZE", help="of the board's flash, as 8MB (default: the smallest)"
+    )
+    parser.add_argument(
+        "--partitions", type=Path, metavar="CSV", help="your own table instead of the board's"
+    )
+    parser.add_argument(
+        "--firmware",
+        type=Path,
+        metavar="FILE",
+        help="MicroPython's merged .bin for the board: the bootloader is taken from it",
+    )
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument(
+        "--app", type=Path, metavar="DIR", help="your application (its main.py), with --version"
+    )
+    what.add_argument("--image", type=Path, help="a finished image of tools/image.py instead")
+    parser.add_argument("--version", help="the application's version, as in 1.0.0")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--port", help="serial port, or what mpremote takes (default: the only one there is)"
+    )
+    where.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="write the complete flash contents to a file, for an emulator or a factory",
+    )
+    parser.add_argument("--force", action="store_true", help="replace a file that --output names")
+    parser.add_argument(
+        "--keep-bootloader",
+        action="store_true",
+        help="leave the board's own bootloader (it must have been built with rollback)",
+    )
+    parser.add_argument(
+        "--erase-settings",
+        action="store_true",
+        help="also erase NVS: identity, Wi-Fi, what alink remembers (kept otherwise)",
+    )
+    parser.add_argument(
+        "--baud", type=int, default=460800, help="while writing (default %(default)s)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Flash; 0. Raises Refused and Refused."""
+    board = board_named(options.board)
+    layout, size = _table(options, board)
+    _check_options(options)
+    with Screen() as screen:
+        image, boot = _content(options, board, layout)
+        if boot is not None:
+            boot = loader.with_flash_size(boot, size)
+        found = regions(
+            layout,
+            image,
+            bootloader=None if boot is None else (board.bootloader_offset, boot),
+            erase_settings=options.erase_settings,
+        )
+        for text in _warnings(options, image):
+            screen.warn(text)
+        if options.output:
+            _to_file(options.output, found, board, size, screen)
+        else:
+            _to_board(options, found, board, size, screen)
+    return 0
+
+
+def _table(options: argparse.Namespace, board: BoardType) -> tuple[Layout, int]:
+    """The partition table to write, and the bytes of flash that it is for."""
+    if options.partitions is None:
+        table = board.table(options.flash_size)
+        return load_layout(table.csv, table.flash_size), table.flash_size
+    if options.flash_size:
+        size = flash_bytes(options.flash_size)
+        return load_layout(options.partitions, size), size
+    layout = load_layout(options.partitions)
+    return layout, next(size for size in sorted(loader.SIZE_CODES) if size >= layout.end)
+
+
+def _check_options(options: argparse.Namespace) -> None:
+    """What argparse cannot tell."""
+    if options.output and options.keep_bootloader:
+        raise Refused(
+            "--keep-bootloader needs a board, and --output has none",
+            "Leave --keep-bootloader out, and give the merged file with --firmware.",
+        )
+    if options.force and not options.output:
+        raise Refused("--force is for --output", "Leave it out, or add --output FILE.")
+    if options.output:
+        check_output(
+            options.output, (options.firmware, options.app, options.image, options.partitions)
+        )
+        if options.output.exists() and not options.force:
+            raise Refused(f"{options.output} exists", "Name another, or replace it: --force.")
+    if options.image and options.version:
+        raise Refused(
+            "--version is for --app, and the file of --image has a version of its own",
+            "Leave --version out; tools/image.py inspect shows the image's.",
+        )
+    if options.app and not options.version:
+        raise Refused("--app needs a version", "Add --version 1.0.0: the cloud knows it by it.")
+    if options.app and not options.firmware:
+        raise Refused(
+            "--app needs the firmware it shall run on",
+            "Add --firmware with the .bin of your board from micropython.org/download.",
+        )
+    if not options.firmware and not options.keep_bootloader:
+        raise Refused(
+            "there is no bootloader to write",
+            "Give MicroPython's merged .bin with --firmware, or say --keep-bootloader if the "
+            "board has run MicroPython before.",
+        )
+
+
+def _content(
+    options: argparse.Namespace, board: BoardType, layout: Layout
+) -> tuple[bytes, bytes | None]:
+    """(image for slot 0, bootloader or None to keep it)."""
+    firmware = None
+    if options.firmware:
+        firmware = read_firmware(options.firmware, board, options.keep_bootloader)
+    boot = None
+    if firmware is not None and not options.keep_bootloader:
+        boot = loader.from_merged(firmware, board)
+    if options.image:
+        return read_image(options.image, board), boot
+    assert firmware is not None
+    return make_image(firmware, options.app, options.version, board, layout), boot
+
+
+def _warnings(options: argparse.Namespace, image: bytes) -> Iterator[str]:
+    """What is no reason to refuse, but to think."""
+    if examine(image).kind == APP:
+        yield (
+            f"{options.image} carries no application: without one frozen into it the board will "
+            "only show MicroPython's prompt."
+        )
+    if options.app:
+        for text in remarks(options.app):
+            yield text.removeprefix("warning: ")
+    old = age_warning(image)
+    if old:
+        yield old
+
+
+def _to_file(path: Path, found: list[Region], board: BoardType, size: int, screen: Screen) -> None:
+    try:
+        write_private(path, as_flash(found, size))  # a board will keep its device secret in it
+    except InUse as exc:
+        raise Refused(str(exc), "Then try again.") from None
+    for region in found:
+        screen.say(_line(region))
+    screen.say(f"{path}: the complete {size >> 20} MB of {board.name}")
+    screen.say(
+        f"next: an emulator takes it as it is; for a board: esptool --chip {board.chip} "
+        f"write-flash 0x0 {path} (which erases its settings too)"
+    )
+
+
+def _to_board(
+    options: argparse.Namespace,
+    found: list[Region],
+    board: BoardType,
+    size: int,
+    screen: Screen,
+) -> None:
+    # Both bring libraries that take their time to be imported.
+    from tools.flashing.link import resolve
+    from tools.flashing.serial_board import open_board
+
+    port = resolve(options.port)
+    screen.say(f"connecting to {port}")
+    screen.begin("connecting", None)
+    with open_board(port, options.baud) as there:
+        screen.say(f"found {there.check(board, size)}")
+        for region in found:
+            if region.data[:1] == IMAGE_START:
+                there.check_revision(region.data, f"the {region.name}'s image")
+        if options.keep_bootloader:
+            loader.check_kept(there.read_bootloader(board), board, size)
+        for region in found:
+            screen.begin(region.name, len(region.data))
+
+            def progress(done: int, total: int, whole: int = len(region.data)) -> None:
+                screen.at(whole * done // total if total else whole)
+
+            there.write(region, progress)
+            screen.at(len(region.data))
+            screen.say(_line(region))
+        there.verify(found)
+        screen.say("verified: every region reads back as it was written")
+        if not there.restart():
+            screen.say("this port cannot reset the board: press its RESET button")
+    kept = "erased" if options.erase_settings else "kept as they were"
+    screen.say(f"done; the settings are {kept}")
+    screen.say("next: give the board its identity (flash.py provision); press RESET if it is idle")
+
+
+def _line(region: Region) -> str:
+    blank = not region.data.strip(b"\xff")
+    return f"{region.name:<16} 0x{region.address:06x}  {len(region.data):>8} bytes" + (
+        "  (erased)" if blank else ""
+    )

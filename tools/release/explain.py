@@ -1,0 +1,38 @@
+"""A board's traceback with the names that alink's source has: an image carries others."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tools.cli import Refused
+from tools.release.homes import moved, of
+from tools.release.shorten import table
+
+_LINE = re.compile(r'File "(alink[\w.]*)", (line \d+, )?in (\w+)')
+
+
+def explainer(package: Path) -> Callable[[str], str]:
+    """A function that puts the names of the package's sources into lines of a console.
+
+    package: the folder of the alink that the image was built with. Lines that do not name it come
+    back as they are. Raises Refused where there is no alink.
+    """
+    if not (package / "__init__.py").is_file():
+        raise Refused(f"there is no alink in {package}", "Give the package's folder.")
+    sources = {
+        f"alink/{path.relative_to(package).as_posix()[:-3]}": path.read_bytes()
+        for path in package.rglob("*.py")
+    }
+    names = table(moved(sources))
+    origins = {new: old for old, new in of(package).items()}
+
+    def explained(found: re.Match[str]) -> str:
+        module = found[1].replace(".", "/")
+        if module not in names:
+            module += "/__init__"
+        if module not in names:
+            return found[0]
+        function = names.get(module, {}).get(found[3], found[3])
+        return f'File "{origins.get(module, module)}.py", in {function}'
+
+    return lambda text: _LINE.sub(explained, text)
