@@ -10,12 +10,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-from tools.cloud import differences
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.identity import Identity
 from tools.cloud.operator.batches import Terms
 from tools.cloud.operator.tasks import DEFAULT_MODULE, CloudError, Source
+from tools.cloud.ota import differences
 from tools.cloud.program import Program, Settings
 from tools.cloud.records import Block, Download, Message, Note, SignedIn, Violation
 from tools.cloud.store import Batch, Release, Task

@@ -16,13 +16,13 @@ from typing import IO, Any
 from rich.console import Console
 from rich.live import Live
 
-from tools.cloud import differences
 from tools.cloud.certs import KINDS
 from tools.cloud.clock import Clock
 from tools.cloud.local import LocalCloud
 from tools.cloud.mqtt import broker, mosquitto
 from tools.cloud.operator import batch_cli, control, views
 from tools.cloud.operator.tasks import DEFAULT_MODULE, CloudError, TaskBook
+from tools.cloud.ota import differences
 from tools.cloud.records import Note, Records
 from tools.cloud.store import Store
 

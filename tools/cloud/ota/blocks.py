@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from tools.cloud.clock import Clock
-from tools.cloud.differences import offered
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.gateway import Sender
 from tools.cloud.mqtt.identity import Identity
+from tools.cloud.ota.differences import offered
 from tools.cloud.records import Block, Records
 from tools.cloud.store import PackageFile, Store, Task
 

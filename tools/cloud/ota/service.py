@@ -12,13 +12,13 @@ import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tools.cloud import differences
 from tools.cloud.clock import Clock, Timer
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.gateway import Sender
 from tools.cloud.mqtt.identity import Identity
 from tools.cloud.operator.tasks import DEFAULT_MODULE, TaskBook
+from tools.cloud.ota import differences
 from tools.cloud.ota.blocks import Blocks
 from tools.cloud.ota.rollout import Rollout
 from tools.cloud.records import Records
