@@ -10,6 +10,7 @@ from esp_idf_defs.partitions import PartitionTable
 from esptool.targets import CHIP_DEFS
 
 from tools.chip import partitions
+from tools.chip import table as binary
 from tools.chip.boards import FOLDER, BoardType, FlashTable, boards
 from tools.chip.chips import chip_by_name
 from tools.chip.layout import load_layout
@@ -17,7 +18,6 @@ from tools.cli import Refused
 from tools.dev import stock
 from tools.release import build_image
 from tools.release.build import SLOT_SIZE
-from tools.sim.device.simchip import table as binary
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = [

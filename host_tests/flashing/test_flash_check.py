@@ -8,11 +8,10 @@ from pathlib import Path
 import pytest
 
 from host_tests.kit.firmware_files import app, application, bootloader, merged
-from tools.chip import partitions
+from tools.chip import partitions, table
 from tools.dev import stock
 from tools.flash import main
 from tools.release import build_image
-from tools.sim.device.simchip import table
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO_SLOTS = ROOT / "boards" / "ESP32_GENERIC" / "partitions.csv"

@@ -323,10 +323,10 @@ def test_monitor_shows_the_console_with_the_time(rig: SerialRig) -> None:
 
 def _choose(rig: SerialRig, slot: int) -> None:
     """Make a slot boot next, on trial, as an update does."""
-    from tools.sim.device.simchip import otadata
+    from tools.chip import otadata
 
     at = rig.board.partition("otadata").address
     index, seq = otadata.next_seq(rig.board.otadata(), slot, 2)
-    entry = otadata.renewed(otadata.Entry(), seq, otadata.NEW)
+    entry = otadata.renewed(otadata.SelectEntry(), seq, otadata.NEW)
     rig.board.flash.fill(at + index * 4096, otadata.encode(entry))
     assert rig.boots_slot() == slot

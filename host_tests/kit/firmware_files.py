@@ -6,9 +6,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from host_tests.kit.images import BOOTLOADER_REGIONS, build, make_image
+from tools.chip import table
 from tools.chip.boards import boards
 from tools.flashing.bootloader import with_flash_size
-from tools.sim.device.simchip import table
 
 STOCK_TABLE = [
     table.Entry(1, 2, 0x9000, 0x6000, "nvs"),

@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Any
 
 from host_tests.kit.images import make_image
+from tools.chip import otadata
 from tools.cloud import LocalCloud
 from tools.cloud.records import Download, Message
 from tools.release import build_image
 from tools.sim import Board
-from tools.sim.device.simchip import otadata
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "boards" / "ESP32_GENERIC" / "partitions.csv"

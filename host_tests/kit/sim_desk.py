@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from host_tests.kit.images import make_image
+from tools.chip import otadata
 from tools.sim import Board
-from tools.sim.device.simchip import otadata
 
 # The start of a program that works on flash.
 HEAD = """
@@ -52,7 +52,7 @@ def start(board: Board, program: str, boot: str = "") -> None:
     board.power_on()
 
 
-def set_otadata(board: Board, *entries: otadata.Entry) -> None:
+def set_otadata(board: Board, *entries: otadata.SelectEntry) -> None:
     """Put entries into otadata from the desk."""
     at = board.partition("otadata").address
     for n, entry in enumerate(entries):
@@ -60,9 +60,9 @@ def set_otadata(board: Board, *entries: otadata.Entry) -> None:
         board.flash.fill(at + n * 4096, otadata.encode(entry))
 
 
-def entry(seq: int, state: int) -> otadata.Entry:
+def entry(seq: int, state: int) -> otadata.SelectEntry:
     """An otadata entry with a fitting check value."""
-    return otadata.Entry(seq, state, otadata.crc(seq))
+    return otadata.SelectEntry(seq, state, otadata.crc(seq))
 
 
 def states(board: Board) -> list[tuple[int, int]]:

@@ -163,6 +163,22 @@ def test_the_program_sees_the_boards_files_and_not_the_hosts(board: Board) -> No
     assert "['_sim', 'main.py'] ['', '.frozen', '/_sim/.frozen', '/lib', '/_sim']" in text
 
 
+def test_a_program_with_modules_of_the_names_that_the_sim_has_gets_its_own(board: Board) -> None:
+    names = ("table", "image", "otadata", "nor", "formats", "cli", "flash")
+    for name in names:
+        board.install_file(f"/lib/{name}.py", f'whose = "own {name}"')
+    board.install_file("/lib/chip/table.py", 'whose = "own chip.table"')
+    text = run(
+        board,
+        f"for name in {names}:\n    print(__import__(name).whose)\n"
+        "from chip import table\nprint(table.whose)\n"
+        "try:\n    import chip.image\nexcept ImportError as e:\n    print(e)\n",
+    )
+    for name in (*names, "chip.table"):
+        assert f"own {name}" in text
+    assert "no module named 'chip.image'" in text
+
+
 def test_a_damaged_file_system_runs_no_script(board: Board) -> None:
     board.flash.fill(board.partition("vfs").address, b"\x5a" * 8192)
     board.power_on()

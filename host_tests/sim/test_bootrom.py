@@ -10,13 +10,13 @@ import pytest
 
 from host_tests.kit.images import make_image, make_merged
 from host_tests.kit.sim_desk import IMAGES, entry, set_otadata, states
+from tools.chip import image, otadata
+from tools.chip.otadata import ABORTED, INVALID, NEW, PENDING_VERIFY, VALID
 from tools.sim import Board
 from tools.sim.bootrom import BootRom, Choice
-from tools.sim.device.simchip import image, otadata
-from tools.sim.device.simchip.otadata import ABORTED, INVALID, NEW, PENDING_VERIFY, VALID
 from tools.sim.flash import Cut, Flash, PowerCut
 
-BLANK = otadata.Entry()
+BLANK = otadata.SelectEntry()
 
 
 @pytest.fixture
@@ -80,13 +80,13 @@ def test_given_up_entries_do_not_count(board: Board, state: int) -> None:
 
 
 def test_an_entry_with_a_bad_crc_does_not_count(board: Board) -> None:
-    set_otadata(board, entry(1, VALID), otadata.Entry(2, VALID, otadata.crc(2) ^ 1))
+    set_otadata(board, entry(1, VALID), otadata.SelectEntry(2, VALID, otadata.crc(2) ^ 1))
     assert slot(boot(board)) == 0
     assert states(board) == [(1, VALID), (2, VALID)]
 
 
 def test_with_no_valid_crc_at_all_every_slot_is_tried_from_the_first(board: Board) -> None:
-    set_otadata(board, otadata.Entry(2, VALID, 1), otadata.Entry(2, VALID, 1))
+    set_otadata(board, otadata.SelectEntry(2, VALID, 1), otadata.SelectEntry(2, VALID, 1))
     assert slot(boot(board)) == 0
     assert states(board) == [(2, VALID), (2, VALID)]  # nothing is repaired
 

@@ -18,8 +18,8 @@ from host_tests.kit.sim_desk import (
     start,
     states,
 )
+from tools.chip.otadata import ABORTED, NEW, PENDING_VERIFY, VALID
 from tools.sim import Board, BoardError, FlashViolation
-from tools.sim.device.simchip.otadata import ABORTED, NEW, PENDING_VERIFY, VALID
 
 
 @pytest.fixture

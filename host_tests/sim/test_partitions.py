@@ -6,9 +6,8 @@ import hashlib
 
 import pytest
 
-from tools.chip import partitions
+from tools.chip import partitions, table
 from tools.sim.board import DEFAULT_TABLE
-from tools.sim.device.simchip import table
 
 
 def test_the_boards_table_has_two_equal_slots_and_survives_its_binary_form() -> None:

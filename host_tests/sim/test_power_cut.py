@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from host_tests.kit.sim_desk import HEAD, IMAGES, make_board, run, start, states
+from tools.chip import otadata
+from tools.chip.otadata import VALID
 from tools.sim import Board
-from tools.sim.device.simchip import otadata
-from tools.sim.device.simchip.otadata import VALID
 
 
 @pytest.fixture

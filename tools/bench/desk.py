@@ -130,17 +130,18 @@ def wait_said(board: Board, what: str, count: int = 1, timeout_s: float = 120) -
 def compiled_sim() -> Iterator[Path]:
     """Meanwhile boards load the sim's own modules as .mpy, which costs the board less heap."""
     with tempfile.TemporaryDirectory(prefix="bench-sim-") as name:
-        folder = Path(name)
-        for source in sorted(interpreter.DEVICE.rglob("*.py")):
-            place = source.relative_to(interpreter.DEVICE)
+        plain, folder = interpreter.DEVICE, Path(name)
+        tools = plain.parents[1]
+        sources = [*plain.rglob("*.py"), *(tools / form for form in interpreter.FORMATS)]
+        for source in sorted(sources):
+            place = source.relative_to(tools)
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             if source.name == "sim_start.py":
                 shutil.copy(source, folder / place)
             else:
                 code = compile_mpy(source.read_bytes(), str(place), source)
                 (folder / place).with_suffix(".mpy").write_bytes(code)
-        plain = interpreter.DEVICE
-        interpreter.DEVICE = folder
+        interpreter.DEVICE = folder / plain.relative_to(tools)
         try:
             yield folder
         finally:

@@ -5,17 +5,12 @@ bootloader address (0x1000 on an ESP32) and its partition table at flash address
 a whole flash is the same with base 0.
 """
 
-import struct
-from dataclasses import dataclass
-
+from tools.chip import table
 from tools.chip.chips import CHIPS, Chip, chip_by_name
-from tools.chip.header import MAGIC, Image, is_app, parse_image, round_up
+from tools.chip.header import Image, is_app, parse_image, round_up
+from tools.chip.image import MAGIC
 from tools.cli import Refused
 
-PARTITION_TABLE = 0x8000
-ENTRY_SIZE = 32
-ENTRY_MAGIC = b"\xaa\x50"
-TYPE_APP = 0
 SIGNATURE_MAGIC = b"\xe7\x02"  # first bytes of a secure boot v2 signature block
 
 GET_FIRMWARE = (
@@ -24,26 +19,15 @@ GET_FIRMWARE = (
 )
 
 
-@dataclass(frozen=True)
-class Partition:
-    """One entry of a partition table; `offset` and `size` are flash addresses and bytes."""
-
-    type: int
-    subtype: int
-    offset: int
-    size: int
-    label: str
-
-
-def partition_table(data: bytes) -> tuple[int, list[Partition]] | None:
+def partition_table(data: bytes) -> tuple[int, list[table.Entry]] | None:
     """(flash address of data[0], partitions) when `data` holds a partition table, else None."""
     bases = {0, *(chip.bootloader for chip in CHIPS)}
     for base in sorted(bases, reverse=True):
-        at = PARTITION_TABLE - base
+        at = table.TABLE_AT - base
         # Without a bootloader image at the base the magic bytes are a coincidence.
         boots = any(data[c.bootloader - base :][:1] == bytes([MAGIC]) for c in _boots_at(base))
-        if boots and data[at : at + 2] == ENTRY_MAGIC:
-            return base, _entries(data, at)
+        if boots and data[at : at + 2] == table.MAGIC:
+            return base, table.rows(data[at:])
     return None
 
 
@@ -54,16 +38,6 @@ def _boots_at(base: int) -> list[Chip]:
     return [chip for chip in CHIPS if chip.bootloader == base]
 
 
-def _entries(data: bytes, at: int) -> list[Partition]:
-    found = []
-    while data[at : at + 2] == ENTRY_MAGIC and at + ENTRY_SIZE <= len(data):
-        kind, subtype, offset, size, label = struct.unpack_from("<xxBBII16s", data, at)
-        text = label.split(b"\0")[0].decode("utf-8", "replace")
-        found.append(Partition(kind, subtype, offset, size, text))
-        at += ENTRY_SIZE
-    return found
-
-
 def app_part(data: bytes) -> bytes:
     """From a merged file the app partition's content to the end; anything else as it is.
 
@@ -71,13 +45,13 @@ def app_part(data: bytes) -> bytes:
     """
     if is_app(data):
         return data
-    table = partition_table(data)
-    if table is None:
+    found = partition_table(data)
+    if found is None:
         return data
-    base, partitions = table
-    apps = [p for p in partitions if p.type == TYPE_APP]
+    base, partitions = found
+    apps = [p for p in partitions if p.type == table.TYPE_APP]
     for partition in apps:
-        start = partition.offset - base
+        start = partition.address - base
         part = data[start : start + partition.size]
         if part[:1] == bytes([MAGIC]):
             return part

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.chip import partitions
+from tools.chip import partitions, table
+from tools.chip.nor import SECTOR
 from tools.cli import Refused
-from tools.sim.device.simchip import table
 
-SECTOR = 4096
 TABLE_AT = table.TABLE_AT
 OTADATA_SIZE = 2 * SECTOR
 NVS_LEAST = 0x3000  # ESP-IDF's least for an NVS that is written to

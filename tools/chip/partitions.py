@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tools.sim.device.simchip import table
+from tools.chip import table
 
 TYPES = {"app": table.TYPE_APP, "data": table.TYPE_DATA}
 SUBTYPES = {

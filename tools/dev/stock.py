@@ -21,14 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.chip.firmware import extract_app
-from tools.chip.header import (
-    APP_DESC_MAGIC,
-    CHECKSUM_SEED,
-    HEADER_SIZE,
-    MAGIC,
-    SEGMENT_HEADER_SIZE,
-    round_up,
-)
+from tools.chip.header import APP_DESC_MAGIC, round_up
+from tools.chip.image import CHECKSUM_SEED, HEADER_SIZE, MAGIC, SEGMENT_HEADER_SIZE
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "stock"
 PACKAGE = "mp_image_tool_esp32==0.1.1"

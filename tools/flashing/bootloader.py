@@ -11,7 +11,8 @@ import hashlib
 
 from tools.chip.boards import BoardType
 from tools.chip.firmware import partition_table
-from tools.chip.header import HASH_SIZE, is_app
+from tools.chip.header import is_app
+from tools.chip.image import HASH_SIZE
 from tools.chip.layout import TABLE_AT
 from tools.cli import Refused
 from tools.release import parse_image

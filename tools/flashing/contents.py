@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.chip.layout import SECTOR, TABLE_AT, Layout
+from tools.chip.layout import TABLE_AT, Layout
+from tools.chip.nor import SECTOR
 from tools.cli import Refused
 from tools.release.application import LOADER
 from tools.release.volume import exact_volume

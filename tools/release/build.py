@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tools.chip.firmware import extract_app
-from tools.chip.header import SECTOR, round_up
+from tools.chip.header import round_up
+from tools.chip.nor import SECTOR
 from tools.cli import Refused
 from tools.release.application import ALINK, LOADER, collect, files_intact, version_of
 from tools.release.volume import BLOCK_SIZE, find_volume, make_volume, read_files

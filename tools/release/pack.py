@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 
-from tools.chip.header import SECTOR
+from tools.chip.nor import SECTOR
 from tools.release.difference import operations
 from tools.release.package_format import COMPRESSED, DIFFERENCE, Head, PackageError, is_package
 from tools.release.report import APP, APP_WITH_APPLICATION, MERGED, Report, examine

@@ -7,10 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from tools.chip import partitions
+from tools.chip import image, otadata, partitions, table
 from tools.sim.board import DEFAULT_TABLE, Board
 from tools.sim.bootrom import load_table, read_otadata
-from tools.sim.device.simchip import image, otadata, table
 from tools.sim.flash import Flash, InUse
 from tools.sim.heap import ESP32
 from tools.sim.interpreter import NoInterpreter

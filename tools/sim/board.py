@@ -11,10 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from tools.chip import partitions
+from tools.chip import partitions, table
 from tools.sim import interpreter
 from tools.sim.desk import BoardError, Desk
-from tools.sim.device.simchip import table
 from tools.sim.flash import Cut, Flash, OpLog
 from tools.sim.heap import ESP32, ESP32_KIB, HeapFigures
 from tools.sim.runner import RESETS, Boot, Runner

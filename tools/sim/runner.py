@@ -16,9 +16,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tools.chip import otadata, table
 from tools.sim import interpreter
 from tools.sim.bootrom import BootRom, Choice, load_table, read_otadata
-from tools.sim.device.simchip import otadata, table
 from tools.sim.flash import Flash, InUse, PowerCut
 from tools.sim.heap import ESP32, HeapFigures
 
@@ -58,8 +58,8 @@ class Boot:
     number: int
     cause: int
     slot: int | None = None  # OTA slot number; None: nothing was bootable, or a factory app
-    otadata_before: list[otadata.Entry] = field(default_factory=list)
-    otadata_after: list[otadata.Entry] = field(default_factory=list)
+    otadata_before: list[otadata.SelectEntry] = field(default_factory=list)
+    otadata_after: list[otadata.SelectEntry] = field(default_factory=list)
     log: list[str] = field(default_factory=list)  # what the bootloader had to say
     ended: str | None = None  # None while it runs, see Board.boots
     at_repl: bool = False  # boot.py and main.py are through

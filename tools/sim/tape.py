@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.sim.device.simchip import table
+from tools.chip import table
 from tools.sim.flash import ERASE, Op
 
 _HEAD = struct.Struct("<IIIQ")  # kind, address, length, time in ns; a program's bytes follow

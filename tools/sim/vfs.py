@@ -13,8 +13,9 @@ from contextlib import contextmanager
 
 from littlefs import LittleFS, LittleFSError, UserContext
 
-from tools.sim.device.simchip import table
-from tools.sim.flash import SECTOR, Flash
+from tools.chip import table
+from tools.chip.nor import SECTOR
+from tools.sim.flash import Flash
 
 _OLD_VERSION = 0x00020000
 _NEWEST_VERSION = 0  # whatever littlefs-python knows

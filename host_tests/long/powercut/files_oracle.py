@@ -14,8 +14,8 @@ from littlefs import LittleFSError
 from host_tests.long.powercut import sets
 from host_tests.long.powercut.oracle import Image, settings_lost
 from host_tests.long.powercut.recording import UPDATES, Recording
+from tools.chip import table
 from tools.sim import vfs
-from tools.sim.device.simchip import table
 from tools.sim.flash import Flash
 from tools.sim.runner import Boot
 from tools.sim.tape import Taped

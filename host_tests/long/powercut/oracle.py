@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from host_tests.long.powercut.recording import BLOCK, Recording
-from tools.sim.device.simchip import nvsstore, otadata, table
+from tools.chip import otadata, table
+from tools.sim.device.simchip import nvsstore
 from tools.sim.runner import Boot
 from tools.sim.tape import Taped
 
@@ -43,7 +44,7 @@ class Image:
             flash[entry.address : entry.address + entry.size] = bytes(entry.size)
         return bytes(flash)
 
-    def chosen(self) -> otadata.Entry | None:
+    def chosen(self) -> otadata.SelectEntry | None:
         """The otadata entry that the boot ROM goes by, or None."""
         raw = self.partition("otadata")
         found = [otadata.decode(raw[at : at + otadata.SIZE]) for at in (0, BLOCK)]

@@ -23,13 +23,13 @@ from typing import Any
 from host_tests.kit.images import make_image
 from host_tests.kit.rig import PK, Rig, app
 from host_tests.long.powercut import sets
+from tools.chip import table
 from tools.cloud import LocalCloud
 from tools.cloud.mqtt.identity import Identity
 from tools.release import build_image
 from tools.release.application import ALINK
 from tools.sim import Board
 from tools.sim.bootrom import load_table
-from tools.sim.device.simchip import table
 from tools.sim.flash import Flash
 from tools.sim.tape import Tape, Taped
 

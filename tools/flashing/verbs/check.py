@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tools.chip import table
 from tools.chip.boards import BoardType, FlashTable, board_named, boards, boards_with
-from tools.chip.firmware import ENTRY_MAGIC, partition_table
+from tools.chip.firmware import partition_table
 from tools.chip.layout import Layout, layout_of, load_layout
 from tools.cli import Refused
 from tools.flashing import bootloader
@@ -14,7 +15,6 @@ from tools.flashing.files import age_warning, other_kind
 from tools.places import read_input
 from tools.release import Report, as_text, examine
 from tools.release.report import MERGED, OTHER
-from tools.sim.device.simchip import table
 
 NAME = "check"
 HELP = "what a firmware, image or partition table is, and whether it fits your board"
@@ -118,7 +118,7 @@ def _next(report: Report, problems: list[str], board: BoardType | None) -> str:
 
 
 def _is_table(path: Path, data: bytes) -> bool:
-    return data[:2] == ENTRY_MAGIC or path.suffix.lower() == ".csv"
+    return data[:2] == table.MAGIC or path.suffix.lower() == ".csv"
 
 
 def _rows(data: bytes) -> list[table.Entry]:
@@ -129,7 +129,7 @@ def _rows(data: bytes) -> list[table.Entry]:
 def _check_table(path: Path, data: bytes, flash: FlashTable | None) -> int:
     """A partition table, as CSV or as its binary form. Raises Refused for one that won't do."""
     size = flash.flash_size if flash else None
-    if data[:2] == ENTRY_MAGIC:
+    if data[:2] == table.MAGIC:
         try:
             layout: Layout = layout_of(_rows(data), size, str(path))
         except ValueError as exc:

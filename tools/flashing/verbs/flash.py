@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.chip.boards import BoardType, board_named, boards, flash_bytes
-from tools.chip.header import MAGIC
+from tools.chip.image import MAGIC
 from tools.chip.layout import Layout, load_layout
 from tools.cli import Refused
 from tools.flashing import bootloader as loader

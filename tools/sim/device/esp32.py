@@ -5,7 +5,8 @@
 # an esp_err_t comes out as OSError(-code, "ESP_ERR_...").
 
 from micropython import const
-from simchip import control, image, nvsstore, ops, otadata, table
+from simchip import control, nvsstore, ops
+from simchip.formats import image, otadata, table
 
 HEAP_DATA = const(4)
 HEAP_EXEC = const(2)

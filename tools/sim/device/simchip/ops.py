@@ -11,6 +11,7 @@ import utime
 from micropython import const
 
 from simchip import control
+from simchip.formats import nor
 
 SECTOR = const(4096)
 
@@ -104,7 +105,7 @@ def erase(address):
 
 def _erase(address):
     if address % SECTOR:
-        control.violation("erase at 0x%x is not aligned to 4096" % address)
+        control.violation(nor.MISALIGNED % address)
     when = _begin(_KIND_ERASE, address, SECTOR, None)
     _flash.seek(address)
     if when == _MIDDLE:
@@ -149,10 +150,7 @@ def _check(address, buf, length):
             i = 0
             while i < n:
                 if buf[done + i] & ~_old[i]:
-                    control.violation(
-                        "flash at 0x%x holds 0x%02x and was programmed to 0x%02x without an erase"
-                        % (address + done + i, _old[i], buf[done + i])
-                    )
+                    control.violation(nor.LIFTED % (address + done + i, _old[i], buf[done + i]))
                 _old[i] = 0xFF
                 i += 1
         done += n

@@ -9,7 +9,8 @@ import sys
 import utime
 import vfs
 
-from simchip import control, ops, table
+from simchip import control, ops
+from simchip.formats import table
 
 
 def protected(entries, running):

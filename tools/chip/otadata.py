@@ -1,6 +1,6 @@
 # The two otadata entries that choose the slot (ESP-IDF: esp_flash_partitions.h). MIT licence.
 #
-# Runs under CPython (boot ROM) and MicroPython (esp32.Partition).
+# Runs under CPython and, in the sim, under MicroPython (esp32.Partition).
 
 import binascii
 import struct
@@ -32,7 +32,7 @@ def crc(seq: int) -> int:
     return binascii.crc32(struct.pack("<I", seq), 0xFFFFFFFF) & 0xFFFFFFFF
 
 
-class Entry:
+class SelectEntry:
     """One entry: seq, label (20 bytes), state, crc (int)."""
 
     def __init__(
@@ -54,7 +54,7 @@ class Entry:
         return "<seq %d %s%s>" % (self.seq, state, "" if self.crc_ok() else " bad CRC")
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Entry) and encode(self) == encode(other)
+        return isinstance(other, SelectEntry) and encode(self) == encode(other)
 
     def crc_ok(self) -> bool:
         """Whether the check value fits the sequence number."""
@@ -73,18 +73,18 @@ class Entry:
         return (self.seq - 1) % count
 
 
-def encode(entry: Entry) -> bytes:
+def encode(entry: SelectEntry) -> bytes:
     """The 32 bytes of an entry."""
     return struct.pack(_FORM, entry.seq, entry.label, entry.state, entry.crc)
 
 
-def decode(data: bytes) -> Entry:
+def decode(data: bytes) -> SelectEntry:
     """The entry in 32 bytes, whatever they are."""
     seq, label, state, check = struct.unpack(_FORM, bytes(data[:SIZE]))
-    return Entry(seq, state, check, bytes(label))
+    return SelectEntry(seq, state, check, bytes(label))
 
 
-def active(entries: "list[Entry]") -> int:
+def active(entries: "list[SelectEntry]") -> int:
     """Index of the entry that counts, or -1 (ESP-IDF: bootloader_common_get_active_otadata)."""
     first, second = entries[0].usable(), entries[1].usable()
     if first and second:
@@ -92,12 +92,12 @@ def active(entries: "list[Entry]") -> int:
     return 0 if first else 1 if second else -1
 
 
-def renewed(entry: Entry, seq: int, state: int) -> Entry:
+def renewed(entry: SelectEntry, seq: int, state: int) -> SelectEntry:
     """`entry` with another sequence number and state and a fitting check value."""
-    return Entry(seq, state, crc(seq), entry.label)
+    return SelectEntry(seq, state, crc(seq), entry.label)
 
 
-def next_seq(entries: "list[Entry]", slot: int, count: int) -> "tuple[int, int]":
+def next_seq(entries: "list[SelectEntry]", slot: int, count: int) -> "tuple[int, int]":
     """(entry index, sequence number) that make the boot ROM take `slot` of `count` next.
 
     The smallest number that names the slot and is not below the active entry's, written to the

@@ -1,6 +1,6 @@
 # The binary partition table at 0x8000 ("Partition Tables" in the ESP-IDF guide). MIT licence.
 #
-# Runs under CPython (boot ROM, Board) and MicroPython (esp32.Partition): nothing but struct and
+# Runs under CPython and, in the sim, under MicroPython (esp32.Partition): nothing but struct and
 # hashlib.
 
 import hashlib
@@ -8,7 +8,6 @@ import struct
 
 TABLE_AT = 0x8000
 TABLE_SIZE = 0xC00
-SECTOR = 4096
 
 TYPE_APP = 0
 TYPE_DATA = 1
@@ -17,9 +16,11 @@ SUBTYPE_OTA_0 = 0x10
 SUBTYPE_DATA_OTA = 0x00
 SUBTYPE_DATA_NVS = 0x02
 
-_ENTRY = "<HBBII16sI"
-_MAGIC = 0x50AA
-_MD5_MAGIC = 0xEBEB
+ROW_SIZE = 32
+MAGIC = b"\xaa\x50"  # a row of the table begins with it
+
+_ROW = "<2sBBII16sI"
+_MD5_MAGIC = b"\xeb\xeb"
 
 
 class Entry:
@@ -57,29 +58,45 @@ def encode(entries: "list[Entry]") -> bytes:
     rows = b""
     for e in entries:
         label = e.label.encode()
-        rows += struct.pack(_ENTRY, _MAGIC, e.type, e.subtype, e.address, e.size, label, e.flags)
-    md5 = struct.pack("<H", _MD5_MAGIC) + b"\xff" * 14 + hashlib.md5(rows).digest()
+        rows += struct.pack(_ROW, MAGIC, e.type, e.subtype, e.address, e.size, label, e.flags)
+    md5 = _MD5_MAGIC + b"\xff" * 14 + hashlib.md5(rows).digest()
     out = rows + md5
     return out + b"\xff" * (TABLE_SIZE - len(out))
 
 
+def rows(data: bytes) -> "list[Entry]":
+    """The entries at the start of `data`, up to the first row that is none; nothing is judged."""
+    found = []
+    at = 0
+    while data[at : at + 2] == MAGIC and at + ROW_SIZE <= len(data):
+        _, type, subtype, address, size, label, flags = struct.unpack(
+            _ROW, data[at : at + ROW_SIZE]
+        )
+        name = label.split(b"\0")[0].decode("utf-8", "replace")
+        found.append(Entry(type, subtype, address, size, name, flags))
+        at += ROW_SIZE
+    return found
+
+
 def parse(data: bytes) -> "list[Entry]":
     """The entries (list of Entry) of a binary table; ValueError says what is wrong with it."""
-    entries = []
-    for at in range(0, len(data), 32):
-        row = data[at : at + 32]
-        magic = row[0] | row[1] << 8
-        if magic == 0xFFFF:
+    entries: "list[Entry]" = []
+    at = 0
+    while at < len(data):
+        magic = bytes(data[at : at + 2])
+        if magic == b"\xff\xff":
             break
         if magic == _MD5_MAGIC:
-            if bytes(row[16:32]) != hashlib.md5(bytes(data[:at])).digest():
+            if bytes(data[at + 16 : at + ROW_SIZE]) != hashlib.md5(bytes(data[:at])).digest():
                 raise ValueError("partition table: MD5 does not match")
+            at += ROW_SIZE
             continue
-        if magic != _MAGIC:
-            raise ValueError("partition table: row %d has magic 0x%04x" % (at // 32, magic))
-        _, type, subtype, address, size, label, flags = struct.unpack(_ENTRY, row)
-        name = label.split(b"\0")[0].decode()
-        entries.append(Entry(type, subtype, address, size, name, flags))
+        found = rows(data[at:])
+        if not found:
+            value = int.from_bytes(magic, "little")
+            raise ValueError("partition table: row %d has magic 0x%04x" % (at // ROW_SIZE, value))
+        entries += found
+        at += ROW_SIZE * len(found)
     if not entries:
         raise ValueError("partition table: empty (no table at 0x%x?)" % TABLE_AT)
     return entries
