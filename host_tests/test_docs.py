@@ -99,6 +99,7 @@ def run(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
         runpy.run_path(str(ROOT / words[0]), run_name="__main__")
 
 
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules after import")
 @pytest.mark.parametrize("command", ALL, ids=str)
 def test_a_command_that_is_shown_is_one_that_its_tool_takes(
     command: Command, monkeypatch: pytest.MonkeyPatch
@@ -115,6 +116,7 @@ def test_a_command_that_is_shown_is_one_that_its_tool_takes(
         assert words[0] in {".", "export", "mkdir"}, "who runs this?"
 
 
+@pytest.mark.filterwarnings("ignore:.*found in sys.modules after import")
 @pytest.mark.parametrize("name", RUN_HERE)
 def test_the_commands_of_a_page_can_be_typed_one_after_the_other(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

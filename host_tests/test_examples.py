@@ -40,6 +40,7 @@ def test_every_example_is_short_and_told_of(path: Path) -> None:
 
 
 def test_the_sensor_publishes_and_is_told_how_often(rig: Rig) -> None:
+    rig.board.heap = "esp32"
     rig.board.pin(34, 1)
     rig.start("1.0.0", example("sensor.py"))
     rig.wait(lambda: rig.sent("/user/sensor"), "a reading")

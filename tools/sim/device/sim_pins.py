@@ -1,4 +1,5 @@
-# machine.Pin and machine.ADC of an ESP32, loaded when a program asks for them. MIT licence.
+# machine.Pin and machine.ADC of an ESP32, loaded when a program asks for
+# them (with an ESP32's memory: before it begins, since they are C there). MIT licence.
 #
 # Messages and error numbers are those of MicroPython's ports/esp32. What a pin is connected to is
 # said from outside (Board.pin): a level, or nothing. An ADC tells the two ends of its range, and

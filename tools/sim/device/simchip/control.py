@@ -74,17 +74,6 @@ def _live(index):
     return _byte[0]
 
 
-def of_the_chip(name):
-    """A module of this folder that a program has asked for: C on the chip, so no memory of it."""
-    if memory:
-        memory.pause()
-    try:
-        return __import__(name)
-    finally:
-        if memory:
-            memory.resume()
-
-
 WIFI = 0
 NTP = 1
 CABLE = 2

@@ -25,6 +25,7 @@ def attach(heap_bytes):
     import machine  # noqa: F401
     import network  # noqa: F401
     import ntptime  # noqa: F401
+    import sim_pins  # noqa: F401
     import umqtt.simple  # noqa: F401 (frozen on the chip: first on the path, 912 bytes)
 
     control.memory = sys.modules[__name__]
