@@ -27,15 +27,15 @@ TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILI
 
 # What these pages' tests only parse, and why.
 NOT_RUN = {
-    "python tools/flash.py": "needs a board: test_readme.py, test_device_tool_path.py",
-    "python -m tools.cloud serve": "goes on until Ctrl-C: test_readme.py, test_cloud_cli.py",
-    "python -m tools.cloud watch": "goes on until Ctrl-C: test_cloud_cli.py",
-    "python -m tools.sim run": "goes on until power is taken away: test_sim_board.py",
+    "python tools/flash.py": "needs a board: test_readme.py, flashing/test_tool_path.py",
+    "python -m tools.cloud serve": "goes on until Ctrl-C: test_readme.py, cloud/test_cli.py",
+    "python -m tools.cloud watch": "goes on until Ctrl-C: cloud/test_cli.py",
+    "python -m tools.sim run": "goes on until power is taken away: sim/test_board.py",
     "make": "what a target does has tests of its own (bench, fuzz, powercut, ...), or is them",
 }
 # And of other programs, which are not here to be asked.
 FOREIGN = {
-    "mosquitto -c": "not every computer has it: test_cloud_mosquitto.py",
+    "mosquitto -c": "not every computer has it: cloud/test_mosquitto.py",
     ".venv/bin/python -m pytest": "it is what runs this",
 }
 # README's, and those of trying.md, are run by test_readme.py, word by word.
