@@ -235,7 +235,7 @@ class Updater:
 
     def _listen(self):
         new = self.device.session != self.greeted
-        if self.device.connected and (new or self._wants_hello()):
+        if (new or self.run is None) and self.device.connected and (new or self._wants_hello()):
             self.hello = None
             self.hello = parts.use("hello").Hello(self, new)
             self.greeted = self.device.session
@@ -260,7 +260,7 @@ class Updater:
 
     def _wants_hello(self):
         # Whether, between two sign-ins, there is something to ask or to answer.
-        if self.hello is not None or self.run is not None:
+        if self.hello is not None:
             return False
         if self.missed is not None or self.refused:
             return True
