@@ -86,6 +86,16 @@ def test_a_compressed_image_unpacks_to_itself(window: int) -> None:
     assert unpack(package) == image
 
 
+def test_a_larger_window_is_taken_when_it_saves_bytes_only() -> None:
+    noise = hashlib.shake_256(b"noise").digest
+    far = noise(3000) * 30  # repeats that only 12 bits reach back to
+    assert read_head(compress(far)).window == 12
+    near = noise(500) * 180
+    assert read_head(compress(near)).window == 10
+    assert read_head(compress(near, 11)).window == 11
+    assert read_head(difference(far, far[:-1] + b"!")).window == 10
+
+
 # Images as they change: parts that stay, that move, that are new, bytes that are other bytes.
 changes = st.lists(
     st.one_of(

@@ -7,28 +7,41 @@ import zlib
 
 from tools.chip.nor import SECTOR
 from tools.release.difference import operations
-from tools.release.package_format import COMPRESSED, DIFFERENCE, Head, PackageError, is_package
+from tools.release.package_format import (
+    COMPRESSED,
+    DIFFERENCE,
+    WINDOWS,
+    Head,
+    PackageError,
+    is_package,
+)
 from tools.release.report import APP, APP_WITH_APPLICATION, MERGED, Report, examine
 from tools.release.unpack import unpack
 
-WINDOW = 12  # bits: what a board has to keep of the stream is 4 KiB
+# A larger window has to save more than this share of the bytes, for it costs every board RAM.
+_WORTH = 0.01
 
 
-def compress(image: bytes, window: int = WINDOW) -> bytes:
-    """The image, compressed. Verified: it unpacks to the image."""
+def compress(image: bytes, window: int | None = None) -> bytes:
+    """The image, compressed. Verified: it unpacks to the image.
+
+    window: bits, else the smallest that costs hardly more bytes than the largest.
+    """
+    window, stream = _deflated(image, window)
     head = Head(COMPRESSED, window, len(image), hashlib.sha256(image).digest())
-    package = head.to_bytes() + _deflated(image, window)
+    package = head.to_bytes() + stream
     _verify(package, image, None)
     return package
 
 
-def difference(image: bytes, source: bytes, window: int = WINDOW) -> bytes:
+def difference(image: bytes, source: bytes, window: int | None = None) -> bytes:
     """What makes the image of the source. Verified: it does. Takes seconds for a firmware.
 
-    Raises PackageError when there is no difference.
+    window: as for compress(). Raises PackageError when there is no difference.
     """
     if image == source:
         raise PackageError("both images are the same", "There is nothing to update.")
+    window, stream = _deflated(operations(image, source), window)
     head = Head(
         DIFFERENCE,
         window,
@@ -37,7 +50,7 @@ def difference(image: bytes, source: bytes, window: int = WINDOW) -> bytes:
         len(source),
         hashlib.sha256(source).digest(),
     )
-    package = head.to_bytes() + _deflated(operations(image, source), window)
+    package = head.to_bytes() + stream
     _verify(package, image, source)
     return package
 
@@ -86,7 +99,17 @@ def blocks_that_differ(image: bytes, source: bytes) -> int:
     )
 
 
-def _deflated(data: bytes, window: int) -> bytes:
+def _deflated(data: bytes, window: int | None) -> tuple[int, bytes]:
+    """(window, stream)."""
+    if window is not None:
+        return window, _stream(data, window)
+    made = {bits: _stream(data, bits) for bits in WINDOWS}
+    enough = (1 + _WORTH) * len(made[WINDOWS[-1]])
+    window = next(bits for bits in WINDOWS if len(made[bits]) <= enough)
+    return window, made[window]
+
+
+def _stream(data: bytes, window: int) -> bytes:
     packer = zlib.compressobj(9, zlib.DEFLATED, window, 9)
     return packer.compress(data) + packer.flush()
 

@@ -9,13 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tools.places import check_output, read_input
-from tools.release.pack import (
-    WINDOW,
-    check_image,
-    check_pair,
-    compress,
-    difference,
-)
+from tools.release.pack import check_image, check_pair, compress, difference
 from tools.release.package_format import WINDOWS, PackageError
 from tools.release.package_report import told
 
@@ -56,9 +50,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--window",
         type=int,
         choices=WINDOWS,
-        default=WINDOW,
         metavar="10|11|12",
-        help="the board needs 2 ** WINDOW bytes of RAM to unpack it (%(default)s)",
+        help="the board needs 2 ** WINDOW bytes of RAM to unpack it (default: the smallest that "
+        "costs no more than one part in a hundred of the bytes)",
     )
 
 
