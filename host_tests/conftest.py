@@ -12,13 +12,20 @@ runs in an interpreter of its own. `raise SystemExit("SKIP: why")` skips.
 from __future__ import annotations
 
 import ast
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from host_tests.kit.device_process import DeviceFailed, run_device
+from host_tests.kit.device_process import ROOT, DeviceFailed, run_device
 from host_tests.metal.transport import Metal, cannot
+from tools.release import kept
+
+# What builds keep: shared by both workers, by the commands they run, and by the next run.
+_KEPT = ROOT / ".cache" / "compiled"
+_KEPT_AT_MOST = 20_000  # files, of 1 KB or two; an edit of alink adds one or a hundred
 
 _METAL = pytest.StashKey[Metal]()
 _METAL_TESTS = Path(__file__).with_name("metal")
@@ -94,7 +101,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """With --port: the board of this session."""
+    """Name the folder for what is built; with --port: the board of this session."""
+    if not hasattr(config, "workerinput"):  # the first process of all, before there are others
+        if sum(1 for _ in _KEPT.glob("*/*")) > _KEPT_AT_MOST:
+            shutil.rmtree(_KEPT, ignore_errors=True)
+        os.environ.setdefault(kept.NAME, str(_KEPT))
     port = config.getoption("--port")
     mount = config.getoption("--mount")
     if port:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import gc
 import re
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from tools.dev import stock
 from tools.release.application import ALINK
 from tools.release.names import FOREIGN, PUBLIC, SPARE
-from tools.release.shorten import shorten, table
+from tools.release.shorten import parse, shorten, table
 
 SOURCES = {str(path.relative_to(ALINK)): path.read_bytes() for path in ALINK.rglob("*.py")}
 ROOT = ALINK.parents[1]
@@ -210,6 +212,14 @@ def test_lines_stay_where_they_are(short: dict[str, bytes]) -> None:
 
 
 def test_images_may_be_built_in_threads() -> None:
-    with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: shorten(SOURCES), range(16)))
-    assert all(one == made[0] for one in made)
+    def collected(phase: str, info: dict[str, int]) -> None:
+        time.sleep(0)  # in the middle of a tree: the next thread's turn
+
+    some = sorted(SOURCES.values())[:40]
+    gc.callbacks.append(collected)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(parse, some))
+    finally:
+        gc.callbacks.remove(collected)
+    assert [ast.dump(tree) for tree in made] == [ast.dump(ast.parse(one)) for one in some]

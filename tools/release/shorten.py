@@ -13,7 +13,8 @@ import io
 import re
 import threading
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from tools.release.names import FOREIGN, PUBLIC, SPARE
 
@@ -39,7 +40,8 @@ def shorten(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     A name that is the whole of a text somewhere, or a part of a dotted one, stays as it is. Raises
     SyntaxError, or tokenize's own error, for a source that is none (CPython reads it here).
     """
-    trees = {module: parse(source) for module, source in sources.items()}
+    trees = {module: list(ast.walk(parse(source))) for module, source in sources.items()}
+    tokens = {module: _tokens(source) for module, source in sources.items()}
     calls = {module: dict(_by_name(tree)) for module, tree in trees.items()}
     own = set().union(*(_bound(tree) for tree in trees.values()))
     own -= PUBLIC | FOREIGN
@@ -48,13 +50,16 @@ def shorten(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     # What modules are called is the file system's.
     own -= {part for module in sources for part in re.split(r"\W+", module)}
     names = {
-        module: {t.string for t in _tokens(source) if t.type == tokenize.NAME} & own
+        module: {t.string for t in tokens[module] if t.type == tokenize.NAME} & own
         | set(calls[module].values()) & own
+        for module in sources
+    }
+    used = {t.string for one in tokens.values() for t in one}
+    taken = _coloured(_met(trees, names), [name for name in SPARE if name not in used])
+    return {
+        module: _renamed(source, tokens[module], taken, calls[module])
         for module, source in sources.items()
     }
-    used = {t.string for source in sources.values() for t in _tokens(source)}
-    taken = _coloured(_met(trees, names), [name for name in SPARE if name not in used])
-    return {module: _renamed(source, taken, calls[module]) for module, source in sources.items()}
 
 
 def table(sources: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
@@ -70,14 +75,18 @@ def table(sources: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
     }
 
 
-def _tokens(source: bytes) -> Iterable[tokenize.TokenInfo]:
-    return tokenize.tokenize(io.BytesIO(source).readline)
+def _tokens(source: bytes) -> list[tokenize.TokenInfo]:
+    return list(tokenize.tokenize(io.BytesIO(source).readline))
 
 
-def _bound(tree: ast.Module) -> set[str]:
+# The nodes of a module's syntax tree, the module itself first.
+_Tree: TypeAlias = list[ast.AST]
+
+
+def _bound(tree: _Tree) -> set[str]:
     """Names that a module gives to things of its own, and every private one."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.ClassDef | ast.FunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.arg):
@@ -87,16 +96,18 @@ def _bound(tree: ast.Module) -> set[str]:
                 found.add(node.attr)
         elif isinstance(node, ast.Name) and _PRIVATE.fullmatch(node.id):
             found.add(node.id)
-    for statement in tree.body:
+    whole = tree[0]
+    assert isinstance(whole, ast.Module)
+    for statement in whole.body:
         targets = statement.targets if isinstance(statement, ast.Assign) else []
         found.update(one.id for one in targets if isinstance(one, ast.Name))
     return {name for name in found if not _DUNDER.fullmatch(name) and name != "_"}
 
 
-def _imported(tree: ast.Module) -> set[str]:
+def _imported(tree: _Tree) -> set[str]:
     """What it takes from modules that are not of the package."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.Import):
             found.update(part for one in node.names for part in one.name.split("."))
         elif isinstance(node, ast.ImportFrom) and not node.level:
@@ -104,9 +115,9 @@ def _imported(tree: ast.Module) -> set[str]:
     return found
 
 
-def _by_name(tree: ast.Module) -> Iterator[tuple[tuple[int, int], str]]:
+def _by_name(tree: _Tree) -> Iterator[tuple[tuple[int, int], str]]:
     """Where a text is the name of a function, and which."""
-    for node in ast.walk(tree):
+    for node in tree:
         if isinstance(node, ast.Call) and len(node.args) > 1:
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
             second = node.args[1]
@@ -118,10 +129,10 @@ def _by_name(tree: ast.Module) -> Iterator[tuple[tuple[int, int], str]]:
                 yield (second.lineno, second.col_offset), second.value
 
 
-def _leads(tree: ast.Module, calls: Mapping[tuple[int, int], str]) -> set[str]:
+def _leads(tree: _Tree, calls: Mapping[tuple[int, int], str]) -> set[str]:
     """The names in its texts: getattr() and the like may be led by one."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in tree:
         if (
             isinstance(node, ast.Constant)
             and isinstance(node.value, str)
@@ -132,7 +143,7 @@ def _leads(tree: ast.Module, calls: Mapping[tuple[int, int], str]) -> set[str]:
     return found
 
 
-def _met(trees: Mapping[str, ast.Module], names: Mapping[str, set[str]]) -> dict[str, set[str]]:
+def _met(trees: Mapping[str, _Tree], names: Mapping[str, set[str]]) -> dict[str, set[str]]:
     """For each name those that must not get the same new one."""
     groups = {module: {module} for module in trees}
 
@@ -144,11 +155,11 @@ def _met(trees: Mapping[str, ast.Module], names: Mapping[str, set[str]]) -> dict
     homes = {
         node.name: module
         for module, tree in trees.items()
-        for node in ast.walk(tree)
+        for node in tree
         if isinstance(node, ast.ClassDef)
     }
     for module, tree in trees.items():
-        for node in ast.walk(tree):
+        for node in tree:
             if isinstance(node, ast.ClassDef):
                 for base in node.bases:
                     name = (
@@ -174,12 +185,12 @@ def _met(trees: Mapping[str, ast.Module], names: Mapping[str, set[str]]) -> dict
     return met
 
 
-def _set_outside(trees: Mapping[str, ast.Module]) -> set[str]:
+def _set_outside(trees: Mapping[str, _Tree]) -> set[str]:
     """Names of attributes that are set on something else than `self`."""
     return {
         node.attr
         for tree in trees.values()
-        for node in ast.walk(tree)
+        for node in tree
         if isinstance(node, ast.Attribute)
         and isinstance(node.ctx, ast.Store)
         and not (isinstance(node.value, ast.Name) and node.value.id == "self")
@@ -202,10 +213,13 @@ def _coloured(met: Mapping[str, set[str]], spare: list[str]) -> dict[str, str]:
 
 
 def _renamed(
-    source: bytes, taken: Mapping[str, str], calls: Mapping[tuple[int, int], str]
+    source: bytes,
+    tokens: list[tokenize.TokenInfo],
+    taken: Mapping[str, str],
+    calls: Mapping[tuple[int, int], str],
 ) -> bytes:
     lines = source.decode().splitlines(keepends=True)
-    for token in reversed(list(_tokens(source))):
+    for token in reversed(tokens):
         row, start = token.start
         if token.type == tokenize.NAME and token.string in taken:
             new = taken[token.string]

@@ -1,0 +1,70 @@
+"""What builds keep: never something else than what would have been made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.cli import Refused
+from tools.release import compile as compiling
+from tools.release import kept
+from tools.release.compile import compile_mpy
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder for this test alone, that ALINK_CACHE names; and a process that knows nothing."""
+    monkeypatch.setenv(kept.NAME, str(tmp_path / "kept"))
+    compiling._compiled.cache_clear()
+    return tmp_path / "kept"
+
+
+def test_without_a_folder_it_is_made_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(kept.NAME, raising=False)
+    made = iter((b"first", b"second"))
+    assert [kept.kept(lambda: next(made), b"of") for _ in range(2)] == [b"first", b"second"]
+
+
+def test_it_is_made_once_for_all_that_it_depends_on(folder: Path) -> None:
+    made = iter((b"first", b"second", b"third"))
+    of = ((b"a", b"b"), (b"ab",), (b"a", b"b"), (b"b", b"a"))
+    found = [kept.kept(lambda: next(made), *one) for one in of]
+    assert found == [b"first", b"second", b"first", b"third"]
+    assert sum(1 for file in folder.glob("*/*")) == 3  # and nothing half made
+
+
+def test_another_program_makes_it_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert kept.kept(lambda: b"before", b"of") == b"before"
+    monkeypatch.setattr(kept, "_program", lambda: b"changed")
+    assert kept.kept(lambda: b"after", b"of") == b"after"
+
+
+def test_what_comes_out_of_it_is_what_the_compiler_made(folder: Path) -> None:
+    def compiled(source: bytes, name: str, *, numbered: bool = True) -> bytes:
+        compiling._compiled.cache_clear()
+        return compile_mpy(source, name, Path("lamp.py"), numbered=numbered)
+
+    sources = (b"x = 1\n\nprint(x)\n", b"x = 2\n\nprint(x)\n")
+    first = [
+        compiled(source, name, numbered=numbered)
+        for source in sources
+        for name in ("lamp", "lamp2")
+        for numbered in (True, False)
+    ]
+    again = [
+        compiled(source, name, numbered=numbered)
+        for source in sources
+        for name in ("lamp", "lamp2")
+        for numbered in (True, False)
+    ]
+    assert first == again
+    assert len(set(first)) == 8  # text, name and line numbers: each counts
+    assert len(list(folder.glob("*/*"))) == 8
+
+
+def test_what_does_not_compile_is_refused_each_time_under_its_own_file(folder: Path) -> None:
+    for file in ("lamp.py", "lamp.py", "pump.py"):
+        with pytest.raises(Refused, match=f'{file} does not compile: File "{file}", line 1'):
+            compile_mpy(b"x = = 1\n", "lamp", Path(file))
+    assert not folder.exists()
