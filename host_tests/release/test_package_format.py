@@ -148,6 +148,7 @@ def test_operations_may_jump_in_the_source() -> None:
     ops = seek(9) + operation(COPY, 3) + seek(-12) + operation(COPY, 9)
     image = OLD[9:12] + OLD[:9]
     assert unpack(made(ops, image), OLD) == image
+    assert unpack(made(16 * seek(0) + OPS), OLD) == NEW
 
 
 def test_a_number_need_not_be_as_short_as_it_can_be() -> None:
@@ -207,6 +208,7 @@ def test_no_byte_of_the_head_may_be_another(at: int, value: int, cause: str) -> 
         (seek(13) + OPS, "leaves the source"),
         (seek(-1) + seek(1) + OPS, "leaves the source"),
         (seek(3) + seek(-4) + OPS, "leaves the source"),
+        (17 * seek(0) + OPS, "too many of its operations"),
         (OPS + seek(0), "goes on behind"),
         (OPS + operation(COPY, 1), "goes on behind"),
         (OPS + bytes(1 << 20), "goes on behind"),

@@ -22,6 +22,7 @@ _NO_DIGEST = bytes(32)
 COPY, ADD, INSERT, SEEK = range(4)
 NUMBER_END = 1 << 30  # an operation's number is below this
 NUMBER_BYTES = 5
+SEEKS_MAX = 16  # in a row
 
 _MAKE_AGAIN = "Make it again with image.py pack, or get it again."
 

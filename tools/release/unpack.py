@@ -19,6 +19,7 @@ from tools.release.package_format import (
     NUMBER_BYTES,
     NUMBER_END,
     SEEK,
+    SEEKS_MAX,
     Head,
     PackageError,
     read_head,
@@ -135,6 +136,7 @@ class _Rebuilt:
     source: bytes
     image: bytearray = field(default_factory=bytearray)
     position: int = 0  # in the source
+    seeks: int = 0  # in a row
 
     def run(self, stream: _Stream) -> bytes:
         """Do operations until the image is complete."""
@@ -144,6 +146,7 @@ class _Rebuilt:
             if op == SEEK:
                 self._seek(-(count >> 1) - 1 if count & 1 else count >> 1)
                 continue
+            self.seeks = 0
             if not count:
                 raise _damaged("one of its operations does nothing")
             if count > self.size - len(self.image):
@@ -155,6 +158,9 @@ class _Rebuilt:
 
     def _seek(self, by: int) -> None:
         self.position += by
+        self.seeks += 1
+        if self.seeks > SEEKS_MAX:
+            raise _damaged("too many of its operations move the source position only")
         if not 0 <= self.position <= len(self.source):
             raise _damaged("one of its operations leaves the source")
 
