@@ -21,7 +21,7 @@ import pytest
 
 from host_tests.kit.device_process import ROOT, DeviceFailed, run_device
 from host_tests.metal.transport import Metal, cannot
-from tools.release import kept
+from tools.images import kept
 
 # What builds keep: shared by both workers, by the commands they run, and by the next run.
 _KEPT = ROOT / ".cache" / "compiled"

@@ -28,23 +28,21 @@ if __name__ == "__main__" and not __package__:  # run as a file: python tools/im
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools.cli import Refused
-from tools.flashing.files import age_warning
-from tools.places import check_output, read_input
-from tools.release import (
+from tools.images import (
     BLOCK_SIZE,
     SLOT_SIZE,
-    WBITS,
     Report,
     as_text,
-    build_archive,
     build_image,
     check_version,
     examine,
-    pack_verb,
 )
-from tools.release.application import ALINK, LOADER, mentioned, remarks
+from tools.images.age import age_warning
+from tools.images.application import ALINK, LOADER, mentioned, remarks
+from tools.images.features import FEATURES, packed, told
+from tools.places import check_output, read_input
+from tools.release import WBITS, build_archive, pack_verb
 from tools.release.explain import explainer
-from tools.release.features import FEATURES, packed, told
 from tools.release.package_format import is_package
 from tools.release.package_report import PackageReport, examine_package, package_text
 
@@ -296,7 +294,7 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _sign(options: argparse.Namespace) -> int:
-    from tools.release import signing  # slow to load
+    from tools import signing  # slow to load
 
     try:
         return _sign_with(signing, options)

@@ -1,7 +1,8 @@
-"""The files a person names: what is read, and what must not be written over."""
+"""The files a person names: what is read, what must not be written over, what is in use."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterable
@@ -43,3 +44,29 @@ def check_output(path: Path, inputs: Iterable[Path | None]) -> None:
                 f"{path} lies in {source}, which is what is packed",
                 "Name an output outside of it: the next build would pack it too.",
             )
+
+
+class InUse(Refused):
+    """A board runs on the flash file."""
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that only its owner may read. InUse when a board runs on it."""
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
+    with os.fdopen(fd, "wb") as out:
+        lock(fd, path)
+        os.fchmod(fd, 0o600)  # also a file that was there before
+        out.truncate(0)
+        out.write(data)
+
+
+def lock(fd: int, path: Path) -> None:
+    """Have an open file for one board, until it is closed. InUse when another one has it."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise InUse(
+            f"{path.name} is already running",
+            "Stop that board first (Ctrl-C where it runs), or make a flash file for each board "
+            "with python -m tools.sim create.",
+        ) from None

@@ -16,7 +16,7 @@ from host_tests.cloud.test_downloads import fetch
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
 from tools.cloud import CloudError, LocalCloud
 from tools.release.pack import compress, difference
-from tools.release.signing import new_key
+from tools.signing import new_key
 
 OLD = hashlib.shake_256(b"1.0.0").digest(9000)
 NEW = OLD[:5000] + b"one more line" + OLD[5000:]

@@ -16,8 +16,8 @@ from tools.chip.chips import chip_by_name
 from tools.chip.layout import load_layout
 from tools.cli import Refused
 from tools.dev import stock
-from tools.release import build_image
-from tools.release.build import SLOT_SIZE
+from tools.images import build_image
+from tools.images.build import SLOT_SIZE
 
 ROOT = Path(__file__).resolve().parents[2]
 TABLES = [

@@ -11,7 +11,7 @@ from host_tests.kit.firmware_files import app, application, bootloader, merged
 from tools.chip import partitions, table
 from tools.dev import stock
 from tools.flash import main
-from tools.release import build_image
+from tools.images import build_image
 
 ROOT = Path(__file__).resolve().parents[2]
 TWO_SLOTS = ROOT / "boards" / "ESP32_GENERIC" / "partitions.csv"

@@ -19,7 +19,7 @@ from host_tests.kit.mock_rom import MockRom
 from tools.dev import stock
 from tools.flash import main
 from tools.flashing import serial_board
-from tools.release import build_image, find_volume
+from tools.images import build_image, find_volume
 
 # One after the other: a name like /dev/pts/3 is soon another test's board.
 pytestmark = pytest.mark.xdist_group("serial")

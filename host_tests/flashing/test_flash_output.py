@@ -15,7 +15,7 @@ from host_tests.kit import rig
 from host_tests.kit.firmware_files import app, application, merged
 from tools.dev import stock
 from tools.flash import main
-from tools.release import build_image, read_version
+from tools.images import build_image, read_version
 from tools.sim import Board
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -19,7 +19,7 @@ from host_tests.kit.rig import DN, PK, ROOT
 from host_tests.kit.serial_rig import QUIET_FOR_ALL, SerialRig, TcpPort, flash
 from host_tests.metal import transport
 from tools.cloud import LocalCloud
-from tools.release.compile import compile_mpy
+from tools.images.compile import compile_mpy
 
 # One after the other: a name like /dev/pts/3 is soon another test's board.
 pytestmark = pytest.mark.xdist_group("serial")

@@ -14,9 +14,9 @@ import pytest
 from host_tests.kit.device_process import run_device
 from host_tests.kit.rig import DN, PK
 from host_tests.kit.serial_rig import QUIET, SerialRig, flash
+from tools import signing
 from tools.flashing.settings import SETTINGS, SettingError, check_together, parse, read_settings
 from tools.flashing.verbs import provision as device_provision
-from tools.release import signing
 
 # One after the other: a name like /dev/pts/3 is soon another test's board.
 pytestmark = pytest.mark.xdist_group("serial")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from host_tests.kit.rig import app, firmware
-from tools.release import build_image
+from tools.images import build_image
 
 # In turns of the main loop and in states, not in time: while it proves itself (PROVE_MS), and
 # once it is confirmed.

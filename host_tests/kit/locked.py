@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tools.release.application import ALINK
-from tools.release.homes import of, told
+from tools.images.application import ALINK
+from tools.images.homes import of, told
 
 _MOVER = """
 import micropython

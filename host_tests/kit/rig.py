@@ -12,7 +12,7 @@ from host_tests.kit.images import make_image
 from tools.chip import otadata
 from tools.cloud import LocalCloud
 from tools.cloud.records import Download, Message
-from tools.release import build_image
+from tools.images import build_image
 from tools.sim import Board
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,7 @@ from host_tests.kit.device_process import ROOT
 from host_tests.kit.serial_rig import flash
 from host_tests.metal.transport import Metal
 from tools.cloud import LocalCloud
-from tools.release import build_image, examine
+from tools.images import build_image, examine
 
 PK, DN = "a1MetalTest", "board_on_the_desk"
 _SIGN_IN_S = 90.0

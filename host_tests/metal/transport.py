@@ -16,7 +16,7 @@ from host_tests.kit.device_process import ROOT, DeviceFailed
 from tools.cli import Refused
 from tools.flashing.link import BoardFailed, Link
 from tools.flashing.verbs.deploy import NoRoom, sync
-from tools.release.compile import compile_mpy
+from tools.images.compile import compile_mpy
 
 FOLDER = "/alink_test"
 _QUIET_S = 120.0  # the longest a test may say nothing: a board is a hundred times slower

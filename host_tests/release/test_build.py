@@ -11,11 +11,12 @@ from typing import Any, Protocol
 import pytest
 
 from host_tests.kit.images import CHIP_ESP32C3, make_bootloader, make_image
+from tools.chip.header import parse_image
 from tools.cli import Refused
 from tools.dev import stock
-from tools.release import build_image, find_volume, parse_image, read_files, read_version
-from tools.release.homes import of
-from tools.release.volume import BLOCK_SIZES, exact_volume, make_volume
+from tools.images import build_image, find_volume, read_files, read_version
+from tools.images.homes import of
+from tools.images.volume import BLOCK_SIZES, exact_volume, make_volume
 
 FIRMWARE = make_image()
 

@@ -13,7 +13,7 @@ import pytest
 from host_tests.kit.images import make_bootloader, make_image
 from tools.dev import stock
 from tools.image import main
-from tools.release import build_image, find_volume, read_files
+from tools.images import build_image, find_volume, read_files
 
 ROOT = Path(__file__).resolve().parents[2]
 

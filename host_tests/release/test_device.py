@@ -8,8 +8,8 @@ import pytest
 
 from host_tests.kit.device_process import run_device
 from host_tests.kit.images import make_image
-from tools.release import build_image, read_files
-from tools.release.volume import BLOCK_SIZES, make_volume
+from tools.images import build_image, read_files
+from tools.images.volume import BLOCK_SIZES, make_volume
 
 # What boot.py does on a board, over a file: finds the volume by walking the image header, and
 # gives LittleFS a device of the volume's own block size that refuses every write.

@@ -10,9 +10,9 @@ import pytest
 from host_tests.kit.images import make_image
 from tools.cli import Refused
 from tools.image import main
-from tools.release import find_volume, read_files
-from tools.release.application import ALINK, collect, mentioned
-from tools.release.features import FEATURES, left_out, packed, told
+from tools.images import find_volume, read_files
+from tools.images.application import ALINK, collect, mentioned
+from tools.images.features import FEATURES, left_out, packed, told
 
 SOURCES = sorted(str(path.relative_to(ALINK)) for path in ALINK.rglob("*.py"))
 

@@ -10,9 +10,10 @@ from esptool.bin_image import LoadFirmwareImage
 
 from host_tests.kit.images import CHIP_ESP32S3, build, make_image
 from tools.chip.chips import CHIPS
+from tools.chip.firmware import extract_app
+from tools.chip.header import parse_image
 from tools.cli import Refused
 from tools.dev import stock
-from tools.release import extract_app, parse_image
 
 
 @pytest.fixture(scope="module")

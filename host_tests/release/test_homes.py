@@ -10,10 +10,10 @@ import pytest
 
 from tools import image
 from tools.dev import stock
-from tools.release.application import ALINK, package
-from tools.release.features import FEATURES
-from tools.release.homes import LEAVES, moved, of, told
-from tools.release.shorten import table
+from tools.images.application import ALINK, package
+from tools.images.features import FEATURES
+from tools.images.homes import LEAVES, moved, of, told
+from tools.images.shorten import table
 
 SOURCES = {
     f"alink/{path.relative_to(ALINK).as_posix()[:-3]}": path.read_bytes()

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tools.cli import Refused
-from tools.release import compile as compiling
-from tools.release import kept
-from tools.release.compile import compile_mpy
+from tools.images import compile as compiling
+from tools.images import kept
+from tools.images.compile import compile_mpy
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 
 from host_tests.kit.images import CHIP_ESP32C3, make_bootloader, make_image
 from tools.image import main
-from tools.release import build_image
+from tools.images import build_image
 from tools.release.pack import difference
 from tools.release.package_format import read_head
 from tools.release.unpack import unpack

@@ -17,11 +17,10 @@ from tools.cli import Refused
 from tools.cloud.operator import cli
 from tools.flash import main as flash
 from tools.image import main as image
-from tools.places import check_output
-from tools.release.application import remarks
+from tools.images.application import remarks
+from tools.places import InUse, check_output
 from tools.sim import Board
 from tools.sim.__main__ import main as sim
-from tools.sim.flash import InUse
 
 
 @pytest.fixture
@@ -180,7 +179,7 @@ def test_a_second_board_on_one_flash_file_is_refused_until_the_first_is_off(
             assert other.stdout is not None
             assert other.stdout.readline() == b"locked\n"
             assert run_sim(monkeypatch, "run", path, "--seconds", "0.1") == 1
-            assert "desk.bin is already running: stop that board" in capsys.readouterr().err
+            assert "desk.bin is already running. Stop that board" in capsys.readouterr().err
             assert run_sim(monkeypatch, "create", path, "--force") == 1
             assert path.read_bytes() == before
             with pytest.raises(InUse):

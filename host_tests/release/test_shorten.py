@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from tools.dev import stock
-from tools.release.application import ALINK
-from tools.release.names import FOREIGN, PUBLIC, SPARE
-from tools.release.shorten import parse, shorten, table
+from tools.images.application import ALINK
+from tools.images.names import FOREIGN, PUBLIC, SPARE
+from tools.images.shorten import parse, shorten, table
 
 SOURCES = {str(path.relative_to(ALINK)): path.read_bytes() for path in ALINK.rglob("*.py")}
 ROOT = ALINK.parents[1]
@@ -151,8 +151,8 @@ def test_what_an_application_may_use_keeps_its_name() -> None:
         ROOT / "micropython" / "main.py",
         ROOT / "micropython" / "boot.py",
         *(ROOT / "micropython" / "examples").glob("*.py"),
-        ROOT / "tools" / "release" / "main_template.py",
-        ROOT / "tools" / "release" / "end_template.py",
+        ROOT / "tools" / "images" / "main_template.py",
+        ROOT / "tools" / "images" / "end_template.py",
         *(ROOT / "tools" / "flashing" / "on_board").glob("*.py"),
     ]
     for path in programs:

@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from host_tests.kit.device_process import run_device
+from tools import signing
 from tools.cli import Refused
 from tools.cloud import LocalCloud
 from tools.cloud.operator.cli import main as cloud_main
 from tools.cloud.operator.tasks import CloudError
 from tools.cloud.store import Store
 from tools.image import main
-from tools.release import signing
 
 TOY = bytes(range(256)) + bytes(range(16))
 # DigestInfo of SHA-256 without the digest (RFC 8017, 9.2).

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from esptool.bin_image import LoadFirmwareImage
 
+from tools.chip.firmware import extract_app
+from tools.chip.header import parse_image
 from tools.dev import stock
-from tools.release import extract_app, parse_image
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -12,11 +12,11 @@ from host_tests.kit.device_process import run_device
 from host_tests.kit.rig import Rig, app
 from host_tests.kit.volume_reads import READS, counting
 from tools.chip.header import round_up
-from tools.release.application import ALINK, LOADER, collect
-from tools.release.build import SLOT_SIZE
-from tools.release.compile import compile_mpy
-from tools.release.packed import INLINE_MAX, packed_volume
-from tools.release.volume import BLOCK_SIZE, BLOCK_SIZES, DEVICE_CACHE, make_volume, read_files
+from tools.images.application import ALINK, LOADER, collect
+from tools.images.build import SLOT_SIZE
+from tools.images.compile import compile_mpy
+from tools.images.packed import INLINE_MAX, packed_volume
+from tools.images.volume import BLOCK_SIZE, BLOCK_SIZES, DEVICE_CACHE, make_volume, read_files
 
 # Mounts the volume of argv[1] as boot.py does, and imports the modules of argv[2].
 IMPORT = """

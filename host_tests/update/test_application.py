@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from host_tests.kit.rig import DN, PK, Rig, app
-from tools.release.application import ALINK, collect
-from tools.release.homes import moved
-from tools.release.shorten import table
+from tools.images.application import ALINK, collect
+from tools.images.homes import moved
+from tools.images.shorten import table
 
 GUARDED = {
     "main.py": "import helper\n\nPIN = 4\n\ndef run():\n    print('as', __name__, helper.pin())\n"

@@ -11,7 +11,7 @@ import pytest
 from host_tests.kit.locked import MOVER
 from host_tests.kit.rig import DN, PK, Rig, app
 from tools.dev import stock
-from tools.release import build_image
+from tools.images import build_image
 
 # Every chunk of the download is carried with the heap locked: whatever allocates fails.
 LOCKED = app(

@@ -12,7 +12,7 @@ from host_tests.kit.locked import MOVER
 from host_tests.kit.rig import DN, PK, Rig, app
 from tools.cloud.ota.blocks import SIZE_MAX
 from tools.dev import stock
-from tools.release import build_image
+from tools.images import build_image
 
 CHUNK = 4096
 SIZE = 200_000

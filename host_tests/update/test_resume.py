@@ -9,7 +9,7 @@ import pytest
 
 from host_tests.kit.rig import Rig, app
 from tools.dev import stock
-from tools.release import build_image
+from tools.images import build_image
 
 CHUNK = 4096
 KEPT = 65536  # bytes of a download that a reset may cost, at most

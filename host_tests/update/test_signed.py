@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.kit.rig import DN, PK, Rig, app
-from tools.release import signing
+from tools import signing
 
 URLS = {"size": None, "url": None, "sign": None, "md5": None, "digestsign": None}
 

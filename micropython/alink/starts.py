@@ -1,6 +1,6 @@
 # A start of the application: what came of the last ones, and what comes after it? MIT licence.
 #
-# For the generated main.py (tools/release/main_template.py). Leans on nothing but the firmware,
+# For the generated main.py (tools/images/main_template.py). Leans on nothing but the firmware,
 # and no code of it stays in RAM: whether a start has lived for two minutes is seen at the next
 # one, by the clock, which goes on over every reset but a power cut.
 #

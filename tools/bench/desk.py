@@ -13,10 +13,10 @@ from typing import Any
 
 from tools.bench.server import Server
 from tools.dev import stock
-from tools.release import build_image
-from tools.release.application import ALINK
-from tools.release.compile import compile_mpy
-from tools.release.homes import of, told
+from tools.images import build_image
+from tools.images.application import ALINK
+from tools.images.compile import compile_mpy
+from tools.images.homes import of, told
 from tools.sim import Board, interpreter
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from tools.bench.desk import APPS, MARK, ROOT, Say
 from tools.bench.report import Figure, Section
-from tools.release.application import package
-from tools.release.features import FEATURES
-from tools.release.homes import dotted, of
+from tools.images.application import package
+from tools.images.features import FEATURES
+from tools.images.homes import dotted, of
 from tools.sim import interpreter
 
 PACKAGE = ROOT / "micropython" / "alink"

@@ -8,8 +8,8 @@ from typing import Any
 
 from tools.bench.desk import APPS, PK, Desk, Say, compiled_sim, said, wait_said
 from tools.bench.report import Figure, target
-from tools.release.application import ALINK
-from tools.release.homes import dotted, of
+from tools.images.application import ALINK
+from tools.images.homes import dotted, of
 from tools.sim import Board
 
 RATIO = 1.43  # bytes of the 64-bit port for one of an ESP32's: all of alink was 157 KB and 110 KB

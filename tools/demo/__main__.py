@@ -21,7 +21,7 @@ from rich.table import Table
 from tools.cloud import LocalCloud
 from tools.demo.show import watch_download
 from tools.dev import stock
-from tools.release import build_image
+from tools.images import build_image
 from tools.sim import Board
 
 ROOT = Path(__file__).resolve().parent.parent.parent

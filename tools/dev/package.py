@@ -23,8 +23,8 @@ from pathlib import Path
 if __name__ == "__main__" and not __package__:  # run as a file: python tools/dev/package.py
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from tools.release.application import package as compiled
-from tools.release.features import FEATURES
+from tools.images.application import package as compiled
+from tools.images.features import FEATURES
 
 ROOT = Path(__file__).resolve().parents[2]
 DEVICE = ROOT / "micropython"

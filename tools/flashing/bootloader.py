@@ -11,11 +11,10 @@ import hashlib
 
 from tools.chip.boards import BoardType
 from tools.chip.firmware import partition_table
-from tools.chip.header import is_app
+from tools.chip.header import is_app, parse_image
 from tools.chip.image import HASH_SIZE
 from tools.chip.layout import TABLE_AT
 from tools.cli import Refused
-from tools.release import parse_image
 
 SIZE_CODES = {1 << (20 + code): code for code in range(8)}  # 1 MiB is 0, 128 MiB is 7
 

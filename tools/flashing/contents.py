@@ -8,8 +8,8 @@ from pathlib import Path
 from tools.chip.layout import TABLE_AT, Layout
 from tools.chip.nor import SECTOR
 from tools.cli import Refused
-from tools.release.application import LOADER
-from tools.release.volume import exact_volume
+from tools.images.application import LOADER
+from tools.images.volume import exact_volume
 
 ERASED = b"\xff"
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from tools.chip.boards import BoardType, boards_with
 from tools.chip.firmware import extract_app
 from tools.chip.layout import Layout
 from tools.cli import Refused
+from tools.images import Report, build_image, examine
+from tools.images.report import APP, APP_WITH_APPLICATION, BOOTLOADER, MERGED
 from tools.places import read_input
-from tools.release import Report, build_image, examine
-from tools.release.report import APP, APP_WITH_APPLICATION, BOOTLOADER, MERGED
-
-OLDEST = (1, 25)  # umqtt.simple 1.6.0: the first with time limits and verified TLS
-_VERSION = re.compile(r"v(\d+)\.(\d+)")
 
 # How other files begin that end up in a downloads folder, and what they are.
 STARTS = (
@@ -115,18 +111,3 @@ def make_image(
             "firmware, or a board and table with larger slots (--flash-size, --partitions).",
         )
     return image
-
-
-def age_warning(image: bytes) -> str | None:
-    """What to say of a firmware that is too old for alink, or None."""
-    stated = examine(image).firmware
-    found = _VERSION.match(stated or "")
-    if stated is None or found is None:
-        return None
-    if (int(found[1]), int(found[2])) >= OLDEST:
-        return None
-    return (
-        f"the firmware is MicroPython {stated}; alink needs v{OLDEST[0]}.{OLDEST[1]} or newer "
-        "(older ones lack what verified TLS and bounded waits need). Take a newer one from "
-        "micropython.org/download."
-    )

@@ -27,8 +27,8 @@ from tools.cli import Refused
 from tools.flashing.ports import choose_port
 from tools.flashing.transport import Transport
 from tools.flashing.waiting import Waiting
+from tools.images.age import OLDEST
 
-OLDEST = (1, 25, 0)
 BAUD = 115200
 SCRIPTS = Path(__file__).with_name("on_board")
 

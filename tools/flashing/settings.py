@@ -149,7 +149,7 @@ def _ca(value: str, beside: Path) -> bytes:
 
 
 def _sign_key(value: str, beside: Path) -> bytes:
-    from tools.release import signing  # slow to load
+    from tools import signing  # slow to load
 
     path = beside / Path(value).expanduser()
     try:

@@ -8,7 +8,7 @@ import zlib
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.release.application import walk
+from tools.images.application import walk
 
 WBITS = 12  # a window of 4 KiB, so that a board needs little RAM; zlib's own is 15
 NAME_MAX = 100  # bytes: of FilesTarget, unless it was told otherwise

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.release.homes import moved, of
-from tools.release.shorten import table
+from tools.images.homes import moved, of
+from tools.images.shorten import table
 
 _LINE = re.compile(r'File "(alink[\w.]*)", (line \d+, )?in (\w+)')
 

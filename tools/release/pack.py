@@ -6,6 +6,7 @@ import hashlib
 import zlib
 
 from tools.chip.nor import SECTOR
+from tools.images.report import APP, APP_WITH_APPLICATION, MERGED, Report, examine
 from tools.release.difference import operations
 from tools.release.package_format import (
     COMPRESSED,
@@ -15,7 +16,6 @@ from tools.release.package_format import (
     PackageError,
     is_package,
 )
-from tools.release.report import APP, APP_WITH_APPLICATION, MERGED, Report, examine
 from tools.release.unpack import unpack
 
 # A larger window has to save more than this share of the bytes, for it costs every board RAM.

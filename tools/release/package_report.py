@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.chip.nor import SECTOR
+from tools.images.report import Report
 from tools.release.pack import blocks, blocks_that_differ, check_image
 from tools.release.package_format import COMPRESSED, Head, PackageError, read_head
-from tools.release.report import Report
 from tools.release.unpack import unpack
 
 

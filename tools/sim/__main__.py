@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 from tools.chip import image, otadata, partitions, table
+from tools.places import InUse
 from tools.sim.board import DEFAULT_TABLE, Board
 from tools.sim.bootrom import load_table, read_otadata
-from tools.sim.flash import Flash, InUse
+from tools.sim.flash import Flash
 from tools.sim.heap import ESP32
 from tools.sim.interpreter import NoInterpreter
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import struct
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tools.chip import nor, table
 from tools.chip.nor import SECTOR
+from tools.places import lock, write_private
 
 if TYPE_CHECKING:
     from tools.sim.tape import Tape
@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 SIZE = 4 * 1024 * 1024
 ERASE, PROGRAM = 1, 2
 _RECORD = struct.Struct("<III")
-
-
-class InUse(Exception):
-    """Another board runs on the flash file; the text says which, and what to do."""
 
 
 class NorViolation(Exception):
@@ -119,7 +115,7 @@ class Flash:
 
     def lock(self) -> None:
         """Have the file for one board, until close() or the end of this process; else InUse."""
-        _lock(self._fd, self.path)
+        lock(self._fd, self.path)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -171,26 +167,6 @@ class Flash:
     def _end(self, when: str) -> None:
         if when:
             raise PowerCut
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file that only its owner may read. InUse when a board runs on it."""
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
-    with os.fdopen(fd, "wb") as out:
-        _lock(fd, path)
-        os.fchmod(fd, 0o600)  # also a file that was there before
-        out.truncate(0)
-        out.write(data)
-
-
-def _lock(fd: int, path: Path) -> None:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise InUse(
-            f"{path.name} is already running: stop that board first (Ctrl-C where it runs), or "
-            "make a flash file for each board with python -m tools.sim create"
-        ) from None
 
 
 class Window:

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tools.chip import otadata, table
+from tools.places import InUse
 from tools.sim import interpreter
 from tools.sim.bootrom import BootRom, Choice, load_table, read_otadata
-from tools.sim.flash import Flash, InUse, PowerCut
+from tools.sim.flash import Flash, PowerCut
 from tools.sim.heap import ESP32, HeapFigures
 
 if TYPE_CHECKING:

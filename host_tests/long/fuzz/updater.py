@@ -22,7 +22,7 @@ from host_tests.long.fuzz.inputs import examples, filler, mutated
 from host_tests.long.fuzz.jobs import good, payloads
 from host_tests.long.fuzz.on_device import packed, read_output
 from host_tests.long.fuzz.target import DEVICE, Finding, Outcome, Progress
-from tools.release import build_image
+from tools.images import build_image
 from tools.sim import Board
 
 _HEAP_KIB = 512

@@ -26,8 +26,8 @@ from host_tests.long.powercut import sets
 from tools.chip import table
 from tools.cloud import LocalCloud
 from tools.cloud.mqtt.identity import Identity
-from tools.release import build_image
-from tools.release.application import ALINK
+from tools.images import build_image
+from tools.images.application import ALINK
 from tools.sim import Board
 from tools.sim.bootrom import load_table
 from tools.sim.flash import Flash

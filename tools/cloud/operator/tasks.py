@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tools import signing
 from tools.cli import Refused
 from tools.cloud.clock import Clock
 from tools.cloud.mqtt.identity import Identity
 from tools.cloud.records import Records
 from tools.cloud.store import PackageFile, Product, Release, Store, Task
-from tools.release import signing
 
 DEFAULT_MODULE = "default"
 STREAM_BYTES = 16 * 1024 * 1024  # of a file over MQTT

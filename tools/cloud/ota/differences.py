@@ -73,8 +73,7 @@ def _check(
 ) -> None:
     """Raise CloudError unless the package makes the release of its source."""
     from tools.cli import Refused
-    from tools.release.package_format import DIFFERENCE, read_head
-    from tools.release.unpack import unpack
+    from tools.release import DIFFERENCE, read_head, unpack  # slow to load
 
     try:
         head = read_head(content)
@@ -97,8 +96,7 @@ def _check(
 
 def _image(files: Path, release: Release) -> bytes:
     """What a device has in its slot with this release. Raises Refused."""
-    from tools.release.package_format import is_package
-    from tools.release.unpack import unpack
+    from tools.release import is_package, unpack  # slow to load
 
     data = (files / release.sha256).read_bytes()
     return unpack(data) if is_package(data) else data

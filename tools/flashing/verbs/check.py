@@ -11,10 +11,11 @@ from tools.chip.firmware import partition_table
 from tools.chip.layout import Layout, layout_of, load_layout
 from tools.cli import Refused
 from tools.flashing import bootloader
-from tools.flashing.files import age_warning, other_kind
+from tools.flashing.files import other_kind
+from tools.images import Report, as_text, examine
+from tools.images.age import age_warning
+from tools.images.report import MERGED, OTHER
 from tools.places import read_input
-from tools.release import Report, as_text, examine
-from tools.release.report import MERGED, OTHER
 
 NAME = "check"
 HELP = "what a firmware, image or partition table is, and whether it fits your board"

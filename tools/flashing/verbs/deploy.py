@@ -19,8 +19,8 @@ from rich.progress import Progress
 
 from tools.cli import Refused
 from tools.flashing.link import NO_LOADER, Link
-from tools.release.application import ALINK, collect, mentioned, package
-from tools.release.features import FEATURES, packed
+from tools.images.application import ALINK, collect, mentioned, package
+from tools.images.features import FEATURES, packed
 
 NAME = "deploy"
 HELP = "run a folder's program on the board at once: only what changed is sent"

@@ -13,13 +13,13 @@ from tools.chip.layout import Layout, load_layout
 from tools.cli import Refused
 from tools.flashing import bootloader as loader
 from tools.flashing.contents import Region, as_flash, regions
-from tools.flashing.files import age_warning, make_image, read_firmware, read_image
+from tools.flashing.files import make_image, read_firmware, read_image
 from tools.flashing.screen import Screen
-from tools.places import check_output
-from tools.release import examine
-from tools.release.application import remarks
-from tools.release.report import APP
-from tools.sim.flash import InUse, write_private
+from tools.images import examine
+from tools.images.age import age_warning
+from tools.images.application import remarks
+from tools.images.report import APP
+from tools.places import check_output, write_private
 
 IMAGE_START = bytes([MAGIC])
 NAME = "flash"
@@ -183,10 +183,7 @@ def _warnings(options: argparse.Namespace, image: bytes) -> Iterator[str]:
 
 
 def _to_file(path: Path, found: list[Region], board: BoardType, size: int, screen: Screen) -> None:
-    try:
-        write_private(path, as_flash(found, size))  # a board will keep its device secret in it
-    except InUse as exc:
-        raise Refused(str(exc), "Then try again.") from None
+    write_private(path, as_flash(found, size))  # a board will keep its device secret in it
     for region in found:
         screen.say(_line(region))
     screen.say(f"{path}: the complete {size >> 20} MB of {board.name}")

@@ -79,7 +79,7 @@ def shown(key: str, value: settings.Value) -> str:
     if settings.SETTINGS[key].secret:
         return "set (not shown)" if value else "none"
     if key == "sign_key" and isinstance(value, bytes):
-        from tools.release import signing
+        from tools import signing
 
         return f"public key {signing.fingerprint(value)}"
     return f"{len(value)} bytes of DER" if isinstance(value, bytes) else str(value)

@@ -145,7 +145,7 @@ def _shown(key: str, value: Any) -> str:
     if key == "ca":
         return f"{value} bytes"
     if key == "sign_key":
-        from tools.release import signing
+        from tools import signing
 
         return f"public key {signing.grouped(value)}: only signed packages"
     return str(value)

@@ -8,8 +8,8 @@ modules look for it. Its lines stay where they are: a traceback has the numbers 
 import ast
 from pathlib import Path
 
-from tools.release.compile import compile_mpy
-from tools.release.shorten import parse
+from tools.images.compile import compile_mpy
+from tools.images.shorten import parse
 
 NAME = "app_main"  # of the module: the generated main.py has its file's name
 

@@ -16,7 +16,7 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from tools.release.names import FOREIGN, PUBLIC, SPARE
+from tools.images.names import FOREIGN, PUBLIC, SPARE
 
 _PRIVATE = re.compile(r"_(?!_)\w*[A-Za-z]\w*")
 _DUNDER = re.compile(r"__\w*__")

@@ -18,7 +18,7 @@ from littlefs import LittleFS, LittleFSError, UserContext, lfs
 
 from tools.chip.header import parse_image, round_up
 from tools.cli import Refused
-from tools.release.packed import DISK_VERSION, packed_volume
+from tools.images.packed import DISK_VERSION, packed_volume
 
 BLOCK_SIZE = 512  # half the reads of 256 for 5 % more bytes; 1024 takes 15 % more
 BLOCK_SIZES = (256, 512, 1024, 2048, 4096)

@@ -12,9 +12,9 @@ import tokenize
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.release.features import left_out
-from tools.release.names import words
-from tools.release.shorten import parse
+from tools.images.features import left_out
+from tools.images.names import words
+from tools.images.shorten import parse
 
 _FOLDERS = ("signin", "after_reset", "job")
 

@@ -12,12 +12,12 @@ from marshal import dumps, loads
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.release import features as parts
-from tools.release.compile import compile_mpy
-from tools.release.homes import homes, moved
-from tools.release.kept import kept
-from tools.release.program import NAME, compile_program
-from tools.release.shorten import parse, shorten
+from tools.images import features as parts
+from tools.images.compile import compile_mpy
+from tools.images.homes import homes, moved
+from tools.images.kept import kept
+from tools.images.program import NAME, compile_program
+from tools.images.shorten import parse, shorten
 
 ROOT = Path(__file__).resolve().parents[2]
 ALINK = ROOT / "micropython" / "alink"

@@ -7,8 +7,8 @@ from tools.chip.firmware import extract_app
 from tools.chip.header import round_up
 from tools.chip.nor import SECTOR
 from tools.cli import Refused
-from tools.release.application import ALINK, LOADER, collect, files_intact, version_of
-from tools.release.volume import BLOCK_SIZE, find_volume, make_volume, read_files
+from tools.images.application import ALINK, LOADER, collect, files_intact, version_of
+from tools.images.volume import BLOCK_SIZE, find_volume, make_volume, read_files
 
 # The app slots of boards/ESP32_GENERIC/partitions.csv.
 SLOT_SIZE = 0x1D8000
