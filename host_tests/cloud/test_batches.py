@@ -2,77 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from host_tests.kit.member import MINUTE, Member
 from host_tests.kit.raw_mqtt import PK, SECRET, RawDevice
 from tools.cloud import CloudError, LocalCloud, Task
 from tools.cloud.store import Store
 
 NAMES = ("north", "south", "east", "west")
-MINUTE = 60.0
-
-
-class Member:
-    """A device of a fleet: signed in, subscribed; `version` is reported unless it is None."""
-
-    def __init__(self, cloud: LocalCloud, name: str, version: str | None = "1.0.0") -> None:
-        self.name = name
-        self.mqtt = RawDevice(cloud)
-        assert self.mqtt.connect(dn=name, keepalive=1200) == 0
-        self.upgrade = f"/ota/device/upgrade/{PK}/{name}"
-        self.query_topic = f"/sys/{PK}/{name}/thing/ota/firmware/get"
-        assert self.mqtt.subscribe(self.upgrade, self.query_topic + "_reply") == [0, 0]
-        if version is not None:
-            self.report(version)
-
-    def __enter__(self) -> Member:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.mqtt.sock.close()
-
-    def _says(self, topic: str, **params: Any) -> None:
-        self.mqtt.publish(topic, {"id": "1", "params": params})
-
-    def report(self, version: str) -> None:
-        """Report a version; a push may be the answer."""
-        self._says(f"/ota/device/inform/{PK}/{self.name}", version=version)
-
-    def progress(self, step: int) -> None:
-        """Report progress."""
-        self._says(f"/ota/device/progress/{PK}/{self.name}", step=str(step), desc="told")
-
-    def pushed(self) -> str:
-        """The version of the push that comes next."""
-        topic, payload = self.mqtt.message()
-        assert topic == self.upgrade
-        return str(json.loads(payload)["data"]["version"])
-
-    def asks(self) -> str | None:
-        """The version that the answer to a query offers."""
-        self._says(self.query_topic)
-        topic, payload = self.mqtt.message()
-        assert topic == self.query_topic + "_reply"
-        version = json.loads(payload)["data"].get("version")
-        return None if version is None else str(version)
-
-    def waits(self, cloud: LocalCloud, minutes: float) -> None:
-        """Let so many minutes pass, and stay signed in: each time hearing nothing but pings."""
-        while minutes > 20:
-            cloud.advance(20 * MINUTE)
-            self.hears_nothing()
-            minutes -= 20
-        cloud.advance(minutes * MINUTE)
-
-    def hears_nothing(self) -> None:
-        """Nothing has been sent: a ping's answer comes first."""
-        self.mqtt.ping()
 
 
 @pytest.fixture

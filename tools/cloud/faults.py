@@ -22,6 +22,7 @@ class Faults:
     uplink_qos1_per_s: int | None = 10
     subscriptions: int | None = 100
     filters_per_subscribe: int | None = 8
+    limit_calls: bool = True  # the operations of the API, each so often in a second
 
     # --- Downloads ---
     ignore_range: bool = False  # answer 200 with the whole file to a Range

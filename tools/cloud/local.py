@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.identity import Identity
+from tools.cloud.openapi.keys import AccessKey
 from tools.cloud.operator.batches import Terms
 from tools.cloud.operator.tasks import DEFAULT_MODULE, CloudError, Source
 from tools.cloud.ota import differences
@@ -132,6 +133,11 @@ class LocalCloud:
         self._thread.join()
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()
+
+    @property
+    def access_key(self) -> AccessKey:
+        """What calls of its API are signed with; they go to `http_port` or `https_port`."""
+        return self._program.access_key
 
     # --- what an operator does ---
 

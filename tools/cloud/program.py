@@ -10,6 +10,8 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.routing import Route
+
 from tools.cloud.certs import Certificates
 from tools.cloud.clock import Clock
 from tools.cloud.downloads.answers import Downloads
@@ -19,6 +21,12 @@ from tools.cloud.mqtt.broker import Broker, BrokerLink
 from tools.cloud.mqtt.gateway import Gateway
 from tools.cloud.mqtt.listener import Factory, Listener
 from tools.cloud.mqtt.registrar import Registrar
+from tools.cloud.openapi.application import OpenApi
+from tools.cloud.openapi.keys import access_key
+from tools.cloud.openapi.ledger import Ledger
+from tools.cloud.openapi.services import Services
+from tools.cloud.openapi.signature import Verifier
+from tools.cloud.openapi.uploads import Uploads
 from tools.cloud.operator.control import Control
 from tools.cloud.ota.blocks import Blocks
 from tools.cloud.ota.service import OtaService
@@ -74,6 +82,7 @@ class Program:
     async def start(self) -> None:
         """Open the store and every port. Raises CloudError."""
         self.store = Store(self.folder / "cloud.sqlite")
+        self.ledger = Ledger(self.folder / "cloud.sqlite", self.store)
         try:
             self.gateway = Gateway(
                 self.store.secret,
@@ -114,7 +123,7 @@ class Program:
                 ),
             )
             self.gateway.service = self.ota
-            self.web = Web(self.downloads)
+            self.web = Web(self.downloads, [Route("/", self._api().answer, methods=["POST"])])
             await self._listen()
             self.control = Control(self)
             await self.control.start()
@@ -125,8 +134,26 @@ class Program:
         except BaseException:
             for listener in self.listeners.values():
                 await listener.close()
+            self.ledger.close()
             self.store.close()
             raise
+
+    def _api(self) -> OpenApi:
+        self.access_key = access_key(self.folder)
+        services = Services(
+            self.store,
+            self.files,
+            self.ota.book,
+            self.ota.rollout,
+            self.records,
+            self.clock,
+            self.ledger,
+            Uploads(self.folder / "uploads", self.clock, self.store.link_key()),
+            lambda identity: identity in self.gateway.sessions,
+            self.ota.cancel,
+            self.downloads.urls,
+        )
+        return OpenApi(services, Verifier(self.access_key), self.faults)
 
     async def _listen(self) -> None:
         settings = self.settings
@@ -170,6 +197,7 @@ class Program:
         # Two turns of the loop, so that aborted transports close their sockets.
         for _ in range(2):
             await asyncio.sleep(0)
+        self.ledger.close()
         self.store.close()
 
     async def go_dead(self, refuse: bool) -> None:

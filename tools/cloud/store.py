@@ -178,7 +178,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Batch:
-    """One release for many devices. `state` is RUNNING or CANCELED.
+    """One release for many devices. `state` is RUNNING, CANCELED or (by its end time) ENDED.
 
     A `dynamic` one goes on matching devices that report; `terms` are those of batches.Terms.
     """
@@ -346,8 +346,11 @@ class Store:
     def add_release(self, release: Release) -> Release:
         """Add a release (its `id` is ignored) and give it back with its id."""
         cursor = self._db.execute(
-            "insert into release (pk, module, version, name, size, md5, sha256, sign_method, data)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into release "
+            "(id, pk, module, version, name, size, md5, sha256, sign_method, data) values ("
+            "1 + max((select coalesce(max(id), 0) from release), (select coalesce("
+            "(select cast(value as integer) from meta where key = 'last release'), 0))), "
+            "?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 release.product_key,
                 release.module,
@@ -399,7 +402,8 @@ class Store:
         """Add a difference to a release, behind those that it has; the release as it is now."""
         file = difference.file
         self._db.execute(
-            "insert into difference select ?, count(*), ?, ?, ?, ?, ?, ? from difference "
+            "insert into difference select ?, coalesce(max(number) + 1, 0), ?, ?, ?, ?, ?, ? "
+            "from difference "
             "where release = ?",
             (
                 release.id,
@@ -426,6 +430,24 @@ class Store:
         """Every release."""
         rows = self._db.execute("select id from release order by id").fetchall()
         return [self.release_by_id(row[0]) for row in rows]
+
+    def remove_release(self, release: Release, source: str = "") -> None:
+        """Remove a release, or its difference from `source`. Its number is not given again."""
+        with self._db:
+            self._db.execute("begin immediate")
+            if source:
+                self._db.execute(
+                    "delete from difference where release = ? and source = ?",
+                    (release.id, source),
+                )
+                return
+            for table, column in (("release", "id"), ("further", "release")):
+                self._db.execute(f"delete from {table} where {column} = ?", (release.id,))
+            self._db.execute(
+                "insert into meta values ('last release', ?) on conflict (key) do update "
+                "set value = max(cast(value as integer), cast(excluded.value as integer))",
+                (str(release.id),),
+            )
 
     # --- tasks ---
 
@@ -546,9 +568,9 @@ class Store:
         assert cursor.lastrowid is not None
         return replace(batch, id=cursor.lastrowid)
 
-    def end_batch(self, number: int) -> None:
-        """Mark a batch as cancelled."""
-        self._db.execute("update batch set state = 'CANCELED' where id = ?", (number,))
+    def end_batch(self, number: int, state: str = "CANCELED") -> None:
+        """Mark a batch as cancelled, or as ENDED."""
+        self._db.execute("update batch set state = ? where id = ?", (state, number))
 
     def batches(self, where: str = "1", *values: object) -> list[Batch]:
         """Batches that meet a condition on the columns, the oldest first."""

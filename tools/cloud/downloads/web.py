@@ -7,27 +7,30 @@ raw responder while a fault is set that uvicorn cannot put on the wire.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import cast
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from tools.cloud.downloads.answers import Answer, Downloads
 from tools.cloud.downloads.responder import Responder
 
 
 class Web:
-    """Downloads over both listeners."""
+    """Downloads over both listeners; `routes` are asked before them."""
 
-    def __init__(self, downloads: Downloads) -> None:
+    def __init__(self, downloads: Downloads, routes: Sequence[BaseRoute] = ()) -> None:
         self.downloads = downloads
         self.responder = Responder(downloads)
         app = Starlette(
-            routes=[Route("/{path:path}", self._serve, methods=["GET", "HEAD", "POST", "PUT"])]
+            routes=[
+                *routes,
+                Route("/{path:path}", self._serve, methods=["GET", "HEAD", "POST", "PUT"]),
+            ]
         )
         config = uvicorn.Config(
             app,

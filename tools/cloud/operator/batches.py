@@ -7,12 +7,19 @@ report later. What happens while a server runs is rollout.py's business.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tools.cloud.mqtt.identity import Identity
-from tools.cloud.operator.tasks import DEFAULT_MODULE, CloudError, TaskBook, check_timeout
+from tools.cloud.operator.tasks import (
+    DEFAULT_MODULE,
+    WHOLE,
+    CloudError,
+    TaskBook,
+    check_timeout,
+)
 from tools.cloud.store import Batch, Task
 
 RETRY_AFTER_MIN = (0, 10, 30, 60, 1440)
@@ -30,7 +37,10 @@ class Terms:
     from the first progress. A device that fails is tried again `retry_times` times, each
     `retry_after_min` later. `confirm`: nobody is told before it is confirmed. `override`: an
     unfinished task is cancelled. `rate`: devices told in a minute. `push` False: told on a query
-    only. `scheme` and `data` are as in LocalCloud.push.
+    only. `scheme` and `data` are as in LocalCloud.push. `percent`: so many of those that meet the
+    terms, one at least. `starts` and `ends`, in seconds since 1970: nobody is told before, and who
+    has not finished then is cancelled. `whole`: differences are not offered. `later`: a dynamic
+    batch leaves out those that have reported already.
     """
 
     devices: tuple[str, ...] = ()
@@ -44,6 +54,11 @@ class Terms:
     push: bool = True
     scheme: str = "https"
     data: dict[str, Any] = field(default_factory=dict)
+    percent: float | None = None
+    starts: float | None = None
+    ends: float | None = None
+    whole: bool = False
+    later: bool = False
 
     def check(self) -> None:
         """Raise CloudError for terms that the platform does not have."""
@@ -60,6 +75,16 @@ class Terms:
 
 def _any(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers[:-1])) + f" or {numbers[-1]}"
+
+
+def _share(chosen: list[Identity], percent: float, version: str) -> list[Identity]:
+    """So many of them, rounded down, one at least: for each version others."""
+
+    def place(identity: Identity) -> bytes:
+        return hashlib.sha256(f"{version} {identity}".encode()).digest()
+
+    count = max(1, int(len(chosen) * percent / 100))
+    return sorted(sorted(chosen, key=place)[:count])
 
 
 def terms_of(batch: Batch) -> Terms:
@@ -92,6 +117,8 @@ class BatchBook:
         if dynamic and terms.devices:
             raise CloudError("a dynamic batch is for whoever reports; leave the device names out")
         chosen = self._chosen(product_key, version, terms, module, dynamic)
+        if terms.percent is not None:
+            chosen = _share(chosen, terms.percent, version)
         if not chosen and not dynamic:
             raise CloudError(
                 f"no device of {product_key} meets these terms, so there is nothing to do; see "
@@ -129,7 +156,7 @@ class BatchBook:
             if terms.sources and reported not in terms.sources:
                 continue
             # Who has it already has nothing to do; a dynamic batch waits for the first report.
-            if reported == version or (dynamic and reported is None):
+            if reported == version or (dynamic and (reported is None or terms.later)):
                 continue
             chosen.append(identity)
         return chosen
@@ -137,16 +164,22 @@ class BatchBook:
     def add_task(self, batch: Batch, identity: Identity) -> Task:
         """The task of one device in a batch; failed at once if the device is busy."""
         terms = terms_of(batch)
+        options: dict[str, Any] = {"scheme": terms.scheme, "data": terms.data}
+        if terms.whole:
+            options[WHOLE] = True
+        # As the platform has it: what a device has begun is not overridden.
+        busy = self._store.unfinished(identity, batch.module)
         return self._book.add_task(
             identity.product_key,
             identity.device_name,
             batch.version,
             module=batch.module,
             timeout_min=terms.timeout_min,
-            override=terms.override,
-            options={"scheme": terms.scheme, "data": terms.data},
+            override=terms.override and (busy is None or busy.state != "IN_PROGRESS"),
+            options=options,
             batch=batch.id,
             confirm=terms.confirm,
+            due=terms.starts,
         )
 
     def batch(self, number: int) -> Batch:
@@ -173,11 +206,12 @@ class BatchBook:
             self._book.records.note("task", task.identity, f"{task.version} confirmed, QUEUED")
         return len(waiting)
 
-    def cancel(self, number: int, names: Sequence[str] = ()) -> int:
+    def cancel(self, number: int, names: Sequence[str] = (), why: str = "") -> int:
         """Cancel what is unfinished, and without names the batch; how many tasks those were."""
+        why = why or f"batch {number} was cancelled by the operator"
         unfinished = [task for task in self.tasks(number, names) if task.unfinished]
         if not names:
             self._store.end_batch(number)
         for task in unfinished:
-            self._book.finish(task, "CANCELED", f"batch {number} was cancelled by the operator")
+            self._book.finish(task, "CANCELED", why)
         return len(unfinished)

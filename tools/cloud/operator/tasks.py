@@ -22,6 +22,7 @@ DEFAULT_MODULE = "default"
 STREAM_BYTES = 16 * 1024 * 1024  # of a file over MQTT
 TIMEOUT_MIN_MIN, TIMEOUT_MIN_MAX = 1, 1440
 FILES_MAX = 20  # of a package
+WHOLE = "full"  # an option of a task, true: it offers no difference
 # A file for a package: where it is, or its content, perhaps with a name.
 Source = Path | bytes | tuple[str, bytes]
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -186,12 +187,14 @@ class TaskBook:
         options: dict[str, Any] | None = None,
         batch: int | None = None,
         confirm: bool = False,
+        due: float | None = None,
     ) -> Task:
         """Make the task of upgrading a device. Raises CloudError.
 
         A device does one task at a time for each module. While one is unfinished the new one
         fails, as on the platform; with `override` the unfinished one is cancelled instead. With
-        `confirm` the device is not told before somebody has confirmed it.
+        `confirm` the device is not told before somebody has confirmed it, and with `due` not
+        before that time (seconds since 1970).
         """
         identity = Identity(product_key, device_name)
         if self.store.secret(identity) is None:
@@ -219,7 +222,7 @@ class TaskBook:
             release=release.id,
             batch=batch,
             retries=0,
-            due=None,
+            due=due,
             options=options or {},
         )
         busy = self.store.unfinished(identity, module)

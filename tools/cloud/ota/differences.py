@@ -11,6 +11,7 @@ import hashlib
 from pathlib import Path
 
 from tools.cloud.operator.tasks import (
+    WHOLE,
     CloudError,
     Source,
     TaskBook,
@@ -22,7 +23,6 @@ from tools.cloud.operator.tasks import (
 from tools.cloud.store import Difference, Release, Store, Task
 
 _OFFERED = "difference"  # of a task's options: the source of the difference that it offers
-_FULL = "full"  # true when a device has refused one: the task offers the whole package
 _CANNOT = -1  # the step of a device that cannot take what it is offered
 _TRIAL = 100  # from this step on it is the new version that has failed
 
@@ -106,7 +106,7 @@ def choose(store: Store, task: Task) -> Task:
     """Decide what a task offers its device now, by the version that it reports."""
     release = store.release_by_id(task.release)
     found = None
-    if not task.options.get(_FULL):
+    if not task.options.get(WHOLE):
         found = release.difference(store.version(task.identity, task.module))
     if (found.source if found is not None else None) == task.options.get(_OFFERED):
         return task
@@ -133,4 +133,4 @@ def refused(task: Task, step: int) -> bool:
 def take_back(store: Store, task: Task) -> Task:
     """From now on the task offers the whole package."""
     options = {key: value for key, value in task.options.items() if key != _OFFERED}
-    return store.set_options(task, {**options, _FULL: True})
+    return store.set_options(task, {**options, WHOLE: True})

@@ -15,7 +15,7 @@ from tools.cloud.mqtt.identity import Identity
 from tools.cloud.operator.batches import MATCHES, BatchBook, terms_of
 from tools.cloud.operator.tasks import TaskBook
 from tools.cloud.records import Records
-from tools.cloud.store import Task
+from tools.cloud.store import Batch, Task
 
 _MINUTE_S = 60.0
 
@@ -34,8 +34,10 @@ class Rollout:
         self._told: dict[int, list[float]] = {}  # batch -> when devices were told, this minute
         self._opens: dict[int, Timer] = {}  # batch -> when its rate allows the next one
         # Those that were waiting when the server stopped.
-        for task in self._store.tasks("state = 'QUEUED' and due is not null"):
+        for task in self._store.tasks("state in ('CONFIRM', 'QUEUED') and due is not null"):
             self._retry_later(task)
+        for batch in self._store.batches("state = 'RUNNING'"):
+            self._end_later(batch)
 
     def may_tell(self, task: Task, *, push: bool = False) -> bool:
         """True when the terms of its batch let a device know about its task now."""
@@ -60,6 +62,26 @@ class Rollout:
         """A task was pushed, or answered to a query."""
         if task.batch is not None and task.state == "QUEUED":
             self._told.setdefault(task.batch, []).append(self._clock.monotonic())
+
+    def begin(self, batch: Batch) -> None:
+        """Push what a new batch allows now, and the rest at its time."""
+        for task in self._store.tasks("batch = ? and due is not null", batch.id):
+            self._retry_later(task)
+        self._end_later(batch)
+        self.release(batch.id)
+
+    def _end_later(self, batch: Batch) -> None:
+        ends = terms_of(batch).ends
+        if ends is not None:
+            left = max(0.0, ends - self._clock.time())
+            self._clock.call_later(left, lambda: self._end(batch.id))
+
+    def _end(self, number: int) -> None:
+        if self.batches.batch(number).state == "RUNNING":
+            self._store.end_batch(number, "ENDED")
+            names = [task.device_name for task in self.batches.tasks(number)]
+            if names:
+                self.batches.cancel(number, names, f"batch {number} has come to its end time")
 
     def release(self, batch: int) -> int:
         """Push what a batch allows now, in the order of its tasks; how many were sent."""

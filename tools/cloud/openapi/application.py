@@ -1,0 +1,137 @@
+"""The two doors of the API on the stand-in's port: POST / with a signature, and OSS's PostObject.
+
+An answer of the service is 200 with `Success`; what the gateway refuses is a status of its own.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+from xml.sax.saxutils import escape
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tools.cloud.faults import Faults
+from tools.cloud.openapi import devices, firmwares, jobs, progress
+from tools.cloud.openapi.errors import ILLEGAL, GatewayError, ServiceError
+from tools.cloud.openapi.limits import Limits
+from tools.cloud.openapi.parameters import Parameters
+from tools.cloud.openapi.services import Services
+from tools.cloud.openapi.signature import Verifier
+from tools.cloud.openapi.uploads import UploadError
+from tools.cloud.operator.tasks import CloudError
+
+VERSION = "2018-01-20"
+_OPERATIONS: dict[str, Callable[[Services, Parameters], dict[str, Any]]] = {
+    "GenerateOTAUploadURL": firmwares.generate_upload_url,
+    "CreateOTAFirmware": firmwares.create,
+    "DeleteOTAFirmware": firmwares.delete,
+    "ListOTAFirmware": firmwares.list_,
+    "QueryOTAFirmware": firmwares.query,
+    "CreateOTAVerifyJob": jobs.create_verify,
+    "CreateOTAStaticUpgradeJob": jobs.create_static,
+    "CreateOTADynamicUpgradeJob": jobs.create_dynamic,
+    "QueryOTAJob": progress.query_job,
+    "ListOTAJobByFirmware": progress.list_jobs_by_firmware,
+    "ListOTAJobByDevice": progress.list_jobs_by_device,
+    "ListOTATaskByJob": progress.list_tasks_by_job,
+    "ListOTAUnfinishedTaskByDevice": progress.list_unfinished,
+    "ConfirmOTATask": progress.confirm,
+    "CancelOTAStrategyByJob": progress.cancel_strategy,
+    "CancelOTATaskByJob": progress.cancel_by_job,
+    "CancelOTATaskByDevice": progress.cancel_by_device,
+    "QueryDevice": devices.query,
+    "GetDeviceStatus": devices.status,
+    "QueryDeviceDetail": devices.detail,
+    "ListOTAModuleVersionsByDevice": devices.module_versions,
+}
+_BODY_MAX = 64 * 1024
+OPERATIONS = tuple(_OPERATIONS)
+
+
+class OpenApi:
+    """Answers POST /. Nothing is answered that was not signed, and nothing secret is noted."""
+
+    def __init__(self, services: Services, verifier: Verifier, faults: Faults) -> None:
+        self._services = services
+        self._verifier = verifier
+        self._limits = Limits(services.clock, faults)
+
+    async def answer(self, request: Request) -> Response:
+        """A call, or an upload."""
+        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+            return await self._upload(request)
+        identifier = str(uuid.uuid4()).upper()
+        action = request.headers.get("x-acs-action", "")
+        try:
+            said = await self._call(request, action)
+        except GatewayError as exc:
+            self._services.records.note("api", "-", f"{_shown(action)}: {exc.code}")
+            body = {"RequestId": identifier, "Code": exc.code, "Message": exc.message}
+            return JSONResponse(body, exc.status)
+        except (ServiceError, CloudError) as exc:
+            code = exc.code if isinstance(exc, ServiceError) else ILLEGAL
+            message = exc.message if isinstance(exc, ServiceError) else str(exc)
+            self._services.records.note("api", "-", f"{_shown(action)}: {code}: {message}")
+            return JSONResponse(
+                {
+                    "RequestId": identifier,
+                    "Success": False,
+                    "Code": code,
+                    "ErrorMessage": message,
+                }
+            )
+        return JSONResponse({"RequestId": identifier, "Success": True, "Code": "", **said})
+
+    async def _call(self, request: Request, action: str) -> dict[str, Any]:
+        body = b""
+        async for piece in request.stream():
+            body += piece
+            if len(body) > _BODY_MAX:
+                raise GatewayError(400, "InvalidParameter", "The body is too large.")
+        query = request.scope["query_string"].decode("latin-1")
+        self._verifier.check(request.method, request.headers, query, body)
+        operation = _OPERATIONS.get(action)
+        if operation is None or request.headers.get("x-acs-version") != VERSION:
+            raise GatewayError(
+                404,
+                "InvalidApi.NotFound",
+                "Specified api is not found, please check your url and method.",
+            )
+        self._limits.count(action)
+        return operation(self._services, Parameters(query, request.scope["scheme"]))
+
+    async def _upload(self, request: Request) -> Response:
+        uploads = self._services.uploads
+        try:
+            form = await request.form(max_files=1, max_fields=20)
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                raise UploadError(400, "InvalidArgument", "The form field file is missing.")
+            fields = {name: value for name, value in form.items() if isinstance(value, str)}
+            key = uploads.check(fields)
+            uploads.put(key, file.file)
+            self._services.records.note("api", "-", f"uploaded {file.size} bytes")
+        except (UploadError, MultiPartException) as exc:
+            error = (
+                exc
+                if isinstance(exc, UploadError)
+                else UploadError(400, "MalformedPOSTRequest", "The body is no valid form.")
+            )
+            self._services.records.note("api", "-", f"upload refused: {error}")
+            xml = (
+                '<?xml version="1.0" encoding="UTF-8"?>\n'
+                f"<Error><Code>{error.code}</Code><Message>{escape(error.message)}</Message>"
+                "</Error>"
+            )
+            return Response(xml, error.status, media_type="application/xml")
+        status = fields.get("success_action_status", "204")
+        return Response(status_code=int(status) if status in ("200", "201") else 204)
+
+
+def _shown(action: str) -> str:
+    return action[:64] if action.isalnum() else "a call without a name"
