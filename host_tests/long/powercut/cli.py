@@ -6,7 +6,7 @@ import argparse
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,12 +42,15 @@ class Campaign:
         """The outcomes that are wrong."""
         return [o for o in (*self.single, *self.double) if o.wrong]
 
-    def run(self, out: Console, *, brief: bool, pairs: int, jobs: int) -> None:
-        """Run every single cut (brief: of the interesting operations), then a sample of pairs."""
+    def run(
+        self, out: Console, *, pairs: int, jobs: int, chosen: Collection[int] | None = None
+    ) -> None:
+        """Run every single cut (chosen: of these operations alone), then a sample of pairs."""
         began = time.monotonic()
-        chosen = runner.interesting(self.recording) if brief else None
+        every = cuts.every(self.recording)
         singles = [
-            Case(cut) for cut in cuts.every(self.recording) if chosen is None or cut.op in chosen
+            Case(cut)
+            for cut in (every if chosen is None else runner.brief(self.recording, chosen))
         ]
         name = self.recording.name
         self.single = self._part(out, f"{name} update, single cuts", singles, jobs)
@@ -110,7 +113,8 @@ def main(arguments: list[str] | None = None) -> int:
     campaigns = []
     for recording in _recordings(options):
         campaign = Campaign(recording, options.seed, options.patience)
-        campaign.run(out, brief=options.brief, pairs=options.pairs, jobs=options.jobs)
+        chosen = runner.interesting(recording) if options.brief else None
+        campaign.run(out, pairs=options.pairs, jobs=options.jobs, chosen=chosen)
         campaigns.append(campaign)
         # Now, too: a run that is stopped half-way has told what it had found.
         out.print(f"{recording.name} update: {len(campaign.failures)} failures")

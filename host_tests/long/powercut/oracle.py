@@ -36,13 +36,13 @@ class Image:
         entry = self.entry(label)
         return bytes(self._flash[entry.address : entry.address + entry.size])
 
-    def outside(self, labels: Iterable[str]) -> bytes:
+    def outside(self, labels: Iterable[str]) -> bytearray:
         """Everything but these partitions, which read as zeros."""
         flash = bytearray(self._flash)
         for label in labels:
             entry = self.entry(label)
             flash[entry.address : entry.address + entry.size] = bytes(entry.size)
-        return bytes(flash)
+        return flash
 
     def chosen(self) -> otadata.SelectEntry | None:
         """The otadata entry that the boot ROM goes by, or None."""

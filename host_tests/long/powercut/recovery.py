@@ -18,6 +18,7 @@ from tools.cloud import LocalCloud
 from tools.sim import Board
 
 ENDS_S = 60.0  # for a recovery, unless told, and for a connection to be gone
+_LOOK_S = 0.02  # between two looks at a board that recovers
 _CONSOLE_TAIL = 3000
 
 
@@ -145,14 +146,15 @@ class Bench:
                     return True
                 outcome.wrong += [board.violation] if board.violation else []
                 return False  # of a brick the boots tell
-            if self._task() in ("FAILED", "CANCELED") or self._at_rest(board):
+            task = self._task()
+            if task in ("FAILED", "CANCELED") or (task == "SUCCEEDED" and self._at_rest(board)):
                 return False
-            time.sleep(0.005)
+            time.sleep(_LOOK_S)
         outcome.wrong.append(f"the board did not come to rest within {self._patience_s:g} s")
         return False
 
     def _at_rest(self, board: Board) -> bool:
-        if self._task() != "SUCCEEDED" or not self.cloud.listens(PK, DN):
+        if not self.cloud.listens(PK, DN):
             return False
         flash = oracle.Image(board.path.read_bytes(), self.recording.entries)
         return bool(self._judge.at_rest(self.recording, flash, board.running_slot()))

@@ -8,12 +8,12 @@ import os
 import random
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing.util import Finalize
 from pathlib import Path
 
-from host_tests.long.powercut.cuts import FORMS, Cut
+from host_tests.long.powercut.cuts import FORMS, Cut, every
 from host_tests.long.powercut.recording import Recording
 from host_tests.long.powercut.recovery import ENDS_S, Bench, Case, Outcome
 
@@ -74,16 +74,43 @@ def interesting(recording: Recording) -> set[int]:
     """Operations (1 is the first) that are not one like many: all but the middle of the slot.
 
     NVS and otadata, the slot's first and last block, and what comes before and after NVS. Of the
-    files: some in the middle, and all from the entry in NVS that comes before the exchange.
+    files: the first and some in the middle, and all from the entry in NVS that comes before the
+    exchange.
     """
     ops = recording.operations
     if recording.name == "files":
-        nvs = [n for n, op in enumerate(ops, 1) if op.partition == "nvs"]
-        return {2, len(ops) // 2} | set(range(nvs[0], len(ops) + 1))
+        begun = next(n for n, op in enumerate(ops, 1) if op.partition == "vfs")
+        nvs = next(n for n, op in enumerate(ops, 1) if op.partition == "nvs" and n > begun)
+        return {1, begun, len(ops) // 2} | set(range(nvs, len(ops) + 1))
     slot = [n for n, op in enumerate(ops, 1) if op.partition.startswith("ota_")]
     other = {n for n in range(1, len(ops) + 1) if n not in slot}
     beside = {n + step for n in other for step in (-1, 1)}
     return other | ({*slot[:2], *slot[-2:], *beside} & set(slot))
+
+
+def of_otadata(recording: Recording) -> set[int]:
+    """Operations of otadata, and what comes before and after each: what the boot ROM goes by."""
+    ops = recording.operations
+    otadata = [n for n, op in enumerate(ops, 1) if op.partition == "otadata"]
+    return {n + step for n in otadata for step in (-1, 0, 1)} & set(range(1, len(ops) + 1))
+
+
+def brief(recording: Recording, chosen: Collection[int]) -> list[Cut]:
+    """Three cuts for each operation of `chosen`, but none twice.
+
+    The flash after an operation is the flash before the next one; where the cloud has heard
+    nothing in between, it is the same case.
+    """
+    return [
+        cut
+        for cut in every(recording)
+        if cut.op in chosen
+        and not (
+            cut.form == "after"
+            and cut.op + 1 in chosen
+            and recording.state_at(cut.op) is recording.state_at(cut.op + 1)
+        )
+    ]
 
 
 def pairs(outcomes: Sequence[Outcome], count: int, seed: int) -> list[Case]:
