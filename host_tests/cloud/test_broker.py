@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from host_tests.cloud.test_cli import run, start
+from host_tests.kit.cloud_commands import run, start
 from host_tests.kit.mosquitto import Mosquitto, free_port
 from host_tests.kit.mqtt_probe import Peer
 from host_tests.kit.raw_mqtt import DN, INFORM, PK, SECRET, UPGRADE, RawDevice, connect_packet

@@ -6,40 +6,19 @@ import json
 import re
 import signal
 import stat
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from host_tests.kit.cloud_commands import run, start
 from host_tests.kit.mqtt_script import CHECKS
 from host_tests.kit.raw_mqtt import DN, PK, online
 from tools.cloud import LocalCloud
 from tools.cloud.operator import cli, control
 
 ROOT = Path(__file__).parents[2]
-
-
-def start(*words: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tools.cloud", *words],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
-    )
-
-
-def run(*words: str, fails: int = 0) -> str:
-    """One command's output; what it says on stderr when it has to fail."""
-    process = start(*words)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == fails, (out, err)
-    assert "Traceback" not in err
-    return err if fails else out
 
 
 def secret_of(text: str) -> str:

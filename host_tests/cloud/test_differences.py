@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from host_tests.cloud.test_cli import run
-from host_tests.cloud.test_downloads import fetch
+from host_tests.kit.cloud_commands import run
+from host_tests.kit.raw_http import fetch
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
 from tools.cloud import CloudError, LocalCloud
 from tools.release.pack import compress, difference

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.cloud.test_cli import run
-from host_tests.cloud.test_downloads import fetch
+from host_tests.kit.cloud_commands import run
+from host_tests.kit.raw_http import fetch
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, online
 from tools.cloud import CloudError, LocalCloud
 

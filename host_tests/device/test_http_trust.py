@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import datetime
 import ssl
 
 import pytest
 import trustme
 
 from host_tests.kit.hostile_http import HostileServer, answer, server_context
-from host_tests.kit.http_download import BODY, QUERY, SECRET, authority, download, fetch, trusted
+from host_tests.kit.http_download import (
+    BODY,
+    DAY,
+    NOW,
+    QUERY,
+    SECRET,
+    authority,
+    certificate,
+    download,
+    fetch,
+    trusted,
+)
 
 OK = f"HTTP/1.1 200 OK\r\nContent-Length: {len(BODY)}"
-NOW = datetime.datetime.now(datetime.timezone.utc)
-DAY = datetime.timedelta(days=1)
-
-
-def certificate(
-    not_before: datetime.datetime | None = None, not_after: datetime.datetime | None = None
-) -> ssl.SSLContext:
-    """A server's TLS with a certificate for localhost of the trusted CA and odd dates."""
-    leaf = authority().issue_cert("localhost", not_before=not_before, not_after=not_after)
-    return server_context(leaf)
 
 
 def refused(tls: ssl.SSLContext, host: str = "localhost") -> str:

@@ -6,6 +6,7 @@ the source against a newer release.
 
 from __future__ import annotations
 
+import datetime
 import functools
 import json
 import os
@@ -24,6 +25,8 @@ PROBE = Path(__file__).resolve().parents[1] / "device" / "http_probe.py"
 SECRET = "f0rgeMe"
 # As long as the platform's links are: object storage signs with over 700 characters of query.
 QUERY = f"Expires=1999999999&security-token={'t0' * 400}&Signature={SECRET}"
+NOW = datetime.datetime.now(datetime.timezone.utc)
+DAY = datetime.timedelta(days=1)
 BODY = bytes(i * 7 % 251 for i in range(10_000))
 
 
@@ -60,6 +63,14 @@ def authority() -> trustme.CA:
 def trusted() -> ssl.SSLContext:
     """A server's TLS with a good certificate for localhost and 127.0.0.1."""
     return server_context(authority().issue_cert("localhost", "127.0.0.1"))
+
+
+def certificate(
+    not_before: datetime.datetime | None = None, not_after: datetime.datetime | None = None
+) -> ssl.SSLContext:
+    """A server's TLS with a certificate for localhost of the trusted CA and odd dates."""
+    leaf = authority().issue_cert("localhost", not_before=not_before, not_after=not_after)
+    return server_context(leaf)
 
 
 def download(url: str, size: int = len(BODY), **told: object) -> Outcome:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.device.test_http_trust import DAY, NOW, certificate
 from host_tests.kit.hostile_http import HostileServer
-from host_tests.kit.http_download import authority
+from host_tests.kit.http_download import DAY, NOW, authority, certificate
 from host_tests.kit.sim_desk import make_board, run, start
 from tools.sim import Board, BoardError
 
