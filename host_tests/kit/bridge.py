@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.sim import Board, interpreter
-from tools.sim.runner import HARD_RESET, SOFT_RESET, Runner, _readable
+from tools.sim.boot import HARD_RESET, SOFT_RESET
+from tools.sim.runner import Runner, _readable
 
 _RAW_PROMPT = b"raw REPL; CTRL-B to exit\r\n"
 _BANNER = re.compile(rb"^MicroPython [^\n]+\n", re.MULTILINE)
@@ -250,7 +251,8 @@ class SerialBoard(Board):
         self.start_s = 0.0
         self.soft_s = 0.0
         self.stumbles = 0
-        super().__init__(path, **settings)
+        told = settings.pop("console", None)
+        super().__init__(path, **settings, console=lambda line: self._speak(line, told))
 
     def __enter__(self) -> SerialBoard:
         return self
@@ -265,9 +267,10 @@ class SerialBoard(Board):
         self.line.close()
 
     def _new_runner(self) -> Runner:
-        return SerialRunner(self)
+        return SerialRunner(self, self.history)
 
-    def _print(self, line: str) -> None:
-        super()._print(line)
+    def _speak(self, line: str, told: Callable[[str], None] | None) -> None:
+        if told is not None:
+            told(line)
         if line.startswith("rom: "):  # the boot ROM speaks on the same line
             self.line.send(line[5:].encode() + b"\r\n")

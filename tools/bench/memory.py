@@ -8,7 +8,7 @@ from typing import Any
 from tools.bench.desk import APPS, PK, Desk, Say, compiled_sim, wait_said
 from tools.bench.report import Figure, Section, target
 from tools.sim import Board
-from tools.sim.board import BoardTimeout
+from tools.sim.errors import BoardTimeout
 
 _LIMIT = 16 * 1024
 _HEAP_LIMIT = 100

@@ -6,7 +6,7 @@ from tools.bench.desk import PK, Desk, Say
 from tools.bench.report import Figure, Section, target
 from tools.bench.wire import Relay
 from tools.sim import Board
-from tools.sim.flash import Op
+from tools.sim.oplog import Op
 
 CUTS = 12
 _AGAIN = 64 * 1024

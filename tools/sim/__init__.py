@@ -14,11 +14,12 @@ runs is the interpreter of the host, so some things are the host's and not the c
   has frozen in: an application's own of these names win, what lies in /lib does not.
 """
 
-from tools.sim.board import Board, BoardTimeout, FlashViolation
-from tools.sim.desk import BoardError
-from tools.sim.flash import Counts, Cut, Op
+from tools.sim.board import Board
+from tools.sim.boot import Boot
+from tools.sim.errors import BoardError, BoardTimeout, FlashViolation
+from tools.sim.flash import Cut
 from tools.sim.interpreter import NoInterpreter
-from tools.sim.runner import Boot
+from tools.sim.oplog import Counts, Op
 
 __all__ = [
     "Board",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,26 +12,21 @@ from types import TracebackType
 
 from tools.chip import partitions, table
 from tools.sim import interpreter
-from tools.sim.desk import BoardError, Desk
-from tools.sim.flash import Cut, Flash, OpLog
-from tools.sim.heap import ESP32, ESP32_KIB, HeapFigures
-from tools.sim.runner import RESETS, Boot, Runner
+from tools.sim.boot import RESETS, Boot
+from tools.sim.contents import FlashContents
+from tools.sim.errors import BoardError
+from tools.sim.flash import Cut, Flash
+from tools.sim.heap import ESP32, ESP32_KIB
+from tools.sim.history import History
+from tools.sim.oplog import OpLog
+from tools.sim.runner import Runner
 from tools.sim.tape import Tape
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DEFAULT_TABLE = ROOT / "boards" / "ESP32_GENERIC" / "partitions.csv"
-_TAIL = 4000  # characters of console shown when a wait fails
 
 
-class BoardTimeout(AssertionError):
-    """What was waited for did not happen; carries the end of the console."""
-
-
-class FlashViolation(AssertionError):
-    """The program broke a rule of the flash chip; the board was stopped."""
-
-
-class Board(Desk):
+class Board(FlashContents):
     """A board with 4 MiB of flash in a file.
 
     path: the flash file (see `create`). console: called with each line the board prints (also
@@ -87,23 +81,17 @@ class Board(Desk):
         self.command = _command(interpreter)
         self._folder = Path(tempfile.mkdtemp(prefix="sim-"))
         self.tape = None if tape is None else Tape(tape)
-        super().__init__(self.path, OpLog(self._folder / "operations", self.tape))
+        also = None if self.tape is None else self.tape.append
+        super().__init__(self.path, OpLog(self._folder / "operations", also))
         self.state_file = self._folder / "state"
         self.settings_file = self._folder / "settings"
         self._state = {"wifi": wifi, "ntp": ntp, "ethernet": ethernet}
         self._pins: dict[int, int] = {}
         self.state_file.write_bytes(b"")
         self._write_state()
-        self.boots: list[Boot] = []
-        self.console: list[tuple[float, str]] = []  # (time.monotonic(), line)
-        self.bricked = False
-        self.violation = ""
-        self._partial = ""
-        self._cut: Cut | None = None
-        self._on_line = console
+        self.cut: Cut | None = None
+        self.history = History(console)
         self._runner: Runner | None = None
-        self._failure: Exception | None = None
-        self._changed = threading.Condition(threading.RLock())
 
     @staticmethod
     def create(
@@ -157,14 +145,14 @@ class Board(Desk):
         if self.is_on:
             raise BoardError("the board is on already")
         self.power_cut()
-        self.bricked, self.violation, self._failure = False, "", None
+        self.history.power_on()
         before = len(self.boots)
         self._runner = self._new_runner()
         self._runner.start()
         self.wait_for(lambda: len(self.boots) > before, 10, "boot")
 
     def _new_runner(self) -> Runner:
-        return Runner(self)
+        return Runner(self, self.history)
 
     def power_cut(self) -> None:
         """Take the power away at once (also when it is off): the next reset cause is power-on."""
@@ -188,7 +176,7 @@ class Board(Desk):
         """Arm a power cut at the op-th flash operation from now on (see Cut); 0 disarms."""
         if self.is_on:
             raise BoardError("a power cut is armed while the board is off")
-        self._cut = Cut(op, when, len(self.log)) if op else None
+        self.cut = Cut(op, when, len(self.log)) if op else None
 
     def interrupt(self) -> None:
         """Ctrl-C on the console: KeyboardInterrupt in the program."""
@@ -260,30 +248,33 @@ class Board(Desk):
         Raises FlashViolation when the program broke a rule of the flash, BoardTimeout at the
         deadline; both with the end of the console.
         """
-        deadline = time.monotonic() + timeout_s
-        with self._changed:
-            while not predicate():
-                if self._failure is not None:
-                    raise BoardError(
-                        f"the sim itself failed: {self._failure!r}"
-                    ) from self._failure
-                if self.violation and not self.is_on:
-                    raise FlashViolation(f"{self.violation}\n{self._tail()}")
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise BoardTimeout(f"no {what} within {timeout_s:g} s\n{self._tail()}")
-                self._changed.wait(min(left, 0.05))  # the predicate may look elsewhere too
-
-    def _tail(self) -> str:
-        ends = [f"#{boot.number} slot {boot.slot} ended: {boot.ended}" for boot in self.boots[-3:]]
-        return "boots: " + "; ".join(ends) + "\n" + self.console_text()[-_TAIL:]
+        self.history.wait_for(predicate, lambda: self.is_on, timeout_s, what)
 
     # Looking.
 
+    @property
+    def boots(self) -> list[Boot]:
+        """Every boot, the first one first."""
+        return self.history.boots
+
+    @property
+    def console(self) -> list[tuple[float, str]]:
+        """Every line it printed, with time.monotonic()."""
+        return self.history.console
+
+    @property
+    def bricked(self) -> bool:
+        """Whether the boot ROM found nothing to start."""
+        return self.history.bricked
+
+    @property
+    def violation(self) -> str:
+        """Which rule of the flash chip the program broke, or ""."""
+        return self.history.violation
+
     def console_text(self) -> str:
         """Everything the board printed since it was made, boot ROM included."""
-        with self._changed:
-            return "\n".join([*(line for _, line in self.console), self._partial])
+        return self.history.text()
 
     def heap_report(self) -> str:
         """With heap="esp32": a line for each boot, how its memory was used; else ""."""
@@ -294,83 +285,6 @@ class Board(Desk):
     def running_slot(self) -> int | None:
         """The OTA slot that runs (or ran last); None before the first boot and when bricked."""
         return self.boots[-1].slot if self.boots else None
-
-    # Called by the Runner's thread.
-
-    def _begin_boot(self, cause: int) -> Boot:
-        with self._changed:
-            boot = Boot(number=len(self.boots) + 1, cause=cause)
-            self.boots.append(boot)
-            self._changed.notify_all()
-            return boot
-
-    def _end_boot(self, ended: str) -> None:
-        self._note(ended=ended)
-        if self._partial:
-            self._output(b"\n")
-
-    def _note(self, **changes: object) -> None:
-        with self._changed:
-            for name, value in changes.items():
-                setattr(self.boots[-1], name, value)
-            self._changed.notify_all()
-
-    def _started(self) -> None:
-        self._note(started=time.monotonic())
-
-    def _exception(self, name: str) -> None:
-        self._note(exception=name)
-
-    def _heap(self, line: str) -> None:
-        boot = self.boots[-1]
-        if boot.heap is None:
-            self._note(heap=HeapFigures())
-        assert boot.heap is not None
-        said = boot.heap.update(line)
-        if said is not None:
-            self._print(said)
-
-    def _at_repl(self) -> None:
-        self._note(at_repl=True, ended="exit")
-
-    def _panic(self, text: str) -> None:
-        self._note(text=text)
-        self._print(f"rom: Guru Meditation: {text}")
-        self._print("rom: Rebooting...")
-
-    def _violate(self, text: str) -> None:
-        self._note(text=text)
-        self.violation = f"flash rule broken: {text}"
-        self._print(f"rom: {self.violation}; the board is stopped")
-
-    def _cut_done(self) -> None:
-        self._cut = None
-        self._print("rom: (power cut)")
-
-    def _brick(self) -> None:
-        self.bricked = True
-        self._end_boot("no-boot")
-
-    def _fail(self, exc: Exception) -> None:
-        self._failure = exc
-
-    def _went_off(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-
-    def _output(self, data: bytes) -> None:
-        *lines, rest = (self._partial + data.decode("utf-8", "replace")).split("\n")
-        with self._changed:
-            self._partial = rest
-        for line in lines:
-            self._print(line.rstrip("\r"))
-
-    def _print(self, line: str) -> None:
-        with self._changed:
-            self.console.append((time.monotonic(), line))
-            self._changed.notify_all()
-        if self._on_line is not None:
-            self._on_line(line)
 
 
 def _command(named: str | None) -> list[str]:

@@ -1,24 +1,17 @@
-"""The flash chip as a file: NOR rules, and one numbered log of operations for ROM and program."""
+"""The flash chip as a file: what NOR flash can do, each operation logged, and power cuts."""
 
 from __future__ import annotations
 
 import os
-import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tools.chip import nor, table
 from tools.chip.nor import SECTOR
 from tools.places import lock, write_private
-
-if TYPE_CHECKING:
-    from tools.sim.tape import Tape
+from tools.sim.oplog import ERASE, PROGRAM, OpLog
 
 SIZE = 4 * 1024 * 1024
-ERASE, PROGRAM = 1, 2
-_RECORD = struct.Struct("<III")
 
 
 class NorViolation(Exception):
@@ -27,26 +20,6 @@ class NorViolation(Exception):
 
 class PowerCut(Exception):
     """The armed power cut came: the board is off."""
-
-
-@dataclass(frozen=True)
-class Op:
-    """One operation on flash: kind "erase" or "program", where, and how many bytes."""
-
-    kind: str
-    partition: str
-    address: int
-    offset: int
-    length: int
-
-
-@dataclass
-class Counts:
-    """What happened to one partition: erased sectors, program operations, programmed bytes."""
-
-    erases: int = 0
-    programs: int = 0
-    programmed_bytes: int = 0
 
 
 @dataclass
@@ -63,36 +36,6 @@ class Cut:
     def __post_init__(self) -> None:
         if self.op < 1 or self.when not in ("before", "middle", "after"):
             raise ValueError(f"cut at operation {self.op} {self.when!r}: 1.., before|middle|after")
-
-
-class OpLog:
-    """The operations of a board's life, appended to by the boot ROM and by the running program."""
-
-    def __init__(self, path: Path, tape: Tape | None = None) -> None:
-        self.path = path
-        self.tape = tape
-        path.touch()
-
-    def __len__(self) -> int:
-        return self.path.stat().st_size // _RECORD.size
-
-    def append(self, kind: int, address: int, length: int, data: bytes = b"") -> None:
-        """Add one operation; data: what a program writes."""
-        with self.path.open("ab") as file:
-            file.write(_RECORD.pack(kind, address, length))
-        if self.tape is not None:
-            self.tape.append(kind, address, length, data)
-
-    def read(self, entries: list[table.Entry]) -> Iterator[Op]:
-        """Every operation, first to last, with the partition it fell into ("" for none)."""
-        for kind, address, length in _RECORD.iter_unpack(self.path.read_bytes()):
-            label, start = "", 0
-            for entry in entries:
-                if entry.address <= address < entry.address + entry.size:
-                    label, start = entry.label, entry.address
-            yield Op(
-                "erase" if kind == ERASE else "program", label, address, address - start, length
-            )
 
 
 class Flash:

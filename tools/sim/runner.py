@@ -13,33 +13,23 @@ import select
 import subprocess
 import threading
 import time
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-from tools.chip import otadata, table
+from tools.chip import table
 from tools.places import InUse
 from tools.sim import interpreter
+from tools.sim.boot import (
+    CAUSES,
+    DEEPSLEEP_RESET,
+    HARD_RESET,
+    PWRON_RESET,
+    RESETS,
+    SOFT_RESET,
+    WDT_RESET,
+)
 from tools.sim.bootrom import BootRom, Choice, load_table, read_otadata
 from tools.sim.flash import Flash, PowerCut
-from tools.sim.heap import ESP32, HeapFigures
-
-if TYPE_CHECKING:
-    from tools.sim.board import Board
-
-PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
-CAUSES = {1: "POWERON", 2: "SW", 3: "TASK_WDT", 4: "DEEPSLEEP", 5: "SOFT"}
-
-# Resets that come from outside: what the boot ROM calls them, and what MicroPython makes of them
-# (0: of what is new on S3, C3 and C6, and of what nobody can tell).
-RESETS = {
-    "brownout": ("BROWNOUT", PWRON_RESET),
-    "button": ("EXT", HARD_RESET),
-    "watchdog": ("RTC_WDT", WDT_RESET),
-    "usb": ("USB_UART_CHIP", 0),
-    "jtag": ("JTAG_CPU", 0),
-    "glitch": ("PWR_GLITCH", 0),
-    "unknown": ("UNKNOWN", 0),
-}
+from tools.sim.heap import ESP32
+from tools.sim.listener import Hardware, Listener
 
 
 def _readable(fds: list[int], timeout_s: float | None) -> list[int]:
@@ -52,30 +42,13 @@ def _readable(fds: list[int], timeout_s: float | None) -> list[int]:
     return [fd for fd, _ in poll.poll(wait_ms)]
 
 
-@dataclass
-class Boot:
-    """One run of a program, from the boot ROM's choice to its end."""
-
-    number: int
-    cause: int
-    slot: int | None = None  # OTA slot number; None: nothing was bootable, or a factory app
-    otadata_before: list[otadata.SelectEntry] = field(default_factory=list)
-    otadata_after: list[otadata.SelectEntry] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)  # what the bootloader had to say
-    ended: str | None = None  # None while it runs, see Board.boots
-    at_repl: bool = False  # boot.py and main.py are through
-    exception: str | None = None  # name of the exception that ended boot.py or main.py
-    text: str = ""  # what a panic or a violation said
-    started: float | None = None  # time.monotonic() when boot.py began
-    heap: HeapFigures | None = None  # with heap="esp32"
-
-
 class Runner(threading.Thread):
-    """Runs a board from power-on to power-off."""
+    """Runs a board from power-on to power-off, and tells the listener."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Hardware, listener: Listener) -> None:
         super().__init__(name=f"board {board.path.name}", daemon=True)
         self._board = board
+        self._tell = listener
         self._flash = Flash(board.path, board.log)
         try:
             self._flash.lock()
@@ -127,38 +100,36 @@ class Runner(threading.Thread):
 
     def run(self) -> None:
         """Boot, and boot again, until the power goes."""
-        board = self._board
         cause: int | None = PWRON_RESET
         try:
             while cause is not None and not self._off:
                 cause = self._one_boot(cause)
         except PowerCut:
-            board._cut_done()
-            board._end_boot("power")
+            self._cut_done()
+            self._tell.end("power")
         except Exception as exc:
-            board._fail(exc)
+            self._tell.failed(exc)
         finally:
             self._flash.close()
-            board._went_off()
+            self._tell.went_off()
 
     def _one_boot(self, cause: int) -> int | None:
-        board = self._board
-        self._flash.cut = board._cut
+        self._flash.cut = self._board.cut
         entries = load_table(self._flash)
-        boot = board._begin_boot(cause)
+        boot = self._tell.begin(cause)
         boot.otadata_before = read_otadata(self._flash, entries)
         said, self._said = self._said, ""
         if cause == SOFT_RESET or (cause == DEEPSLEEP_RESET and self._entry):
             choice = Choice(self._entry, [])  # the image is still loaded / not validated again
         else:
-            board._print(f"rom: rst:0x{cause:x} ({said or CAUSES[cause]})")
+            self._tell.line(f"rom: rst:0x{cause:x} ({said or CAUSES[cause]})")
             choice = BootRom(self._flash).boot()
         boot.log = choice.log
         for line in choice.log:
-            board._print(f"rom: {line}")
+            self._tell.line(f"rom: {line}")
         boot.otadata_after = read_otadata(self._flash, entries)
         if choice.entry is None:
-            board._brick()
+            self._tell.unbootable()
             return None
         self._entry = choice.entry
         boot.slot = choice.entry.ota_index()
@@ -168,7 +139,7 @@ class Runner(threading.Thread):
         # A file: the unix port takes no command line argument of more than 255 bytes.
         board = self._board
         left = self._flash.left()
-        cut = {"op": left, "when": board._cut.when} if board._cut and left > 0 else None
+        cut = {"op": left, "when": board.cut.when} if board.cut and left > 0 else None
         text = json.dumps(
             {
                 "flash": str(board.path),
@@ -195,7 +166,6 @@ class Runner(threading.Thread):
         return str(board.settings_file)
 
     def _run_program(self, cause: int, entry: table.Entry) -> int | None:
-        board = self._board
         console_r, console_w = os.pipe()
         control_r, control_w = os.pipe()
         event_r, self._event_w = os.pipe()
@@ -207,7 +177,7 @@ class Runner(threading.Thread):
         try:
             with self._lock:
                 if self._off:
-                    board._end_boot("power")
+                    self._tell.end("power")
                     return None
                 settings = self._settings(cause, entry, control_w, event_r)
                 self._proc = proc = self._start(settings, console_w, (control_w, event_r))
@@ -227,7 +197,7 @@ class Runner(threading.Thread):
                     if not data:
                         streams.discard(fd)
                     elif fd == console_r:
-                        board._output(data)
+                        self._tell.output(data)
                     else:
                         verbs = self._verbs(verbs + data)
                 self._deadlines()
@@ -240,7 +210,7 @@ class Runner(threading.Thread):
         for fd in (console_r, control_r, self._event_w):
             os.close(fd)
         if self._off:
-            board._end_boot("power")
+            self._tell.end("power")
             return None
         if self._next is None:
             self._ended_by_itself(proc.returncode)
@@ -267,7 +237,7 @@ class Runner(threading.Thread):
     def _finish(self) -> int | None:
         assert self._next is not None
         ended, cause = self._next
-        self._board._end_boot(ended)
+        self._tell.end(ended)
         if ended == "deepsleep":
             _readable([self._wake_r], None if self._sleep < 0 else self._sleep)
             if self._off:
@@ -300,7 +270,7 @@ class Runner(threading.Thread):
             else:
                 del self._timers[number]
         if self._next is None and self._watchdog and now >= self._watchdog[0]:
-            self._board._print("rom: Task watchdog got triggered.")
+            self._tell.line("rom: Task watchdog got triggered.")
             self._next = ("watchdog", WDT_RESET)
 
     def _drain(self, console: int, control: int, verbs: bytes) -> None:
@@ -308,7 +278,7 @@ class Runner(threading.Thread):
         for fd in (console, control):
             while data := os.read(fd, 65536):
                 if fd == console:
-                    self._board._output(data)
+                    self._tell.output(data)
                 else:
                     verbs += data
         for line in verbs.split(b"\n")[:-1]:
@@ -341,17 +311,17 @@ class Runner(threading.Thread):
         elif verb == "K":
             self._clock_delta = int(rest)
         elif verb == "H":
-            self._board._heap(rest)
+            self._tell.heap(rest)
         elif verb == "B":
-            self._board._started()
+            self._tell.started()
         elif verb == "E":
-            self._board._exception(rest)
+            self._tell.raised(rest)
         elif verb == "X":
-            self._board._at_repl()
+            self._tell.at_repl()
         elif verb == "R":
             self._next = ("reset", HARD_RESET)
         elif verb == "S":
-            self._board._print("MPY: soft reboot")
+            self._tell.line("MPY: soft reboot")
             self._next = ("soft", SOFT_RESET)
         elif verb == "Z":
             self._sleep = int(rest) / 1000
@@ -359,10 +329,10 @@ class Runner(threading.Thread):
         elif verb == "P":
             self._panic(rest)
         elif verb == "V":
-            self._board._violate(rest)
+            self._tell.violated(rest)
             self._next = ("panic", None)
         elif verb == "C":
-            self._board._cut_done()
+            self._cut_done()
             self._next = ("power", None)
 
     def _come_from_outside(self, kind: str) -> None:
@@ -373,6 +343,10 @@ class Runner(threading.Thread):
             self._clock_delta = self._board.clock_at_power_on()
         self._next = (kind, cause)
 
+    def _cut_done(self) -> None:
+        self._board.cut = None
+        self._tell.line("rom: (power cut)")
+
     def _panic(self, text: str) -> None:
-        self._board._panic(text)
+        self._tell.panicked(text)
         self._next = ("panic", HARD_RESET)

@@ -1,6 +1,6 @@
 """The tape: every flash operation with its bytes and its time, so that any moment can be replayed.
 
-The operation log of a board (flash.py) counts; the tape also remembers. Boot ROM and program
+The operation log of a board (oplog.py) counts; the tape also remembers. Boot ROM and program
 append to the same file, each operation before it happens.
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.chip import table
-from tools.sim.flash import ERASE, Op
+from tools.sim.oplog import ERASE, Op, op
 
 _HEAD = struct.Struct("<IIIQ")  # kind, address, length, time in ns; a program's bytes follow
 
@@ -48,15 +48,9 @@ class Tape:
             size = 0 if kind == ERASE else length
             if at + size > len(raw):
                 return  # the power went away while it was written
-            found = [e for e in entries if e.address <= address < e.address + e.size]
-            label, start = (found[0].label, found[0].address) if found else ("", 0)
             yield Taped(
-                "erase" if kind == ERASE else "program",
-                label,
-                address,
-                address - start,
-                length,
-                raw[at : at + size],
-                when / 1e9,
+                **vars(op(kind, address, length, entries)),
+                data=raw[at : at + size],
+                time=when / 1e9,
             )
             at += size

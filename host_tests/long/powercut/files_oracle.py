@@ -16,8 +16,8 @@ from host_tests.long.powercut.oracle import Image, settings_lost
 from host_tests.long.powercut.recording import UPDATES, Recording
 from tools.chip import table
 from tools.sim import vfs
+from tools.sim.boot import Boot
 from tools.sim.flash import Flash
-from tools.sim.runner import Boot
 from tools.sim.tape import Taped
 
 WRITABLE = ("nvs", "vfs")

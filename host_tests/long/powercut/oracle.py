@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from host_tests.long.powercut.recording import BLOCK, Recording
 from tools.chip import otadata, table
+from tools.sim.boot import Boot
 from tools.sim.device.simchip import nvsstore
-from tools.sim.runner import Boot
 from tools.sim.tape import Taped
 
 MAY_COST = 65536  # bytes of a download that one power cut may cost

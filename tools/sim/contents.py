@@ -8,14 +8,12 @@ from tools.chip import otadata, table
 from tools.sim import vfs
 from tools.sim.bootrom import load_table, read_otadata
 from tools.sim.device.simchip import nvsstore
-from tools.sim.flash import Counts, Flash, Op, OpLog, Window
+from tools.sim.errors import BoardError
+from tools.sim.flash import Flash, Window
+from tools.sim.oplog import Counts, Op, OpLog
 
 
-class BoardError(RuntimeError):
-    """The board cannot do that now; the text says why."""
-
-
-class Desk:
+class FlashContents:
     """A flash file by its partitions. Looking is free; changing needs the board to be off."""
 
     def __init__(self, path: Path, log: OpLog) -> None:
@@ -74,29 +72,29 @@ class Desk:
         entry = self._slot(index)
         if len(image) > entry.size:
             raise ValueError(f"image of {len(image)} bytes, {entry.label} has {entry.size}")
-        self._desk().fill(entry.address, image + b"\xff" * (entry.size - len(image)))
+        self._switched_off().fill(entry.address, image + b"\xff" * (entry.size - len(image)))
 
     def erase_partition(self, label: str) -> None:
         """Set a partition to 0xFF."""
         entry = self.partition(label)
-        self._desk().fill(entry.address, b"\xff" * entry.size)
+        self._switched_off().fill(entry.address, b"\xff" * entry.size)
 
     def install_file(self, path: str, data: bytes | str) -> None:
         """Write a file on the board's file system (formatted when it is blank)."""
         data = data.encode() if isinstance(data, str) else data
-        vfs.write_file(self._desk(), self.partition("vfs"), path, data)
+        vfs.write_file(self._switched_off(), self.partition("vfs"), path, data)
 
     def read_file(self, path: str) -> bytes:
         """Content of a file on the board's file system."""
-        return vfs.read_file(self._desk(), self.partition("vfs"), path)
+        return vfs.read_file(self._switched_off(), self.partition("vfs"), path)
 
     def remove_file(self, path: str) -> None:
         """Remove a file from the board's file system."""
-        vfs.remove_file(self._desk(), self.partition("vfs"), path)
+        vfs.remove_file(self._switched_off(), self.partition("vfs"), path)
 
     def files(self) -> list[str]:
         """Every file on the board's file system."""
-        return vfs.list_files(self._desk(), self.partition("vfs"))
+        return vfs.list_files(self._switched_off(), self.partition("vfs"))
 
     def nvs_set(self, namespace: str, key: str, value: int | bytes | str) -> None:
         """Store an i32 (int) or a blob (bytes; a str as UTF-8)."""
@@ -121,7 +119,7 @@ class Desk:
 
     def _nvs(self, reading: bool = False) -> nvsstore.Store:
         found = table.find(self.entries, table.TYPE_DATA, table.SUBTYPE_DATA_NVS)
-        flash = self.flash if reading else self._desk()
+        flash = self.flash if reading else self._switched_off()
         return nvsstore.Store(Window(flash, found[0]), found[0].size)
 
     def _slot(self, index: int) -> table.Entry:
@@ -131,7 +129,7 @@ class Desk:
         entry: table.Entry = found[0]
         return entry
 
-    def _desk(self) -> Flash:
+    def _switched_off(self) -> Flash:
         if self.is_on:
             raise BoardError("switch the board off first (power_cut): its flash is in use")
         return self.flash
