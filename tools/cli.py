@@ -1,6 +1,24 @@
-"""What all command lines of this project share."""
+"""What the command lines flash, image, cloud and sim share: verbs, help, and how a run ends.
+
+Exit codes: 0 done; 1 refused or failed, with what is wrong and what to do next in one line on
+stderr; 2 wrong usage; 130 stopped by Ctrl-C.
+"""
 
 from __future__ import annotations
+
+import argparse
+import importlib
+import io
+import os
+import re
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+_NARROW = 40  # columns: on a narrower terminal lines of help wrap, which is all that happens
 
 
 class Refused(Exception):
@@ -14,3 +32,150 @@ class Refused(Exception):
         super().__init__(f"{cause}. {advice}")
         self.cause = cause
         self.advice = advice
+
+
+class Verb(Protocol):
+    """What a verb's module offers. Import what is slow (esptool, mpremote) inside run()."""
+
+    NAME: str  # one word, or two where the first is a group: "device add"
+    HELP: str  # one line in the list of verbs; behind an empty line what the verb's own help says
+    EXAMPLES: str  # one command a line, shown below the verb's own help
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the verb's options."""
+
+    def run(self, options: argparse.Namespace) -> int:
+        """Do it; the exit code. Raise Refused (cause, advice) for what cannot be done."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Program:
+    """A command line.
+
+    `name` begins its messages, and is what `alink` calls it; `typed` is what it is called from a
+    checkout. `verbs` is the package that has its VERBS, and in GROUPS a line for the first of two
+    words: imported late, so that Ctrl-C meanwhile ends it as at any other time. `more` stands
+    below the help in place of each verb's first example.
+    """
+
+    name: str
+    typed: str
+    what: str
+    verbs: str
+    more: str = ""
+
+    def main(self, arguments: Sequence[str] | None = None, called: str = "") -> int:
+        """Run one verb; the exit code. `called`: as what, where not as `typed`."""
+        words = sys.argv[1:] if arguments is None else list(arguments)
+        try:
+            return self._run(words, called or self.typed)
+        except Refused as exc:
+            self._tell(str(exc), called)
+        except BrokenPipeError as exc:
+            if not _nobody_reads():
+                self._tell(_of_system(exc), called)
+        except OSError as exc:
+            self._tell(_of_system(exc), called)
+        except UnicodeError as exc:
+            self._tell(f"this is not text as it should be: {exc}. Save it as UTF-8.", called)
+        except KeyboardInterrupt as exc:
+            self._tell(str(exc) or "stopped by Ctrl-C", called)
+            return 130
+        return 1
+
+    def _run(self, words: list[str], called: str) -> int:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold anything
+        parser = argparse.ArgumentParser(prog=called, formatter_class=_Help)
+        self.fill(parser)
+        if not words:
+            parser.print_help(sys.stderr)
+            return 2
+        options = parser.parse_args(words)
+        code: int = options.run(options)
+        sys.stdout.flush()  # here a reader that has gone is noticed, and not when Python ends
+        return code
+
+    def _tell(self, text: str, called: str) -> None:
+        print(f"{self.name}: {worded(text, called)}", file=sys.stderr)
+
+    def fill(self, parser: argparse.ArgumentParser) -> None:
+        """Give a parser the verbs, and the help that teaches them."""
+        package = importlib.import_module(self.verbs)
+        called = parser.prog
+        first = "\n".join(f"  {verb.EXAMPLES.splitlines()[0]}" for verb in package.VERBS)
+        parser.description = _wrapped(self.what)
+        parser.epilog = worded(
+            (self.more or f"examples:\n{first}\n")
+            + f"\n{called} VERB --help tells a verb's options and shows more examples.",
+            called,
+        )
+        verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+        groups: dict[str, Any] = {}
+        for verb in package.VERBS:
+            group, _, name = verb.NAME.rpartition(" ")
+            if group and group not in groups:
+                members = verbs.add_parser(
+                    group, help=package.GROUPS[group], formatter_class=_Help
+                )
+                groups[group] = members.add_subparsers(
+                    dest="action", metavar="ACTION", required=True
+                )
+            _add(groups[group] if group else verbs, name, verb, called)
+
+
+def _add(verbs: Any, name: str, verb: Verb, called: str) -> None:
+    line, _, more = verb.HELP.partition("\n\n")
+    examples = "\n".join(f"  {one}" for one in verb.EXAMPLES.splitlines())
+    parser = verbs.add_parser(
+        name,
+        help=line,
+        description=_wrapped(more or line[0].upper() + line[1:] + "."),
+        epilog=worded(f"examples:\n{examples}", called),
+        formatter_class=_Help,
+    )
+    verb.add_arguments(parser)
+    parser.set_defaults(run=verb.run)
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Examples as they are typed; and argparse itself fails on a terminal of a few columns."""
+
+    def __init__(self, prog: str, **more: Any) -> None:
+        super().__init__(prog, **{**more, "width": _width()})
+
+
+def _width() -> int:
+    return max(_NARROW, shutil.get_terminal_size().columns - 2)
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, _width())
+
+
+_COMMAND = re.compile(
+    r"(?:\bpython )?(?:(?:\btools/)?\b(flash|image)\.py|-m tools\.(cloud|sim|image))\b"
+)
+
+
+def worded(text: str, called: str) -> str:
+    """A text with the commands in it as they are typed here: where `alink` is, `alink flash`."""
+    if not called.startswith("alink"):
+        return text
+    return _COMMAND.sub(lambda found: f"alink {found[1] or found[2]}", text)
+
+
+def _of_system(error: OSError) -> str:
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+def _nobody_reads() -> bool:
+    """Whether it is standard output that was closed: whoever read this has enough."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own end
+        return True
+    return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -70,3 +71,20 @@ def lock(fd: int, path: Path) -> None:
             "Stop that board first (Ctrl-C where it runs), or make a flash file for each board "
             "with python -m tools.sim create.",
         ) from None
+
+
+def write_output(path: Path, data: bytes) -> None:
+    """Write a file that appears whole or not at all. OSError, with the file's name."""
+    try:
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(data)
+            Path(name).chmod(0o644)
+            Path(name).replace(path)
+        except BaseException:  # Ctrl-C, too
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as exc:
+        exc.filename = str(path)  # not the name that the file has meanwhile
+        raise

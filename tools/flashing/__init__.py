@@ -1,1 +1,1 @@
-"""What tools/flash.py does, one module a verb (`*_verb.py`, `device_*.py`) and what they share."""
+"""What tools/flash.py does: a module a verb in verbs/, and what they share."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools.chip.boards import BoardType, board_named, boards, flash_bytes
 from tools.chip.image import MAGIC
@@ -21,7 +22,14 @@ from tools.images.application import remarks
 from tools.images.report import APP
 from tools.places import check_output, write_private
 
+if TYPE_CHECKING:
+    from tools.flashing.serial_board import SerialBoard
+
 IMAGE_START = bytes([MAGIC])
+INCOMPLETE = (
+    "stopped by Ctrl-C, and the board is incomplete: it may not start. Run the command again: it "
+    "begins anew."
+)
 NAME = "flash"
 HELP = "put bootloader, partition table, firmware and your application on a board"
 EXAMPLES = """\
@@ -81,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Flash; 0. Raises Refused and Refused."""
+    """Flash; 0. Raises Refused, OSError."""
     board = board_named(options.board)
     layout, size = _table(options, board)
     _check_options(options)
@@ -214,22 +222,26 @@ def _to_board(
                 there.check_revision(region.data, f"the {region.name}'s image")
         if options.keep_bootloader:
             loader.check_kept(there.read_bootloader(board), board, size)
-        for region in found:
-            screen.begin(region.name, len(region.data))
-
-            def progress(done: int, total: int, whole: int = len(region.data)) -> None:
-                screen.at(whole * done // total if total else whole)
-
-            there.write(region, progress)
-            screen.at(len(region.data))
-            screen.say(_line(region))
-        there.verify(found)
+        try:
+            for region in found:
+                _write(there, region, screen)
+            there.verify(found)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(INCOMPLETE) from None
         screen.say("verified: every region reads back as it was written")
         if not there.restart():
             screen.say("this port cannot reset the board: press its RESET button")
     kept = "erased" if options.erase_settings else "kept as they were"
     screen.say(f"done; the settings are {kept}")
     screen.say("next: give the board its identity (flash.py provision); press RESET if it is idle")
+
+
+def _write(there: SerialBoard, region: Region, screen: Screen) -> None:
+    whole = len(region.data)
+    screen.begin(region.name, whole)
+    there.write(region, lambda done, total: screen.at(whole * done // total if total else whole))
+    screen.at(whole)
+    screen.say(_line(region))
 
 
 def _line(region: Region) -> str:

@@ -1,4 +1,4 @@
-"""image.py pack: a release -> a package, or one for each older release."""
+"""`image.py pack`: a release -> a package, or one for each older release."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.places import check_output, read_input
+from tools.places import check_output, read_input, write_output
 from tools.release.pack import check_image, check_pair, compress, difference
 from tools.release.package_format import WINDOWS, PackageError
 from tools.release.package_report import told
@@ -16,21 +16,22 @@ from tools.release.package_report import told
 SUFFIX = ".alp"
 
 
-def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command to the command line."""
-    pack = commands.add_parser(
-        "pack",
-        help="image -> a smaller package: compressed, or what is new since a release",
-        description="Make a package of an image: compressed, or with --from as the difference to "
-        "an older release, for boards that run exactly that one.",
-        epilog="examples:\n"
-        "  image.py pack release-1.1.0.bin -o release-1.1.0.alp\n"
-        "  image.py pack release-1.1.1.bin --from release-1.1.0.bin --from release-1.0.0.bin "
-        "-o packages",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    pack.add_argument("file", type=Path, help="the image, as image.py build makes it")
-    pack.add_argument(
+NAME = "pack"
+HELP = """\
+image -> a smaller package: compressed, or what is new since a release
+
+Make a package of an image: compressed, or with --from as the difference to an older release, for \
+boards that run exactly that one."""
+EXAMPLES = """\
+image.py pack release-1.1.0.bin -o release-1.1.0.alp
+image.py pack release-1.1.0.bin --from release-1.0.0.bin -o from-1.0.0.alp
+image.py pack release-1.1.1.bin --from release-1.1.0.bin --from release-1.0.0.bin -o packages"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("file", type=Path, help="the image, as image.py build makes it")
+    parser.add_argument(
         "--from",
         type=Path,
         action="append",
@@ -39,14 +40,14 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="OLD.bin",
         help="the image that a board runs: make the difference (repeatable: one package each)",
     )
-    pack.add_argument(
+    parser.add_argument(
         "-o",
         "--output",
         type=Path,
         required=True,
         help="file to write; for several --from its name gets -from-VERSION. A folder does, too",
     )
-    pack.add_argument(
+    parser.add_argument(
         "--window",
         type=int,
         choices=WINDOWS,
@@ -56,10 +57,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
 
 
-def run(options: argparse.Namespace, write: Callable[[Path, bytes], None]) -> int:
+def run(options: argparse.Namespace) -> int:
     """Make what was asked for; nothing is written before everything was read and looked at.
 
-    `write` puts a file's content to its place. Raises Refused, OSError.
+    Raises Refused, OSError.
     """
     image = read_input(options.file)
     report = check_image(image, str(options.file))
@@ -78,14 +79,14 @@ def run(options: argparse.Namespace, write: Callable[[Path, bytes], None]) -> in
         with _progress(1) as step:
             step(f"compressing {options.file}")
             package = compress(image, options.window)
-        write(outputs[0], package)
+        write_output(outputs[0], package)
         print(f"{outputs[0]}: {told(package, image)}")
         return 0
     for number, (output, (data, name)) in enumerate(zip(outputs, olds, strict=True)):
         with _progress(len(olds), number) as step:
             step(f"difference from {name}")
             package = difference(image, data, options.window)
-        write(output, package)
+        write_output(output, package)
         print(f"{output}: {told(package, image, data)}", flush=True)
     return 0
 

@@ -1,0 +1,117 @@
+"""`image.py build`: a stock firmware and an application -> the one file that boards download."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tools.flashing.files import age_warning
+from tools.places import check_output, read_input, write_output
+from tools.release import BLOCK_SIZE, SLOT_SIZE, build_image, check_version, examine
+from tools.release.application import ALINK, LOADER, mentioned, remarks
+from tools.release.features import FEATURES, packed, told
+
+NAME = "build"
+HELP = "firmware + application -> one file to download"
+EXAMPLES = """\
+image.py build --firmware ESP32_GENERIC.bin --app my_app --version 1.1.0 -o release-1.1.0.bin
+image.py build --firmware C3.bin --chip esp32c3 --app my_app --version 1.1.0 -o c3-1.1.0.bin
+image.py build --firmware S3.bin --chip esp32s3 --app my_app --version 1.1.0 \\
+               --slot-size 0x300000 -o s3-1.1.0.bin"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("--firmware", type=Path, required=True, help="stock .bin or .app-bin")
+    parser.add_argument("--app", type=Path, required=True, help="folder with your main.py")
+    parser.add_argument("--version", required=True, help="1 to 64 of letters, digits, . - _")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="file to write")
+    parser.add_argument("--chip", default="esp32", help="what the image is for (%(default)s)")
+    parser.add_argument(
+        "--block-size", type=_number, default=BLOCK_SIZE, help="of LittleFS (%(default)s)"
+    )
+    parser.add_argument(
+        "--slot-size", type=_number, default=SLOT_SIZE, help="bytes, 0x.. too (%(default)s)"
+    )
+    parser.add_argument(
+        "--with",
+        type=_features,
+        default=[],
+        dest="keep",
+        metavar="PART,..",
+        help=f"parts of alink to pack: {', '.join(FEATURES)} (default: those that it may need)",
+    )
+    parser.add_argument(
+        "--without",
+        type=_features,
+        default=[],
+        dest="leave",
+        metavar="PART,..",
+        help="parts of alink to leave out",
+    )
+    parser.add_argument("--alink", type=Path, default=ALINK, help="package folder to embed")
+    parser.add_argument("--loader", type=Path, default=LOADER, help="boot.py to carry along")
+
+
+def _number(text: str) -> int:
+    return int(text, 0)
+
+
+def _features(text: str) -> list[str]:
+    names = text.split(",")
+    for name in names:
+        if name not in FEATURES:
+            offered = ", ".join(FEATURES)
+            raise argparse.ArgumentTypeError(f"there is no {name!r}: choose from {offered}")
+    return names
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when the file is there. Raises Refused, OSError."""
+    check_version(options.version)
+    found = mentioned(options.app) if options.app.is_dir() else set()
+    features = packed(found, options.keep, options.leave)
+    check_output(options.output, (options.firmware, options.app, options.alink, options.loader))
+    with _progress(f"building {options.output}"):
+        data = build_image(
+            read_input(options.firmware),
+            options.app,
+            options.version,
+            chip=options.chip,
+            block_size=options.block_size,
+            slot_size=options.slot_size,
+            alink=options.alink,
+            loader=options.loader,
+            features=features,
+        )
+        write_output(options.output, data)
+    for line in remarks(options.app):
+        print(line, file=sys.stderr)
+    warning = age_warning(data)
+    if warning:
+        print(f"warning: {warning}", file=sys.stderr)
+    report = examine(data)
+    volume = report.volume.size if report.volume else 0
+    print(
+        f"{options.output}: version {options.version} for {report.image.chip}, {len(data)} bytes "
+        f"(firmware {report.image.end}, application {volume}), needs a slot of "
+        f"{report.slot_needed} bytes"
+    )
+    for line in told(found, features):
+        print(line, file=sys.stderr if line.startswith("warning") else sys.stdout)
+    return 0
+
+
+@contextlib.contextmanager
+def _progress(text: str) -> Iterator[None]:
+    """A spinner while the compiler runs, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(text):
+        yield

@@ -1,0 +1,43 @@
+"""`image.py explain`: a board's traceback with the names of alink's sources."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+from tools.places import read_input
+from tools.release.application import ALINK
+from tools.release.explain import explainer
+
+NAME = "explain"
+HELP = """\
+a board's traceback with the names of alink's sources
+
+In an image alink's modules and functions have short names. This puts those of the sources into a \
+console's text."""
+EXAMPLES = """\
+image.py explain console.txt
+flash.py monitor | image.py explain"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("file", type=Path, nargs="?", help="the text (default: standard input)")
+    parser.add_argument(
+        "--alink", type=Path, default=ALINK, help="package folder that the image was built with"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when the text has been printed."""
+    explain = explainer(options.alink)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a console may hold anything
+    if options.file is not None:
+        print(explain(read_input(options.file).decode(errors="replace")), end="")
+    else:
+        for line in sys.stdin.buffer:
+            print(explain(line.decode(errors="replace")), end="", flush=True)
+    return 0

@@ -1,0 +1,42 @@
+"""`image.py files`: a folder -> the archive of a module that is files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tools.places import check_output, write_output
+from tools.release import WBITS, build_archive
+from tools.release.application import remarks
+
+NAME = "files"
+HELP = "folder -> archive for a module that is files"
+EXAMPLES = """\
+image.py files --dir web -o assets.tar.gz
+image.py files --dir web --wbits 10 -o assets.tar.gz    for a board with little RAM"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    parser.add_argument("--dir", type=Path, required=True, help="folder with the files")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="file to write")
+    parser.add_argument(
+        "--wbits",
+        type=int,
+        choices=range(9, 16),
+        default=WBITS,
+        metavar="9..15",
+        help="the board needs 2 ** WBITS bytes of RAM to unpack it (%(default)s)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when the archive is there. Raises Refused, OSError."""
+    check_output(options.output, (options.dir,))
+    data = build_archive(options.dir, options.wbits)
+    write_output(options.output, data)
+    for line in remarks(options.dir):
+        print(line, file=sys.stderr)
+    print(f"{options.output}: {len(data)} bytes, for FilesTarget(.., wbits={options.wbits})")
+    return 0
