@@ -151,7 +151,7 @@ def _width() -> int:
 
 
 def _wrapped(text: str) -> str:
-    return textwrap.fill(text, _width())
+    return textwrap.fill(text, _width(), break_on_hyphens=False)
 
 
 _COMMAND = re.compile(

@@ -9,7 +9,7 @@ import pytest
 
 from host_tests.kit.raw_mqtt import DN, PK, online
 from tools.cloud import LocalCloud
-from tools.cloud.operator.cli import main
+from tools.cloud.__main__ import main
 
 Type = Callable[..., str]
 

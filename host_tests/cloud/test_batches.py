@@ -10,7 +10,8 @@ import pytest
 
 from host_tests.kit.member import MINUTE, Member
 from host_tests.kit.raw_mqtt import PK, SECRET, RawDevice
-from tools.cloud import CloudError, LocalCloud, Task
+from tools.cli import Refused
+from tools.cloud import LocalCloud, Task
 from tools.cloud.store import Store
 
 NAMES = ("north", "south", "east", "west")
@@ -100,14 +101,14 @@ def test_terms_that_the_platform_does_not_have_are_refused_with_advice(cloud: Lo
         ({"sources": ("0.1",)}, "status"),
         ({"dynamic": True, "devices": ("north",)}, "dynamic"),
     ):
-        with pytest.raises(CloudError, match=told):
+        with pytest.raises(Refused, match=told):
             cloud.batch(PK, "1.1.0", **terms)
-    with pytest.raises(CloudError, match="release add"):
+    with pytest.raises(Refused, match="release add"):
         cloud.batch(PK, "9", rate=1)
-    with pytest.raises(CloudError, match="no batch 77"):
+    with pytest.raises(Refused, match="no batch 77"):
         cloud.confirm(77)
     batch = cloud.batch(PK, "1.1.0", devices=("north",))
-    with pytest.raises(CloudError, match="south is not in batch"):
+    with pytest.raises(Refused, match="south is not in batch"):
         cloud.cancel_batch(batch.id, "south")
 
 

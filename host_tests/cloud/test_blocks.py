@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
-from tools.cloud import CloudError, LocalCloud
+from tools.cli import Refused
+from tools.cloud import LocalCloud
 from tools.cloud.ota.blocks import crc16
 
 STREAM = 90001  # of the first task
@@ -200,5 +201,5 @@ def test_requests_that_come_too_fast_get_no_reply(cloud: LocalCloud, device: Raw
 
 def test_a_file_over_16_mb_is_not_pushed_over_mqtt(cloud: LocalCloud) -> None:
     cloud.add_release(PK, "1.2.0", bytes(16 * 1024 * 1024 + 1))
-    with pytest.raises(CloudError, match="16777217 bytes"):
+    with pytest.raises(Refused, match="16777217 bytes"):
         cloud.push(PK, DN, "1.2.0", scheme="mqtt")

@@ -19,7 +19,8 @@ from host_tests.kit.mosquitto import Mosquitto, free_port
 from host_tests.kit.mqtt_probe import Peer
 from host_tests.kit.raw_mqtt import DN, INFORM, PK, SECRET, UPGRADE, RawDevice, connect_packet
 from host_tests.kit.rig import Rig, app
-from tools.cloud import Broker, CloudError, LocalCloud
+from tools.cli import Refused
+from tools.cloud import Broker, LocalCloud
 from tools.cloud.mqtt import broker, mosquitto
 from tools.cloud.mqtt.identity import Identity
 
@@ -311,16 +312,16 @@ def test_addresses_that_cannot_be_a_broker_are_refused_with_advice(tmp_path: Pat
     assert broker.parse("mqtt://here").port == 1883
     assert str(broker.parse("mqtts://[::1]:99")) == "mqtts://[::1]:99"
     for url in ("here", "http://here", "mqtt://", "mqtt://here:x", "mqtt://here:1/topic"):
-        with pytest.raises(CloudError, match="mqtt://host:port"):
+        with pytest.raises(Refused, match="mqtt://host:port"):
             broker.parse(url)
-    with pytest.raises(CloudError, match="--broker-user") as caught:
+    with pytest.raises(Refused, match="--broker-user") as caught:
         broker.parse("mqtt://me:secret@here")
     assert "secret" not in str(caught.value)
-    with pytest.raises(CloudError, match="add --broker-user"):
+    with pytest.raises(Refused, match="Add --broker-user"):
         broker.parse("mqtt://here", None, tmp_path / "no")
-    with pytest.raises(CloudError, match="check the path"):
+    with pytest.raises(Refused, match="Check the path"):
         broker.parse("mqtt://here", "me", tmp_path / "no")
-    with pytest.raises(CloudError, match="--broker-ca"):
+    with pytest.raises(Refused, match="--broker-ca"):
         broker.parse("mqtts://here", ca=tmp_path / "no")
 
 

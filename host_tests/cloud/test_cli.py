@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import signal
@@ -16,7 +17,9 @@ from host_tests.kit.cloud_commands import run, start
 from host_tests.kit.mqtt_script import CHECKS
 from host_tests.kit.raw_mqtt import DN, PK, online
 from tools.cloud import LocalCloud
-from tools.cloud.operator import cli, control
+from tools.cloud.__main__ import PROGRAM
+from tools.cloud.operator import control
+from tools.cloud.operator.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]
 
@@ -162,7 +165,7 @@ def test_a_taken_port_is_an_error_with_advice(cloud: LocalCloud, tmp_path: Path)
 def test_help_teaches_with_examples() -> None:
     assert "device add a1B2c3D4e5F" in run("--help")
     for words in (["serve"], ["device", "add"], ["release", "add"], ["push"]):
-        assert "example:" in run(*words, "--help")
+        assert "examples:" in run(*words, "--help")
 
 
 def test_only_the_owner_can_read_what_is_secret(cloud: LocalCloud, tmp_path: Path) -> None:
@@ -198,10 +201,11 @@ def test_every_command_of_the_document_can_be_typed_as_it_stands() -> None:
     text = (ROOT / "docs" / "cloud.md").read_text(encoding="utf-8")
     lines = re.findall(r"^python -m tools\.cloud (.*)$", text, re.M)
     named = set()
+    parser = argparse.ArgumentParser()
+    PROGRAM.fill(parser)
     for line in lines:
-        args = cli._parser().parse_args(line.split())
-        named.add((args.command, getattr(args, "action", None)))
-    assert named == set(cli._COMMANDS), "a command is missing there"
+        named.add(parser.parse_args(line.split()).run)
+    assert named == {verb.run for verb in VERBS}, "a command is missing there"
     checks = re.search(r"\((\d+) checks", text)
     assert checks is not None
     assert int(checks[1]) == len(CHECKS)

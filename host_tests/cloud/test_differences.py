@@ -14,7 +14,8 @@ import pytest
 from host_tests.kit.cloud_commands import run
 from host_tests.kit.raw_http import fetch
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
-from tools.cloud import CloudError, LocalCloud
+from tools.cli import Refused
+from tools.cloud import LocalCloud
 from tools.release.pack import compress, difference
 from tools.signing import new_key
 
@@ -194,7 +195,7 @@ def test_a_difference_is_signed_for_itself(cloud: LocalCloud, tmp_path: Path) ->
     new_key(key)
     cloud.add_release(PK, "1.2.0", NEWER, sign_key=key)
     package = difference(NEWER, OLD)
-    with pytest.raises(CloudError, match=r"1\.2\.0 is signed, so this has to be"):
+    with pytest.raises(Refused, match=r"1\.2\.0 is signed, so this has to be"):
         cloud.add_difference(PK, "1.2.0", package, "1.0.0")
     cloud.add_difference(PK, "1.2.0", package, "1.0.0", sign_key=key)
     with online(cloud) as device:
@@ -216,13 +217,13 @@ def test_a_difference_is_signed_for_itself(cloud: LocalCloud, tmp_path: Path) ->
         ("1.1.0", DIFF[:-1], "1.0.0", "ends before its zlib stream does"),
         ("1.1.0", DIFF, "1.1.0", "to itself"),
         ("1.1.0", difference(NEW, OLD, 12), "1.0.0", "already has another difference"),
-        ("2.0.0", DIFF, "1.0.0", "add it first"),
+        ("2.0.0", DIFF, "1.0.0", "Add it first"),
     ],
 )
 def test_what_would_not_make_the_release_is_refused(
     cloud: LocalCloud, version: str, package: bytes, source: str, why: str
 ) -> None:
-    with pytest.raises(CloudError, match=why):
+    with pytest.raises(Refused, match=why):
         cloud.add_difference(PK, version, package, source)
 
 
@@ -254,7 +255,7 @@ def test_the_command_adds_a_difference(tmp_path: Path) -> None:
     assert "difference  1.0.0 -> 1.1.0 of a1B2c3D4e5F, module default" in out
     assert f"size        {len(DIFF)} bytes, Md5 {hashlib.md5(DIFF).hexdigest()}" in out
     for words, why in (
-        (("d.alp", "--sign-method", "SHA256"), "1.1.0 is offered with Md5"),
+        (("d.alp", "--sign-method", "SHA256"), "1.1.0 is with Md5"),
         (("no.alp",), "this is no package"),
     ):
         name, *more = words

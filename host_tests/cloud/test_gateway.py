@@ -25,7 +25,8 @@ from host_tests.kit.raw_mqtt import (
     packet,
     text,
 )
-from tools.cloud import CloudError, LocalCloud
+from tools.cli import Refused
+from tools.cloud import LocalCloud
 
 USER = f"/{PK}/{DN}/user/weather"
 
@@ -262,7 +263,7 @@ def test_raw_bytes_reach_the_device_as_they_are(cloud: LocalCloud) -> None:
         cloud.send_raw(PK, DN, b"\x40\x02\x12\x34")
         assert device.receive() == (0x40, b"\x12\x34")
     cloud.wait_for(lambda: not cloud.online(PK, DN), what="the end")
-    with pytest.raises(CloudError, match="not signed in"):
+    with pytest.raises(Refused, match="not signed in"):
         cloud.send_raw(PK, DN, b"x")
 
 

@@ -11,7 +11,8 @@ import pytest
 from host_tests.kit.cloud_commands import run
 from host_tests.kit.raw_http import fetch
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, online
-from tools.cloud import CloudError, LocalCloud
+from tools.cli import Refused
+from tools.cloud import LocalCloud
 
 FILES = [("web.tar.gz", b"an archive" * 50), ("model.bin", b"a model" * 99), ("notes", b"words")]
 
@@ -79,16 +80,16 @@ def test_a_package_that_cannot_be_is_explained(cloud: LocalCloud) -> None:
     first = cloud.add_release(PK, "2", FILES)
     assert cloud.add_release(PK, "2", FILES) == first, "the same again is no other version"
     for package, said in (
-        ([], "use 1 to 20"),
-        ([(f"f{n}", b"x") for n in range(21)], "use 1 to 20"),
+        ([], "Use 1 to 20"),
+        ([(f"f{n}", b"x") for n in range(21)], "Use 1 to 20"),
         ([("a", b"1"), ("a", b"2")], "one name"),
         ([("a", b"1"), ("b", b"")], "b is empty"),
     ):
-        with pytest.raises(CloudError, match=said):
+        with pytest.raises(Refused, match=said):
             cloud.add_release(PK, "3", package)
-    with pytest.raises(CloudError, match="another 2"):
+    with pytest.raises(Refused, match="another 2"):
         cloud.add_release(PK, "2", FILES[:2])
-    with pytest.raises(CloudError, match="--module assets"):
+    with pytest.raises(Refused, match="--module assets"):
         cloud.push(PK, DN, "9", module="assets")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, UPGRADE, RawDevice, hmac_hex
 from tools.cloud import LocalCloud
-from tools.cloud.operator.cli import main
+from tools.cloud.__main__ import main
 
 PRODUCT_SECRET = "PsExample0123456"
 

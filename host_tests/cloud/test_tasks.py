@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from host_tests.kit.raw_mqtt import DN, PK, QUERY, QUERY_REPLY, SECRET, UPGRADE, RawDevice, online
-from tools.cloud import CloudError, LocalCloud
+from tools.cli import Refused
+from tools.cloud import LocalCloud
 
 TOY = bytes(range(256)) + bytes(range(16))
 TOY_MD5 = "5aea39a2a288d22d9b19b9cab95bf00c"
@@ -439,21 +440,21 @@ def test_tasks_and_versions_survive_a_restart(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_told_with_what_to_do(cloud: LocalCloud, tmp_path: Path) -> None:
-    with pytest.raises(CloudError, match="device add"):
+    with pytest.raises(Refused, match="device add"):
         cloud.push(PK, "nobody", "1.1.0")
-    with pytest.raises(CloudError, match="release add"):
+    with pytest.raises(Refused, match="release add"):
         cloud.push(PK, DN, "7.7.7")
-    with pytest.raises(CloudError, match="1 to 1440"):
+    with pytest.raises(Refused, match="1 to 1440"):
         cloud.push(PK, DN, "1.1.0", timeout_min=1441)
-    with pytest.raises(CloudError, match="choose a new one"):
+    with pytest.raises(Refused, match="choose a new one"):
         cloud.add_release(PK, "1.1.0", b"other bytes")
-    with pytest.raises(CloudError, match="check the path"):
+    with pytest.raises(Refused, match="Check the path"):
         cloud.add_release(PK, "3.0.0", tmp_path / "missing.bin")
-    with pytest.raises(CloudError, match="empty"):
+    with pytest.raises(Refused, match="empty"):
         cloud.add_release(PK, "3.0.0", b"")
-    with pytest.raises(CloudError, match="letters"):
+    with pytest.raises(Refused, match="letters"):
         cloud.add_release(PK, "3 0", TOY)
-    with pytest.raises(CloudError, match="no task"):
+    with pytest.raises(Refused, match="no task"):
         cloud.task(PK, DN, "1.2.0")
 
 
@@ -464,7 +465,7 @@ def test_the_same_release_may_be_added_again(cloud: LocalCloud) -> None:
 def test_waiting_for_a_task_that_ended_otherwise_does_not_wait(cloud: LocalCloud) -> None:
     with updating(cloud) as device:
         device.progress("-2", "no link")
-        with pytest.raises(CloudError, match="no link"):
+        with pytest.raises(Refused, match="no link"):
             cloud.wait_task(PK, DN, "1.1.0", "SUCCEEDED", timeout_s=600)
 
 

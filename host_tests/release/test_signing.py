@@ -15,8 +15,7 @@ from host_tests.kit.device_process import run_device
 from tools import signing
 from tools.cli import Refused
 from tools.cloud import LocalCloud
-from tools.cloud.operator.cli import main as cloud_main
-from tools.cloud.operator.tasks import CloudError
+from tools.cloud.__main__ import main as cloud_main
 from tools.cloud.store import Store
 from tools.image import main
 
@@ -192,9 +191,9 @@ def test_a_signed_release_carries_the_signature_of_the_digest_it_names(
             assert taken(tmp_path, key_file, digest, [signature]) == [True]
         cloud.add_release("a1B2c3D4e5F", "1.3.0", TOY)
         # Not silently the unsigned one that is there already.
-        with pytest.raises(CloudError, match="already has another"):
+        with pytest.raises(Refused, match="already has another"):
             cloud.add_release("a1B2c3D4e5F", "1.3.0", TOY, sign_key=key_file)
-        with pytest.raises(CloudError, match="is no private key"):
+        with pytest.raises(Refused, match="is no private key"):
             cloud.add_release("a1B2c3D4e5F", "1.4.0", TOY, sign_key=signing.public_path(key_file))
 
 

@@ -4,7 +4,6 @@ from tools.cloud.faults import Dialect, Faults
 from tools.cloud.local import Device, LocalCloud
 from tools.cloud.mqtt.broker import Broker
 from tools.cloud.operator.batches import Terms
-from tools.cloud.operator.tasks import CloudError
 from tools.cloud.records import Block, Download, Message, Note, SignedIn, Violation
 from tools.cloud.store import Batch, Event, Release, Task
 
@@ -12,7 +11,6 @@ __all__ = [
     "Batch",
     "Block",
     "Broker",
-    "CloudError",
     "Device",
     "Dialect",
     "Download",

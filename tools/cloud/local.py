@@ -10,12 +10,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
+from tools.cli import Refused
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.identity import Identity
 from tools.cloud.openapi.keys import AccessKey
 from tools.cloud.operator.batches import Terms
-from tools.cloud.operator.tasks import DEFAULT_MODULE, CloudError, Source
+from tools.cloud.operator.tasks import DEFAULT_MODULE, Source
 from tools.cloud.ota import differences
 from tools.cloud.program import Program, Settings
 from tools.cloud.records import Block, Download, Message, Note, SignedIn, Violation
@@ -42,7 +43,7 @@ class LocalCloud:
     `mqtt_certificate` and `https_certificate` set them apart. Other keywords are those of
     `Settings`: ports, `listen`, `public`.
 
-    Use it as a context manager, or call `close()`. Raises CloudError when a port is taken.
+    Use it as a context manager, or call `close()`. Raises Refused when a port is taken.
     """
 
     def __init__(
@@ -100,7 +101,7 @@ class LocalCloud:
             return await make()
 
         if self._loop.is_closed():
-            raise CloudError("this stand-in is closed; make a new LocalCloud")
+            raise Refused("this stand-in is closed", "Make a new LocalCloud.")
         return asyncio.run_coroutine_threadsafe(call(), self._loop).result(_CALL_TIMEOUT_S)
 
     def _call(self, function: Callable[[], _T]) -> _T:
@@ -197,7 +198,7 @@ class LocalCloud:
     ) -> Release:
         """Offer a difference to devices that report `source`, beside the whole package.
 
-        Raises CloudError.
+        Raises Refused.
         """
         program = self._program
         file = Path(package) if isinstance(package, str) else package
@@ -235,7 +236,7 @@ class LocalCloud:
         message's `data`; None takes a key away. `scheme` "http" makes plain links, with "mqtt" the
         device asks for blocks over its MQTT connection. `override` cancels an unfinished task;
         without it the new one fails. `force` offers the task although the device reported no
-        version, or this one. Raises CloudError.
+        version, or this one. Raises Refused.
         """
         options: dict[str, Any] = {"data": {**overrides, **(data or {})}, "scheme": scheme}
         if force:
@@ -282,7 +283,7 @@ class LocalCloud:
     ) -> Batch:
         """Upgrade many devices: make a batch and push what its terms (batches.Terms) allow now.
 
-        Raises CloudError.
+        Raises Refused.
         """
         program = self._program
 
@@ -327,13 +328,15 @@ class LocalCloud:
     ) -> str:
         """A fresh signed link to a file of a package, 0 for the first one; then differences.
 
-        Raises CloudError for a version that does not exist.
+        Raises Refused for a version that does not exist.
         """
 
         def make() -> str:
             release = self._program.store.release(product_key, module, version)
             if release is None:
-                raise CloudError(f"{product_key} has no {version} of module {module}")
+                raise Refused(
+                    f"{product_key} has no {version} of module {module}", "Add the release first."
+                )
             identity = Identity(product_key, device_name)
             return self._program.downloads.url(release, identity, scheme, number)
 
@@ -342,14 +345,16 @@ class LocalCloud:
     # --- what a test looks at ---
 
     def task(self, product_key: str, device_name: str, version: str) -> Task:
-        """The latest task of this device to this version. Raises CloudError when there is none."""
+        """The latest task of this device to this version. Raises Refused when there is none."""
         found = self._call(
             lambda: self._program.store.tasks(
                 "pk = ? and dn = ? and version = ?", product_key, device_name, version
             )
         )
         if not found:
-            raise CloudError(f"{product_key}/{device_name} has no task for {version}")
+            raise Refused(
+                f"{product_key}/{device_name} has no task for {version}", "Push it first."
+            )
         return found[-1]
 
     def wait_task(
@@ -360,7 +365,7 @@ class LocalCloud:
         state: str,
         timeout_s: float = 30.0,
     ) -> Task:
-        """Wait until the task is in this state; raises CloudError with its history after the time.
+        """Wait until the task is in this state; raises Refused with its history after the time.
 
         A task that ended in another state is reported at once.
         """
@@ -373,8 +378,9 @@ class LocalCloud:
         if task is None or task.state != state:
             task = task or self.task(product_key, device_name, version)
             lines = [f"  {event}" for event in task.history]
-            raise CloudError(
-                f"{version} did not become {state}; it is {task.state}:\n" + "\n".join(lines)
+            raise Refused(
+                f"{version} did not become {state}; it is {task.state}",
+                "What happened:\n" + "\n".join(lines),
             )
         return task
 
@@ -383,12 +389,12 @@ class LocalCloud:
     ) -> _T:
         """Wait until `predicate()` is true and give its value; it is asked at every new record.
 
-        Raises CloudError with the last notes after `timeout_s`.
+        Raises Refused with the last notes after `timeout_s`.
         """
         value = self._records.wait_for(predicate, timeout_s)
         if value is None:
             last = "\n".join(f"  {n.kind} {n.device} {n.text}" for n in self.notes[-8:])
-            raise CloudError(f"waited {timeout_s} s for {what}; the last notes:\n{last}")
+            raise Refused(f"waited {timeout_s} s for {what}", f"The last notes:\n{last}")
         return value
 
     def version(
@@ -464,12 +470,14 @@ class LocalCloud:
         return self._call(lambda: self._program.ota.gateway.send(identity, topic, data, qos))
 
     def send_raw(self, product_key: str, device_name: str, data: bytes) -> None:
-        """Put bytes on a device's connection as they are. Raises CloudError when it is offline."""
+        """Put bytes on a device's connection as they are. Raises Refused when it is offline."""
 
         def send() -> None:
             session = self._program.gateway.sessions.get(Identity(product_key, device_name))
             if session is None:
-                raise CloudError(f"{product_key}/{device_name} is not signed in")
+                raise Refused(
+                    f"{product_key}/{device_name} is not signed in", "Let it sign in first."
+                )
             session.write(data)
 
         self._call(send)

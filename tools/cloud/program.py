@@ -80,7 +80,7 @@ class Program:
         self.broker: BrokerLink | None = None
 
     async def start(self) -> None:
-        """Open the store and every port. Raises CloudError."""
+        """Open the store and every port. Raises Refused."""
         self.store = Store(self.folder / "cloud.sqlite")
         self.ledger = Ledger(self.folder / "cloud.sqlite", self.store)
         try:

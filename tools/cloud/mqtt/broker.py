@@ -21,12 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tools.cli import Refused
 from tools.cloud.clock import Clock
 from tools.cloud.mqtt import packets as mqtt
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.gateway import Service
 from tools.cloud.mqtt.identity import Identity
-from tools.cloud.operator.tasks import CloudError
 from tools.cloud.records import Message, Records
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,7 @@ TIMEOUT_S = 10.0
 BACKOFF_MIN_S, BACKOFF_MAX_S = 1.0, 60.0
 PACKET_BYTES = 256 * 1024
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
+_ADDRESS = "Give it as mqtt://host:port or mqtts://host:port."
 _REFUSALS = {
     1: "it does not speak MQTT 3.1.1",
     2: "it refuses the client ID",
@@ -65,30 +66,29 @@ class Broker:
 def parse(
     url: str, user: str | None = None, password_file: Path | None = None, ca: Path | None = None
 ) -> Broker:
-    """A broker from what stands on the command line. Raises CloudError."""
+    """A broker from what stands on the command line. Raises Refused."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS[parts.scheme]
     except (ValueError, KeyError):
-        raise CloudError(
-            f"broker {url.rpartition('@')[2]!r}: use mqtt://host:port or mqtts://host:port"
-        ) from None
+        raise Refused(f"{url.rpartition('@')[2]!r} is no address of a broker", _ADDRESS) from None
     if parts.username or parts.password:
-        raise CloudError(
-            "no user or password in the address: use --broker-user and --broker-password-file"
+        raise Refused(
+            "a user or password does not belong into the address",
+            "Use --broker-user and --broker-password-file.",
         )
     if not parts.hostname or parts.path.strip("/") or parts.query:
-        raise CloudError(f"broker {url!r}: use mqtt://host:port or mqtts://host:port")
+        raise Refused(f"{url!r} is no address of a broker", _ADDRESS)
     password = None
     if password_file is not None:
         if user is None:
-            raise CloudError("a password without a user: add --broker-user")
+            raise Refused("a password needs a user", "Add --broker-user NAME.")
         try:
             password = password_file.read_text().strip()
         except (OSError, ValueError) as exc:
-            raise CloudError(f"cannot read {password_file}: {exc}; check the path") from None
+            raise Refused(f"cannot read {password_file}: {exc}", "Check the path.") from None
     if ca is not None and not ca.is_file():
-        raise CloudError(f"cannot read {ca}; check the path of --broker-ca")
+        raise Refused(f"cannot read {ca}", "Check the path of --broker-ca.")
     return Broker(parts.hostname, port, parts.scheme == "mqtts", user, password, ca)
 
 

@@ -14,7 +14,7 @@ from tools.cloud.clock import Timer
 from tools.cloud.mqtt import identity as sign_in
 from tools.cloud.mqtt import packets as mqtt
 from tools.cloud.mqtt import topics
-from tools.cloud.mqtt.identity import Identity, Refused
+from tools.cloud.mqtt.identity import BadSignIn, Identity
 from tools.cloud.records import Message, SignedIn
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
                 self.close("too many CONNECTs within a minute")
                 return
             if gateway.faults.connack_code is not None:
-                raise Refused(gateway.faults.connack_code, "refused by a fault")
+                raise BadSignIn(gateway.faults.connack_code, "refused by a fault")
             wrong_code = gateway.dialect.wrong_secret_code
             if claim.registers:
                 self._register(claim, connect.password, wrong_code)
@@ -192,7 +192,7 @@ class Connection(asyncio.Protocol):
                 gateway.registrar.check_token(claim, connect.password, wrong_code)
             else:
                 sign_in.verify(claim, connect.password, secret, wrong_code)
-        except Refused as refusal:
+        except BadSignIn as refusal:
             gateway.records.note("refused", who, f"CONNACK {refusal.code}: {refusal.reason}")
             self.write(mqtt.connack(refusal.code))
             self.close(refusal.reason)

@@ -25,7 +25,7 @@ REGISTER, REGISTER_ANY, TOKEN = "register", "regnwl", "connwl"
 _AUTH_TYPES = {REGISTER: ("2",), REGISTER_ANY: ("2", "-2"), TOKEN: ("-2",)}
 
 
-class Refused(Exception):
+class BadSignIn(Exception):
     """A CONNECT that is not accepted: the CONNACK code, and the reason for the console."""
 
     def __init__(self, code: int, reason: str) -> None:
@@ -72,11 +72,11 @@ def parse_client_id(text: str) -> tuple[str, dict[str, str]]:
     """The bare client ID and the parameters between the bars.
 
     The list is unordered and tolerant: unknown keys stay, empty items (doubled commas) are
-    skipped, as the reference clients need it. Raises Refused (2) for a text without bars.
+    skipped, as the reference clients need it. Raises BadSignIn (2) for a text without bars.
     """
     parts = text.split("|")
     if len(parts) != 3 or parts[2]:
-        raise Refused(
+        raise BadSignIn(
             mqtt.BAD_CLIENT_ID,
             "the client ID has no parameter list: it must look like cid|securemode=2,...|",
         )
@@ -103,25 +103,25 @@ def password(
 
 
 def read(connect: mqtt.Connect, *, tls: bool) -> SignIn:
-    """Check the form of a CONNECT and give what it claims. Raises Refused.
+    """Check the form of a CONNECT and give what it claims. Raises BadSignIn.
 
     `tls` tells which listener took the connection; `securemode` has to agree with it.
     """
     if not connect.spoken:
-        raise Refused(
+        raise BadSignIn(
             mqtt.BAD_PROTOCOL, f"MQTT protocol level {connect.level}; use 4 (MQTT 3.1.1)"
         )
     if connect.will:
-        raise Refused(mqtt.BAD_CLIENT_ID, "a will, which the platform does not support")
+        raise BadSignIn(mqtt.BAD_CLIENT_ID, "a will, which the platform does not support")
     if not KEEPALIVE_MIN_S <= connect.keepalive <= KEEPALIVE_MAX_S:
-        raise Refused(
+        raise BadSignIn(
             mqtt.BAD_CLIENT_ID,
             f"keep alive {connect.keepalive} s; it must be {KEEPALIVE_MIN_S} to "
             f"{KEEPALIVE_MAX_S} s",
         )
     client_id, parameters = parse_client_id(connect.client_id)
     if not 1 <= len(client_id) <= CLIENT_ID_CHARS:
-        raise Refused(
+        raise BadSignIn(
             mqtt.BAD_CLIENT_ID,
             f"a client ID of {len(client_id)} characters before the bar; 1 to "
             f"{CLIENT_ID_CHARS} are allowed",
@@ -130,10 +130,10 @@ def read(connect: mqtt.Connect, *, tls: bool) -> SignIn:
     _check_mode(parameters.get("securemode"), auth_type, tls)
     method = parameters.get("signmethod", "hmacmd5").lower()
     if method not in METHODS:
-        raise Refused(mqtt.BAD_CLIENT_ID, "an unknown signmethod; use " + ", ".join(METHODS))
+        raise BadSignIn(mqtt.BAD_CLIENT_ID, "an unknown signmethod; use " + ", ".join(METHODS))
     name, ampersand, product_key = (connect.user_name or "").rpartition("&")
     if not (name and ampersand and product_key):
-        raise Refused(
+        raise BadSignIn(
             mqtt.BAD_CREDENTIALS, "the user name is not of the form deviceName&productKey"
         )
     return SignIn(
@@ -151,13 +151,13 @@ def _check_mode(mode: str | None, auth_type: str, tls: bool) -> None:
     if not auth_type:
         wanted: tuple[str, ...] = (str(SECURE_TLS if tls else SECURE_PLAIN),)
     elif auth_type not in _AUTH_TYPES:
-        raise Refused(mqtt.BAD_CLIENT_ID, f"an unknown authType; use {', '.join(_AUTH_TYPES)}")
+        raise BadSignIn(mqtt.BAD_CLIENT_ID, f"an unknown authType; use {', '.join(_AUTH_TYPES)}")
     elif not tls:
-        raise Refused(mqtt.BAD_CLIENT_ID, f"authType={auth_type} on the plain port; use TLS")
+        raise BadSignIn(mqtt.BAD_CLIENT_ID, f"authType={auth_type} on the plain port; use TLS")
     else:
         wanted = _AUTH_TYPES[auth_type]
     if mode not in wanted:
-        raise Refused(
+        raise BadSignIn(
             mqtt.BAD_CLIENT_ID,
             f"securemode={mode} on the {'TLS' if tls else 'plain'} "
             f"port, which needs securemode={' or '.join(wanted)}",
@@ -167,7 +167,7 @@ def _check_mode(mode: str | None, auth_type: str, tls: bool) -> None:
 def check_hex(sign_in: SignIn, given: str | None, expected: str) -> None:
     """Refuse (4) a password that is no digest at all."""
     if given is None or not re.fullmatch(f"[0-9A-Fa-f]{{{len(expected)}}}", given):
-        raise Refused(
+        raise BadSignIn(
             mqtt.BAD_CREDENTIALS,
             f"the password is not {len(expected)} hex characters, as {sign_in.method} has",
         )
@@ -176,7 +176,7 @@ def check_hex(sign_in: SignIn, given: str | None, expected: str) -> None:
 def verify(sign_in: SignIn, given: str | None, secret: str | None, wrong_code: int) -> None:
     """Check the password `given` against the device's `secret` (None: no such device).
 
-    Raises Refused: 4 for a text that is no digest at all, `wrong_code` (the documents leave open
+    Raises BadSignIn: 4 for a text that is no digest at all, `wrong_code` (the documents leave open
     whether it is 4 or 5) for a wrong digest and for an unknown device alike, so that a stranger
     does not learn which devices exist. The console is told which of them it was.
     """
@@ -185,7 +185,7 @@ def verify(sign_in: SignIn, given: str | None, secret: str | None, wrong_code: i
     )
     check_hex(sign_in, given, expected)
     if not hmac.compare_digest((given or "").lower(), expected) or secret is None:
-        raise Refused(
+        raise BadSignIn(
             wrong_code,
             "no such device; add it with `device add`"
             if secret is None

@@ -7,7 +7,7 @@ import socket
 import ssl
 from collections.abc import Callable
 
-from tools.cloud.operator.tasks import CloudError
+from tools.cli import Refused
 
 Factory = Callable[[], asyncio.Protocol]
 
@@ -16,7 +16,7 @@ BACKLOG = 128
 
 
 class Listener:
-    """One port of this host; 0 takes a free one, which it keeps. Raises CloudError when taken.
+    """One port of this host; 0 takes a free one, which it keeps. Raises Refused when taken.
 
     It accepts by itself instead of through asyncio's server: while it is silent its socket stays
     bound, so that the kernel still takes connections on which nothing ever happens, and closing
@@ -48,9 +48,9 @@ class Listener:
             sock.listen(BACKLOG)
         except OSError as exc:
             sock.close()
-            raise CloudError(
-                f"cannot listen on {self.host} port {self.port}: {exc.strerror}; choose another "
-                "port, or stop the program that has it"
+            raise Refused(
+                f"cannot listen on {self.host} port {self.port}: {exc.strerror}",
+                "Choose another port, or stop the program that has it.",
             ) from None
         sock.setblocking(False)
         self._socket = sock

@@ -14,9 +14,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.cli import Refused
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.identity import Identity, password
-from tools.cloud.operator.tasks import CloudError
 
 SERVICE_USER = "alink-ota"
 # As alink signs, and the C SDK: a constant, which nobody compares with a clock.
@@ -72,7 +72,7 @@ def write(folder: Path, devices: dict[Identity, str], port: int) -> Path:
     """Write passwords, acl, service.password and mosquitto.conf; the path of the last one.
 
     `devices` maps each device to its secret. The service keeps the password it has. Raises
-    CloudError for a folder that cannot be used.
+    Refused for a folder that cannot be used.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def write(folder: Path, devices: dict[Identity, str], port: int) -> Path:
             "persistence false\n",
         )
     except OSError as exc:
-        raise CloudError(f"cannot write into {folder}: {exc.strerror}; name another") from None
+        raise Refused(f"cannot write into {folder}: {exc.strerror}", "Name another.") from None
     return settings
 
 

@@ -14,7 +14,7 @@ import secrets
 
 from tools.cloud.clock import Clock
 from tools.cloud.mqtt import packets as mqtt
-from tools.cloud.mqtt.identity import REGISTER, Identity, Refused, SignIn, check_hex
+from tools.cloud.mqtt.identity import REGISTER, BadSignIn, Identity, SignIn, check_hex
 from tools.cloud.store import Store
 
 TOKENS_PER_NAME = 5
@@ -35,35 +35,35 @@ class Registrar:
         self.clock = clock
 
     def register(self, claim: SignIn, given: str | None, wrong_code: int) -> tuple[str, bytes]:
-        """Check a registration and give (topic, payload) of its answer. Raises Refused.
+        """Check a registration and give (topic, payload) of its answer. Raises BadSignIn.
 
         Whatever is wrong, the device sees one code; the console is told which.
         """
         random = claim.parameters.get("random", "")
         if not random:
-            raise Refused(mqtt.BAD_CLIENT_ID, "a registration without random=")
+            raise BadSignIn(mqtt.BAD_CLIENT_ID, "a registration without random=")
         product = self.store.product(claim.identity.product_key)
         secret = product.secret if product is not None else ""
         expected = password(secret, claim.identity, random, claim.hash_name)
         check_hex(claim, given, expected)
         if product is None:
-            raise Refused(wrong_code, "no such product; add it with `product add`")
+            raise BadSignIn(wrong_code, "no such product; add it with `product add`")
         if not hmac.compare_digest((given or "").lower(), expected):
-            raise Refused(wrong_code, "wrong password: check the product secret")
+            raise BadSignIn(wrong_code, "wrong password: check the product secret")
         if not product.registration:
-            raise Refused(wrong_code, "dynamic registration is off for this product")
+            raise BadSignIn(wrong_code, "dynamic registration is off for this product")
         identity = claim.identity
         answer = {"productKey": identity.product_key, "deviceName": identity.device_name}
         if claim.auth_type == REGISTER:
             device_secret = self.store.secret(identity)
             if device_secret is None:
-                raise Refused(wrong_code, "no such device; add it with `device add`")
+                raise BadSignIn(wrong_code, "no such device; add it with `device add`")
             if self.store.activated(identity):
-                raise Refused(wrong_code, "the device is in use already: it has its secret")
+                raise BadSignIn(wrong_code, "the device is in use already: it has its secret")
             answer["deviceSecret"] = device_secret
         else:
             if self.store.tokens(identity) >= TOKENS_PER_NAME:
-                raise Refused(wrong_code, f"{TOKENS_PER_NAME} devices have this name already")
+                raise BadSignIn(wrong_code, f"{TOKENS_PER_NAME} devices have this name already")
             answer["clientId"] = secrets.token_hex(8)
             answer["deviceToken"] = secrets.token_hex(16)
             self.store.add_token(
@@ -72,7 +72,7 @@ class Registrar:
         return TOPICS[claim.auth_type], json.dumps(answer, separators=(",", ":")).encode()
 
     def check_token(self, claim: SignIn, given: str | None, wrong_code: int) -> None:
-        """Check the sign-in of a device that was registered with `regnwl`. Raises Refused."""
+        """Check the sign-in of a device that was registered with `regnwl`. Raises BadSignIn."""
         known = self.store.token(claim.identity, claim.client_id)
         if not hmac.compare_digest((given or "").encode(), (known or "").encode()) or not known:
-            raise Refused(wrong_code, "wrong clientId or device token: register the device anew")
+            raise BadSignIn(wrong_code, "wrong clientId or device token: register the device anew")

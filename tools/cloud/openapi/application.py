@@ -15,6 +15,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from tools.cli import Refused
 from tools.cloud.faults import Faults
 from tools.cloud.openapi import devices, firmwares, jobs, progress
 from tools.cloud.openapi.errors import ILLEGAL, GatewayError, ServiceError
@@ -23,7 +24,6 @@ from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.services import Services
 from tools.cloud.openapi.signature import Verifier
 from tools.cloud.openapi.uploads import UploadError
-from tools.cloud.operator.tasks import CloudError
 
 VERSION = "2018-01-20"
 _OPERATIONS: dict[str, Callable[[Services, Parameters], dict[str, Any]]] = {
@@ -73,7 +73,7 @@ class OpenApi:
             self._services.records.note("api", "-", f"{_shown(action)}: {exc.code}")
             body = {"RequestId": identifier, "Code": exc.code, "Message": exc.message}
             return JSONResponse(body, exc.status)
-        except (ServiceError, CloudError) as exc:
+        except (ServiceError, Refused) as exc:
             code = exc.code if isinstance(exc, ServiceError) else ILLEGAL
             message = exc.message if isinstance(exc, ServiceError) else str(exc)
             self._services.records.note("api", "-", f"{_shown(action)}: {code}: {message}")

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from tools.cli import Refused
 from tools.cloud.mqtt.identity import Identity
 from tools.cloud.operator.tasks import (
     DEFAULT_MODULE,
     WHOLE,
-    CloudError,
     TaskBook,
     check_timeout,
 )
@@ -61,16 +61,23 @@ class Terms:
     later: bool = False
 
     def check(self) -> None:
-        """Raise CloudError for terms that the platform does not have."""
+        """Raise Refused for terms that the platform does not have."""
         check_timeout(self.timeout_min)
         if self.retry_after_min is not None and self.retry_after_min not in RETRY_AFTER_MIN:
-            raise CloudError(
-                f"a retry after {self.retry_after_min} min; use {_any(RETRY_AFTER_MIN)}"
+            raise Refused(
+                f"the platform has no retry after {self.retry_after_min} min",
+                f"Use {_any(RETRY_AFTER_MIN)}.",
             )
         if self.retry_times not in RETRY_TIMES:
-            raise CloudError(f"{self.retry_times} retries; use {_any(RETRY_TIMES)}")
+            raise Refused(
+                f"the platform does not try {self.retry_times} times again",
+                f"Use {_any(RETRY_TIMES)}.",
+            )
         if self.rate is not None and not 1 <= self.rate <= RATE_MAX:
-            raise CloudError(f"{self.rate} devices a minute; use 1 to {RATE_MAX}")
+            raise Refused(
+                f"the platform does not tell {self.rate} devices a minute",
+                f"Use 1 to {RATE_MAX}.",
+            )
 
 
 def _any(numbers: Sequence[int]) -> str:
@@ -111,18 +118,18 @@ class BatchBook:
         module: str = DEFAULT_MODULE,
         dynamic: bool = False,
     ) -> Batch:
-        """Make a batch, and the tasks of who meets its terms now. Raises CloudError."""
+        """Make a batch, and the tasks of who meets its terms now. Raises Refused."""
         self._book.release(product_key, module, version)
         terms.check()
         if dynamic and terms.devices:
-            raise CloudError("a dynamic batch is for whoever reports; leave the device names out")
+            raise Refused("a dynamic batch is for whoever reports", "Leave the device names out.")
         chosen = self._chosen(product_key, version, terms, module, dynamic)
         if terms.percent is not None:
             chosen = _share(chosen, terms.percent, version)
         if not chosen and not dynamic:
-            raise CloudError(
-                f"no device of {product_key} meets these terms, so there is nothing to do; see "
-                "`status` for what they have reported"
+            raise Refused(
+                f"no device of {product_key} meets these terms, so there is nothing to do",
+                "See `status` for what they have reported.",
             )
         batch = self._store.add_batch(
             Batch(
@@ -146,9 +153,9 @@ class BatchBook:
         known = {d.device_name: d for d in self._store.devices() if d.product_key == product_key}
         unknown = [name for name in terms.devices if name not in known]
         if unknown:
-            raise CloudError(
-                f"there is no device {product_key}/{unknown[0]}; add it first: device add "
-                f"{product_key} {unknown[0]}"
+            raise Refused(
+                f"there is no device {product_key}/{unknown[0]}",
+                f"Add it first: device add {product_key} {unknown[0]}",
             )
         chosen = []
         for identity in [known[name] for name in dict.fromkeys(terms.devices)] or known.values():
@@ -183,23 +190,26 @@ class BatchBook:
         )
 
     def batch(self, number: int) -> Batch:
-        """A batch by its number. Raises CloudError."""
+        """A batch by its number. Raises Refused."""
         found = self._store.batches("id = ?", number)
         if not found:
-            raise CloudError(f"there is no batch {number}; `status` lists them")
+            raise Refused(f"there is no batch {number}", "`status` lists them.")
         return found[0]
 
     def tasks(self, number: int, names: Sequence[str] = ()) -> list[Task]:
-        """A batch's tasks, of these devices or of all. Raises CloudError."""
+        """A batch's tasks, of these devices or of all. Raises Refused."""
         batch = self.batch(number)
         tasks = self._store.tasks("batch = ?", number)
         for name in names:
             if all(task.device_name != name for task in tasks):
-                raise CloudError(f"{batch.product_key}/{name} is not in batch {number}")
+                raise Refused(
+                    f"{batch.product_key}/{name} is not in batch {number}",
+                    "`status` lists who is.",
+                )
         return [task for task in tasks if not names or task.device_name in names]
 
     def confirm(self, number: int, names: Sequence[str] = ()) -> int:
-        """Let the devices be told that wait for it; how many those were. Raises CloudError."""
+        """Let the devices be told that wait for it; how many those were. Raises Refused."""
         waiting = [task for task in self.tasks(number, names) if task.state == "CONFIRM"]
         for task in waiting:
             self._store.move_task(task, self._book.clock.time(), event="confirmed", state="QUEUED")

@@ -30,21 +30,18 @@ _PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,64}")
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9@.:_-]{1,64}")
 
 
-class CloudError(Exception):
-    """Something the operator asked for cannot be done; the text says why and what to do."""
-
-
 def check_timeout(timeout_min: int | None) -> None:
-    """Raise CloudError for a time-out that the platform does not have."""
+    """Raise Refused for a time-out that the platform does not have."""
     if timeout_min is not None and not TIMEOUT_MIN_MIN <= timeout_min <= TIMEOUT_MIN_MAX:
-        raise CloudError(
-            f"a time-out of {timeout_min} min; use {TIMEOUT_MIN_MIN} to {TIMEOUT_MIN_MAX}"
+        raise Refused(
+            f"the platform has no time-out of {timeout_min} min",
+            f"Use {TIMEOUT_MIN_MIN} to {TIMEOUT_MIN_MAX}.",
         )
 
 
 def _check_product_key(product_key: str) -> None:
     if not _PRODUCT_KEY.fullmatch(product_key):
-        raise CloudError(f"product key {product_key!r}: use letters and digits only")
+        raise Refused(f"{product_key!r} is no product key", "Use letters and digits only.")
 
 
 def digestsigns(
@@ -53,23 +50,25 @@ def digestsigns(
     """The signature of a file; of several one each, for no page says where else they would go."""
     try:
         key = signing.load_private(sign_key)
-    except Refused as exc:
-        raise CloudError(str(exc)) from None
     except OSError as exc:
-        raise CloudError(f"cannot read {sign_key}: {exc.strerror}; check the path") from None
+        raise Refused(f"cannot read {sign_key}: {exc.strerror}", "Check the path.") from None
     digests = [one.md5 if sign_method.lower() == "md5" else one.sha256 for one in package]
     signs = [signing.digestsign(key, bytes.fromhex(digest)) for digest in digests]
     return signs if len(signs) > 1 else signs[0]
 
 
 def check_stream(release: Release) -> None:
-    """Raise CloudError for a package that the platform sends over HTTPS only."""
+    """Raise Refused for a package that the platform sends over HTTPS only."""
     if release.further:
-        raise CloudError(f"{release.version} has several files; those go over HTTPS only")
+        raise Refused(
+            f"{release.version} has several files, and those go over HTTPS only",
+            "Leave the way out, or offer one file.",
+        )
     if release.size > STREAM_BYTES:
-        raise CloudError(
+        raise Refused(
             f"{release.version} has {release.size} bytes; over MQTT the platform takes "
-            f"{STREAM_BYTES}"
+            f"{STREAM_BYTES}",
+            "Let it go over HTTPS.",
         )
 
 
@@ -82,11 +81,12 @@ class TaskBook:
         self.records = records
 
     def add_device(self, product_key: str, device_name: str, secret: str | None) -> str:
-        """Add a device and give its secret (32 hex characters unless given). Raises CloudError."""
+        """Add a device and give its secret (32 hex characters unless given). Raises Refused."""
         _check_product_key(product_key)
         if not _DEVICE_NAME.fullmatch(device_name):
-            raise CloudError(
-                f"device name {device_name!r}: use 1 to 64 letters, digits and any of @ . : _ -"
+            raise Refused(
+                f"{device_name!r} is no device name",
+                "Use 1 to 64 letters, digits and any of @ . : _ -",
             )
         secret = secret or secrets.token_hex(16)
         self.store.add_device(Identity(product_key, device_name), secret, self.clock.time())
@@ -95,7 +95,7 @@ class TaskBook:
     def add_product(self, product_key: str, secret: str | None, registration: bool) -> str:
         """Add a product and give its secret, or change it; a known one keeps its secret.
 
-        Raises CloudError.
+        Raises Refused.
         """
         _check_product_key(product_key)
         known = self.store.product(product_key)
@@ -117,21 +117,25 @@ class TaskBook:
         """Take one or several files into the folder `files` and offer them as `version`.
 
         `sign_key` is the owner's private key: the message carries its `digestsign` then. Raises
-        CloudError.
+        Refused.
         """
         for what, text in (("version", version), ("module", module)):
             if not _NAME.fullmatch(text):
-                raise CloudError(f"{what} {text!r}: use 1 to 64 letters, digits, dots, - and _")
+                raise Refused(
+                    f"{text!r} is no {what}", "Use 1 to 64 letters, digits, dots, - and _."
+                )
         if sign_method.lower() not in ("md5", "sha256"):
-            raise CloudError(f"sign method {sign_method!r}: use Md5 or SHA256")
+            raise Refused(f"there is no sign method {sign_method!r}", "Use Md5 or SHA256.")
         several = isinstance(image, Sequence) and not isinstance(image, bytes | tuple)
         sources: Sequence[Any] = image if several else [image]  # type: ignore[assignment]
         if not 0 < len(sources) <= FILES_MAX:
-            raise CloudError(f"a package of {len(sources)} files; use 1 to {FILES_MAX}")
+            raise Refused(
+                f"the platform has no package of {len(sources)} files", f"Use 1 to {FILES_MAX}."
+            )
         contents = [read(one, f"{module}-{version}.bin") for one in sources]
         package = tuple(described(name, content) for name, content in contents)
         if len({file.name for file in package}) < len(package):
-            raise CloudError("two files of the package have one name; rename one")
+            raise Refused("two files of the package have one name", "Rename one.")
         data = dict(data or {})
         if sign_key is not None:
             data["digestsign"] = digestsigns(sign_key, sign_method, package)
@@ -141,9 +145,9 @@ class TaskBook:
             same = [file.sha256 for file in known.files] == [file.sha256 for file in package]
             if same and signed and known.sign_method == sign_method:
                 return known
-            raise CloudError(
-                f"{product_key} already has another {version} of module {module}: a version is "
-                "never changed, so choose a new one"
+            raise Refused(
+                f"{product_key} already has another {version} of module {module}",
+                "A version is never changed: choose a new one.",
             )
         for file, (_, content) in zip(package, contents, strict=True):
             keep(files, file, content)
@@ -165,13 +169,13 @@ class TaskBook:
         )
 
     def release(self, product_key: str, module: str, version: str) -> Release:
-        """The release of this version. Raises CloudError."""
+        """The release of this version. Raises Refused."""
         release = self.store.release(product_key, module, version)
         if release is None:
             option = "" if module == DEFAULT_MODULE else f" --module {module}"
-            raise CloudError(
-                f"{product_key} has no {version} of module {module}; add it first: release add "
-                f"{product_key} {version} FILE{option}"
+            raise Refused(
+                f"{product_key} has no {version} of module {module}",
+                f"Add it first: release add {product_key} {version} FILE{option}",
             )
         return release
 
@@ -189,7 +193,7 @@ class TaskBook:
         confirm: bool = False,
         due: float | None = None,
     ) -> Task:
-        """Make the task of upgrading a device. Raises CloudError.
+        """Make the task of upgrading a device. Raises Refused.
 
         A device does one task at a time for each module. While one is unfinished the new one
         fails, as on the platform; with `override` the unfinished one is cancelled instead. With
@@ -198,9 +202,9 @@ class TaskBook:
         """
         identity = Identity(product_key, device_name)
         if self.store.secret(identity) is None:
-            raise CloudError(
-                f"there is no device {identity}; add it first: device add {product_key} "
-                f"{device_name}"
+            raise Refused(
+                f"there is no device {identity}",
+                f"Add it first: device add {product_key} {device_name}",
             )
         release = self.release(product_key, module, version)
         check_timeout(timeout_min)
@@ -253,7 +257,7 @@ def keep(files: Path, file: PackageFile, content: bytes) -> None:
 
 
 def read(source: Source, default: str) -> tuple[str, bytes]:
-    """(name, content) of a file for a package. Raises CloudError."""
+    """(name, content) of a file for a package. Raises Refused."""
     if isinstance(source, tuple):
         name, content = source
     elif isinstance(source, bytes):
@@ -261,14 +265,14 @@ def read(source: Source, default: str) -> tuple[str, bytes]:
     else:
         name = source.name
         if source.exists() and not source.is_file():  # a pipe would be waited for
-            raise CloudError(f"{source} is not a file; name the file itself")
+            raise Refused(f"{source} is not a file", "Name the file itself.")
         try:
             content = source.read_bytes()
         except OSError as exc:
-            raise CloudError(f"cannot read {source}: {exc.strerror}; check the path") from None
+            raise Refused(f"cannot read {source}: {exc.strerror}", "Check the path.") from None
     if not content:
         what = "the image" if isinstance(source, bytes) else name
-        raise CloudError(f"{what} is empty; build it again")
+        raise Refused(f"{what} is empty", "Build it again.")
     return name, content
 
 

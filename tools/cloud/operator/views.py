@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -19,6 +19,11 @@ _COLOURS = {
 }
 _KINDS = {"refused": "red", "violation": "red", "task": "bold", "online": "green", "tls": "red"}
 _TASKS = 15
+
+
+def console() -> Console:
+    """Where commands print: names and paths as they are, nothing in them is markup."""
+    return Console(highlight=False, markup=False)
 
 
 def note_line(when: float, kind: str, device: str, text: str) -> Text:

@@ -7,12 +7,14 @@ gets the whole package of the same version, without an operator.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
+from tools.cli import Refused
 from tools.cloud.operator.tasks import (
     WHOLE,
-    CloudError,
     Source,
     TaskBook,
     described,
@@ -40,29 +42,34 @@ def add(
     """Take a difference into the folder `files`, for devices that report the version `source`.
 
     It has to make exactly the release that is there as `version`, of the release `source` if
-    that is there, too. Raises CloudError.
+    that is there, too. Raises Refused.
     """
     release = book.release(product_key, module, version)
     name, content = read(package, f"{module}-{version}-from-{source}.alp")
     if source == version:
-        raise CloudError(f"a difference from {source} to itself; name the version it starts from")
+        raise Refused(
+            f"this is a difference from {source} to itself", "Name the version it starts from."
+        )
     if release.further:
-        raise CloudError(f"{version} has several files; there are differences of one only")
+        raise Refused(
+            f"{version} has several files, and there are differences of one only",
+            "Offer the whole package, under a new version.",
+        )
     _check(book.store, files, release, source, name, content)
     data = {}
     if sign_key is not None:
         made = described(name, content)
         data["digestsign"] = digestsigns(sign_key, release.sign_method, [made])
     elif release.data.get("digestsign"):
-        raise CloudError(f"{version} is signed, so this has to be, too; add --sign-key PEM")
+        raise Refused(f"{version} is signed, so this has to be, too", "Add --sign-key PEM.")
     added = Difference(source, described(name, content), data)
     known = release.difference(source)
     if known is not None:
         if known.file.sha256 == added.file.sha256 and known.data == added.data:
             return release
-        raise CloudError(
-            f"{version} already has another difference from {source}, and is never changed; "
-            "choose a new version"
+        raise Refused(
+            f"{version} already has another difference from {source}, and is never changed",
+            "Choose a new version.",
         )
     keep(files, added.file, content)
     return book.store.add_difference(release, added)
@@ -71,27 +78,35 @@ def add(
 def _check(
     store: Store, files: Path, release: Release, source: str, name: str, content: bytes
 ) -> None:
-    """Raise CloudError unless the package makes the release of its source."""
-    from tools.cli import Refused
+    """Raise Refused unless the package makes the release of its source."""
     from tools.release import DIFFERENCE, read_head, unpack  # slow to load
 
-    try:
+    with _named(name):
         head = read_head(content)
-        if head.kind != DIFFERENCE:
-            raise CloudError(
-                f"{name} is packed, but no difference; leave --from out to offer it as a version"
-            )
+    if head.kind != DIFFERENCE:
+        raise Refused(
+            f"{name} is packed, but no difference", "Leave --from out to offer it as a version."
+        )
+    with _named(name):
         image = _image(files, release)
-        if hashlib.sha256(image).digest() != head.sha256:
-            raise CloudError(
-                f"{name} does not make the {release.version} that is offered; make it again of "
-                "that image"
-            )
-        old = store.release(release.product_key, release.module, source)
-        if old is not None and not old.further:
+    if hashlib.sha256(image).digest() != head.sha256:
+        raise Refused(
+            f"{name} does not make the {release.version} that is offered",
+            "Make it again of that image.",
+        )
+    old = store.release(release.product_key, release.module, source)
+    if old is not None and not old.further:
+        with _named(name):
             unpack(content, _image(files, old))
+
+
+@contextlib.contextmanager
+def _named(name: str) -> Iterator[None]:
+    """What a package is refused for begins with its name."""
+    try:
+        yield
     except Refused as exc:
-        raise CloudError(f"{name}: {exc}") from None
+        raise Refused(f"{name}: {exc.cause}", exc.advice) from None
 
 
 def _image(files: Path, release: Release) -> bytes:

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.flashing.files import age_warning
+from tools.images import BLOCK_SIZE, SLOT_SIZE, build_image, check_version, examine
+from tools.images.age import age_warning
+from tools.images.application import ALINK, LOADER, mentioned, remarks
+from tools.images.features import FEATURES, packed, told
 from tools.places import check_output, read_input, write_output
-from tools.release import BLOCK_SIZE, SLOT_SIZE, build_image, check_version, examine
-from tools.release.application import ALINK, LOADER, mentioned, remarks
-from tools.release.features import FEATURES, packed, told
 
 NAME = "build"
 HELP = "firmware + application -> one file to download"

@@ -7,8 +7,8 @@ import io
 import sys
 from pathlib import Path
 
+from tools.images.application import ALINK
 from tools.places import read_input
-from tools.release.application import ALINK
 from tools.release.explain import explainer
 
 NAME = "explain"

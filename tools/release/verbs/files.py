@@ -6,9 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from tools.images.application import remarks
 from tools.places import check_output, write_output
 from tools.release import WBITS, build_archive
-from tools.release.application import remarks
 
 NAME = "files"
 HELP = "folder -> archive for a module that is files"

@@ -7,8 +7,8 @@ import json
 from pathlib import Path
 
 from tools.cli import Refused
+from tools.images import Report, as_text, examine
 from tools.places import read_input
-from tools.release import Report, as_text, examine
 from tools.release.package_format import is_package
 from tools.release.package_report import PackageReport, examine_package, package_text
 

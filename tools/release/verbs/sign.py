@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when key and signature were made. Raises Refused, OSError."""
-    from tools.release import signing  # slow to load
+    from tools import signing  # slow to load
 
     if options.new_key is not None:
         public = signing.new_key(options.new_key)

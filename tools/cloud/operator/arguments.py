@@ -1,0 +1,59 @@
+"""The words and options that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tools.cloud.operator.tasks import DEFAULT_MODULE
+
+_FOLDER = ".cloud"
+
+
+def folder(parser: argparse.ArgumentParser) -> None:
+    """--folder, which every command has."""
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(_FOLDER),
+        help=f"where everything is kept (default: {_FOLDER})",
+    )
+
+
+def product(parser: argparse.ArgumentParser) -> None:
+    """Which product."""
+    parser.add_argument("product_key", metavar="PRODUCT_KEY")
+
+
+def device(parser: argparse.ArgumentParser) -> None:
+    """Which device of which product."""
+    product(parser)
+    parser.add_argument("device_name", metavar="DEVICE_NAME")
+
+
+def version(parser: argparse.ArgumentParser) -> None:
+    """Which version."""
+    parser.add_argument("version", metavar="VERSION")
+
+
+def module(parser: argparse.ArgumentParser) -> None:
+    """--module, of what has more than one version."""
+    parser.add_argument("--module", default=DEFAULT_MODULE, help="a module with its own version")
+
+
+def terms(parser: argparse.ArgumentParser) -> None:
+    """--timeout-min and --override, of a push and of a batch."""
+    parser.add_argument(
+        "--timeout-min", type=int, metavar="MIN", help="fail so long after the first progress"
+    )
+    parser.add_argument(
+        "--override", action="store_true", help="cancel tasks that are not finished yet"
+    )
+
+
+def port(text: str) -> int:
+    """A port's number, 0 for any free one."""
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; use 0 to 65535")
+    return number

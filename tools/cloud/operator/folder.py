@@ -1,0 +1,49 @@
+"""The folder that all commands share, as they see it with or without a running server."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from tools.cli import Refused
+from tools.cloud.clock import Clock
+from tools.cloud.operator import control
+from tools.cloud.operator.tasks import TaskBook
+from tools.cloud.records import Records
+from tools.cloud.store import Store
+
+
+class Folder:
+    """What is kept: `files` of packages, the `store`, and the `book` that adds to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.files = path / "files"
+        try:
+            self.files.mkdir(parents=True, exist_ok=True)
+            self.store = Store(path / "cloud.sqlite")
+        except (OSError, sqlite3.Error) as exc:
+            why = getattr(exc, "strerror", None) or exc
+            raise Refused(
+                f"cannot use the folder {path}: {why}", "Name another with --folder."
+            ) from None
+        clock = Clock()
+        self.book = TaskBook(self.store, clock, Records(clock.time))
+
+
+def snapshot(path: Path) -> dict[str, Any]:
+    """What the server says, or what the store says when none runs. Raises Refused."""
+    answer = control.ask(path, "snapshot")
+    if answer is not None:
+        return answer
+    if not (path / "cloud.sqlite").exists():
+        raise Refused(
+            f"there is nothing in {path} yet",
+            "Begin with `device add`, or name another --folder.",
+        )
+    store = Folder(path).store
+    return {
+        "devices": control.device_rows(store.devices(), store.versions),
+        "tasks": [control.task_row(task) for task in store.tasks()],
+        "batches": control.batch_rows(store),
+    }

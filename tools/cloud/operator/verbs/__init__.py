@@ -1,0 +1,35 @@
+"""The verbs of `cloud`: one module each."""
+
+from tools.cli import Verb
+from tools.cloud.operator.verbs import (
+    add_device,
+    add_product,
+    add_release,
+    batch,
+    cancel,
+    confirm,
+    mosquitto,
+    push,
+    serve,
+    status,
+    watch,
+)
+
+GROUPS = {
+    "device": "add devices",
+    "product": "products whose devices register themselves",
+    "release": "add packages",
+}
+VERBS: tuple[Verb, ...] = (
+    serve,
+    mosquitto,
+    add_device,
+    add_product,
+    add_release,
+    push,
+    batch,
+    confirm,
+    cancel,
+    status,
+    watch,
+)

@@ -1,0 +1,108 @@
+"""`release add`: files that are offered as a version, or a difference to one."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tools.cli import Refused
+from tools.cloud.operator import arguments, views
+from tools.cloud.operator.folder import Folder
+from tools.cloud.ota import differences
+from tools.cloud.store import PackageFile
+
+NAME = "release add"
+HELP = """\
+offer a file as a version
+
+Offer a file, or several as one package, as a version of a product. A version is never changed. \
+With --from: a difference that image.py pack has made, for devices that report that version; all \
+others, and those that cannot take it, get the version's file itself."""
+EXAMPLES = """\
+python -m tools.cloud release add a1B2c3D4e5F 1.1.0 build/app-1.1.0.bin
+python -m tools.cloud release add a1B2c3D4e5F 1.1.0 from-1.0.0.alp --from 1.0.0
+python -m tools.cloud release add a1B2c3D4e5F 7 web.tar.gz model.bin --module assets"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    arguments.folder(parser)
+    arguments.product(parser)
+    arguments.version(parser)
+    parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="1 to 20")
+    arguments.module(parser)
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="VERSION",
+        help="the file is a difference for devices that report this version",
+    )
+    parser.add_argument(
+        "--sign-method",
+        choices=("Md5", "SHA256"),
+        help="digest sent to devices (default: Md5; of a difference: as of its version)",
+    )
+    parser.add_argument(
+        "--sign-key", type=Path, metavar="PEM", help="your private key: sign the file (digestsign)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when it is offered. Raises Refused."""
+    folder = Folder(options.folder)
+    if options.source is not None:
+        return _difference(options, folder)
+    out = views.console()
+    release = folder.book.add_release(
+        folder.files,
+        options.product_key,
+        options.version,
+        options.files,
+        options.module,
+        options.sign_method or "Md5",
+        sign_key=options.sign_key,
+    )
+    out.print(f"release     {release.version} of {release.product_key}, module {release.module}")
+    for file in release.files:
+        name = f" {file.name}" if release.further else ""
+        out.print(_size(file, release.sign_method) + name, soft_wrap=True)
+    return 0
+
+
+def _difference(options: argparse.Namespace, folder: Folder) -> int:
+    if len(options.files) > 1:
+        raise Refused("a difference is one file", "Add one for each version it starts from.")
+    offered = folder.book.release(options.product_key, options.module, options.version)
+    if options.sign_method not in (None, offered.sign_method):
+        raise Refused(
+            f"differences are offered as their version is, and {options.version} is with "
+            f"{offered.sign_method}",
+            "Leave --sign-method out.",
+        )
+    release = differences.add(
+        folder.book,
+        folder.files,
+        options.product_key,
+        options.version,
+        options.files[0],
+        options.source,
+        options.module,
+        options.sign_key,
+    )
+    difference = release.difference(options.source)
+    assert difference is not None
+    file = difference.file
+    share = 100 * file.size / release.size
+    out = views.console()
+    out.print(
+        f"difference  {options.source} -> {release.version} of {release.product_key}, "
+        f"module {release.module}"
+    )
+    out.print(_size(file, release.sign_method), soft_wrap=True)
+    out.print(f"for         devices that report {options.source}: {share:.1f} % of {release.size}")
+    return 0
+
+
+def _size(file: PackageFile, method: str) -> str:
+    digest = file.md5 if method == "Md5" else file.sha256
+    return f"size        {file.size} bytes, {method} {digest}"

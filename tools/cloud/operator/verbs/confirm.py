@@ -1,0 +1,36 @@
+"""`confirm`: let the devices of a batch be told."""
+
+from __future__ import annotations
+
+import argparse
+
+from tools.cloud.operator import arguments, views
+from tools.cloud.operator.batches import BatchBook
+from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.verbs.batch import release
+
+NAME = "confirm"
+HELP = """\
+let the devices of a batch be told
+
+Let devices be told that wait for it (batch --confirm)."""
+EXAMPLES = """\
+python -m tools.cloud confirm 3
+python -m tools.cloud confirm 3 roof_1"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    arguments.folder(parser)
+    parser.add_argument("batch", type=int, metavar="BATCH")
+    parser.add_argument("names", nargs="*", metavar="DEVICE_NAME")
+
+
+def run(options: argparse.Namespace) -> int:
+    """0, also when nobody waited. Raises Refused."""
+    out = views.console()
+    book = Folder(options.folder).book
+    count = BatchBook(book).confirm(options.batch, options.names)
+    out.print(f"confirmed   {count}")
+    release(options.folder, options.batch, book, out)
+    return 0

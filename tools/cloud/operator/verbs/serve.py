@@ -1,0 +1,136 @@
+"""`serve`: the platform, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from pathlib import Path
+
+from rich.console import Console
+
+from tools.cli import Refused
+from tools.cloud.certs import KINDS
+from tools.cloud.local import LocalCloud
+from tools.cloud.mqtt import broker
+from tools.cloud.operator import arguments, control, views
+from tools.cloud.records import Note
+
+NAME = "serve"
+HELP = """\
+run the platform until Ctrl-C
+
+Run the gateway, the OTA service and the downloads until Ctrl-C. Ports: 0 takes any free one."""
+EXAMPLES = """\
+python -m tools.cloud serve --mqtt-port 1883 --mqtts-port 8883
+python -m tools.cloud serve --listen 0.0.0.0 --public 192.168.1.10 --mqtts-port 8883
+python -m tools.cloud serve --broker mqtts://broker.example --broker-user ota \\
+       --broker-password-file password.txt"""
+
+_TURN_S = 1.0
+_KEEP = 10_000
+_PORTS = {
+    "mqtt": "MQTT, plain",
+    "mqtts": "MQTT over TLS",
+    "https": "downloads",
+    "http": "downloads without TLS",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    arguments.folder(parser)
+    parser.add_argument(
+        "--listen", default="127.0.0.1", help="address to listen on (default: this machine only)"
+    )
+    parser.add_argument(
+        "--public", default="", help="name or address the boards reach this machine by"
+    )
+    for name, what in _PORTS.items():
+        parser.add_argument(
+            f"--{name}-port",
+            type=arguments.port,
+            default=0,
+            metavar="PORT",
+            help=f"port of {what}",
+        )
+    parser.add_argument(
+        "--certificate",
+        choices=KINDS,
+        default="good",
+        help="show a bad certificate, to see what a board does (default: good)",
+    )
+    parser.add_argument(
+        "--broker",
+        metavar="URL",
+        help="let devices sign in at this broker, mqtt://host:port or mqtts://host:port, instead "
+        "of the stand-in's own gateway",
+    )
+    parser.add_argument("--broker-user", metavar="NAME", help="sign in there as this user")
+    parser.add_argument(
+        "--broker-password-file", type=Path, metavar="FILE", help="with the password in this file"
+    )
+    parser.add_argument(
+        "--broker-ca", type=Path, metavar="FILE", help="trust this authority (mqtts)"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """0, after Ctrl-C. Raises Refused."""
+    if control.ask(options.folder, "snapshot") is not None:
+        raise Refused(
+            f"a server already runs in {options.folder}", "Stop it, or use another --folder."
+        )
+    out = views.console()
+
+    def show(note: Note) -> None:
+        out.print(views.note_line(note.time, note.kind, note.device, note.text))
+
+    at = _broker(options)
+    cloud = LocalCloud(
+        options.folder,
+        broker=at,
+        certificate=options.certificate,
+        on_note=show,
+        listen=options.listen,
+        public=options.public,
+        mqtt_port=options.mqtt_port,
+        mqtts_port=options.mqtts_port,
+        https_port=options.https_port,
+        http_port=options.http_port,
+        keep=_KEEP,
+    )
+    stop = threading.Event()
+    # Waited for with a limit: without one, some systems do not run the handler meanwhile.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    with cloud:
+        _tell(cloud, at, out)
+        while not stop.wait(_TURN_S):
+            continue
+    out.print("stopped")
+    return 0
+
+
+def _broker(options: argparse.Namespace) -> broker.Broker | None:
+    if options.broker is None:
+        if options.broker_user or options.broker_password_file or options.broker_ca:
+            raise Refused("there is no broker to use that at", "Add --broker mqtt://host:port.")
+        return None
+    if options.mqtt_port or options.mqtts_port:
+        raise Refused("with --broker there is no gateway", "Leave --mqtt(s)-port out.")
+    return broker.parse(
+        options.broker, options.broker_user, options.broker_password_file, options.broker_ca
+    )
+
+
+def _tell(cloud: LocalCloud, at: broker.Broker | None, out: Console) -> None:
+    out.print(f"host        {cloud.public}")
+    if at is not None:
+        out.print(f"broker      {at}", soft_wrap=True)
+    else:
+        out.print(f"MQTT        port {cloud.mqtt_port} (plain, securemode=3)")
+        out.print(f"MQTT, TLS   port {cloud.mqtts_port} (securemode=2)")
+    out.print(f"downloads   port {cloud.https_port} (HTTPS), {cloud.http_port} (HTTP)")
+    out.print(f"CA file     {cloud.ca_file}", soft_wrap=True)
+    out.print("Ctrl-C stops it.")
