@@ -3,6 +3,7 @@
 import json
 import sys
 
+from alink.errors import AlinkError
 from alink.job import blocks, blocks_rest, download, moving
 from alink.job.offer import File
 from mqtt_fakes import publish_packet, up, world
@@ -132,3 +133,12 @@ def pull(clock, dev, source, at, size, turns=4000):
         else:
             clock.sleep_ms(20)
     raise AssertionError("hangs at %d" % at)
+
+
+def fails(clock, dev, source, size, at=0):
+    try:
+        pull(clock, dev, source, at, size)
+    except AlinkError as e:
+        assert source.net.left == -1
+        return e.code
+    raise AssertionError("did not fail")
