@@ -15,10 +15,10 @@ import pytest
 from rich.console import Console
 
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
-from tools.cloud import LocalCloud, records
+from tools.cloud import LocalCloud, control, records
 from tools.cloud.downloads import links
-from tools.cloud.mqtt.identity import Identity
-from tools.cloud.operator import control, views
+from tools.cloud.identity import Identity
+from tools.cloud.operator import views
 
 
 def test_large_messages_do_not_fill_the_memory_of_a_server_that_runs_for_weeks(

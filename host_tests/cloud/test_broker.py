@@ -21,8 +21,8 @@ from host_tests.kit.raw_mqtt import DN, INFORM, PK, SECRET, UPGRADE, RawDevice, 
 from host_tests.kit.rig import Rig, app
 from tools.cli import Refused
 from tools.cloud import Broker, LocalCloud
+from tools.cloud.identity import Identity
 from tools.cloud.mqtt import broker, mosquitto
-from tools.cloud.mqtt.identity import Identity
 
 OTHER = Identity(PK, "other")
 OTHER_SECRET = "f" * 32

@@ -16,9 +16,8 @@ import pytest
 from host_tests.kit.cloud_commands import run, start
 from host_tests.kit.mqtt_script import CHECKS
 from host_tests.kit.raw_mqtt import DN, PK, online
-from tools.cloud import LocalCloud
+from tools.cloud import LocalCloud, control
 from tools.cloud.__main__ import PROGRAM
-from tools.cloud.operator import control
 from tools.cloud.operator.verbs import VERBS
 
 ROOT = Path(__file__).parents[2]

@@ -19,8 +19,8 @@ from types import TracebackType
 from typing import Any
 
 from tools.cloud import LocalCloud
-from tools.cloud.mqtt.identity import Identity
-from tools.cloud.operator.tasks import DEFAULT_MODULE
+from tools.cloud.identity import Identity
+from tools.cloud.ota.tasks import DEFAULT_MODULE
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 

@@ -3,7 +3,7 @@
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.local import Device, LocalCloud
 from tools.cloud.mqtt.broker import Broker
-from tools.cloud.operator.batches import Terms
+from tools.cloud.ota.batches import Terms
 from tools.cloud.records import Block, Download, Message, Note, SignedIn, Violation
 from tools.cloud.store import Batch, Event, Release, Task
 

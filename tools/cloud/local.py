@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 from tools.cli import Refused
 from tools.cloud.faults import Dialect, Faults
+from tools.cloud.identity import Identity
 from tools.cloud.mqtt import topics
-from tools.cloud.mqtt.identity import Identity
 from tools.cloud.openapi.keys import AccessKey
-from tools.cloud.operator.batches import Terms
-from tools.cloud.operator.tasks import DEFAULT_MODULE, Source
 from tools.cloud.ota import differences
+from tools.cloud.ota.batches import Terms
+from tools.cloud.ota.tasks import DEFAULT_MODULE, Source
 from tools.cloud.program import Program, Settings
 from tools.cloud.records import Block, Download, Message, Note, SignedIn, Violation
 from tools.cloud.store import Batch, Release, Task
@@ -467,7 +467,7 @@ class LocalCloud:
         """Send a message to a device as if the cloud had; False when it does not listen."""
         data = payload.encode() if isinstance(payload, str) else payload
         identity = Identity(product_key, device_name)
-        return self._call(lambda: self._program.ota.gateway.send(identity, topic, data, qos))
+        return self._call(lambda: self._program.ota.sender.send(identity, topic, data, qos))
 
     def send_raw(self, product_key: str, device_name: str, data: bytes) -> None:
         """Put bytes on a device's connection as they are. Raises Refused when it is offline."""

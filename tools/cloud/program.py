@@ -9,32 +9,35 @@ import asyncio
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from starlette.routing import Route
 
 from tools.cloud.certs import Certificates
 from tools.cloud.clock import Clock
+from tools.cloud.context import Context
+from tools.cloud.control import Control
 from tools.cloud.downloads.answers import Downloads
 from tools.cloud.downloads.web import Web
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.mqtt.broker import Broker, BrokerLink
 from tools.cloud.mqtt.gateway import Gateway
 from tools.cloud.mqtt.listener import Factory, Listener
-from tools.cloud.mqtt.registrar import Registrar
 from tools.cloud.openapi.application import OpenApi
 from tools.cloud.openapi.keys import access_key
 from tools.cloud.openapi.ledger import Ledger
 from tools.cloud.openapi.services import Services
 from tools.cloud.openapi.signature import Verifier
 from tools.cloud.openapi.uploads import Uploads
-from tools.cloud.operator.control import Control
 from tools.cloud.ota.blocks import Blocks
 from tools.cloud.ota.service import OtaService
 from tools.cloud.records import Records
+from tools.cloud.rows import kept
 from tools.cloud.store import Store
 
 # The listeners that a broker takes the place of.
 _GATEWAY = {"mqtt", "mqtts"}
+_NOTES = 12  # that a snapshot has
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,10 @@ class Program:
         self.store = Store(self.folder / "cloud.sqlite")
         self.ledger = Ledger(self.folder / "cloud.sqlite", self.store)
         try:
-            self.gateway = Gateway(
-                self.store.secret,
-                Registrar(self.store, self.clock),
-                self.records,
-                self.faults,
-                self.dialect,
-                self.clock,
+            context = Context(
+                self.store, self.files, self.records, self.clock, self.faults, self.dialect
             )
+            self.gateway = Gateway(context)
             if self.settings.broker is not None:
                 self.broker = BrokerLink(
                     self.settings.broker,
@@ -100,32 +99,15 @@ class Program:
                     self.records,
                     self.clock,
                 )
-            self.downloads = Downloads(
-                self.store, self.files, self.records, self.clock, self.faults, self.dialect
-            )
+            sender = self.broker or self.gateway
+            self.downloads = Downloads(context)
             self.ota = OtaService(
-                self.store,
-                self.broker or self.gateway,
-                self.records,
-                self.clock,
-                self.downloads,
-                self.faults,
-                self.dialect,
-                Blocks(
-                    self.store,
-                    self.files,
-                    self.broker or self.gateway,
-                    self.gateway.cut,
-                    self.records,
-                    self.clock,
-                    self.faults,
-                    self.dialect,
-                ),
+                context, sender, self.downloads, Blocks(context, sender, self.gateway.cut)
             )
             self.gateway.service = self.ota
             self.web = Web(self.downloads, [Route("/", self._api().answer, methods=["POST"])])
             await self._listen()
-            self.control = Control(self)
+            self.control = Control(self.folder, self.records, self._answer)
             await self.control.start()
             if self.broker is not None:
                 self.broker.service = self.ota
@@ -183,6 +165,38 @@ class Program:
 
     def _failed(self, listener: str, why: str) -> None:
         self.records.note("tls", "-", f"a connection to {listener} failed: {why}")
+
+    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """What the other commands ask of a running server (see control.py)."""
+        if request.get("op") == "offer":
+            return {"sent": self.ota.offer(self.store.task_by_id(int(request["task"])))}
+        if request.get("op") == "release":
+            return {"sent": self.ota.rollout.release(int(request["batch"]))}
+        return self.snapshot()
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the server is doing, for `status` and `watch`: no secret and no link in it."""
+        records, link = self.records, self.broker
+        return {
+            **kept(self.store),
+            "ports": {name: listener.port for name, listener in self.listeners.items()},
+            "public": self.public,
+            "online": {str(identity): c.tls for identity, c in self.gateway.sessions.items()},
+            "broker": None if link is None else f"{link.broker}: {link.state}",
+            "downloads": [
+                {
+                    "device": d.device,
+                    "file": d.file,
+                    "start": d.range_start or 0,
+                    "sent": d.bytes_sent,
+                    "size": d.size,
+                }
+                for d in records.downloads
+                if not d.ended
+            ],
+            "notes": [[n.time, n.kind, n.device, n.text] for n in records.notes[-_NOTES:]],
+            "violations": len(records.violations),
+        }
 
     async def stop(self) -> None:
         """Close everything; nothing is left running or open."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.identity import Identity
 
 _SCHEMA = """
 create table if not exists meta (key text primary key, value text not null);

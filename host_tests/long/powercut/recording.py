@@ -25,7 +25,7 @@ from host_tests.kit.rig import PK, Rig, app
 from host_tests.long.powercut import sets
 from tools.chip import table
 from tools.cloud import LocalCloud
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.identity import Identity
 from tools.images import build_image
 from tools.images.application import ALINK
 from tools.sim import Board

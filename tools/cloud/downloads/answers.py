@@ -12,12 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.cloud.clock import Clock
+from tools.cloud.context import Context
 from tools.cloud.downloads import links
-from tools.cloud.faults import Dialect, Faults
-from tools.cloud.mqtt.identity import Identity
-from tools.cloud.records import Download, Records
-from tools.cloud.store import PackageFile, Release, Store
+from tools.cloud.identity import Identity
+from tools.cloud.records import Download
+from tools.cloud.store import PackageFile, Release
 
 PIECE = 64 * 1024
 _RANGE = re.compile(r"bytes=(\d{1,18})?-(\d{1,18})?")
@@ -52,23 +51,15 @@ class Answer:
 class Downloads:
     """Links and answers. `urls` maps a scheme to where it is served, "https://127.0.0.1:8443"."""
 
-    def __init__(
-        self,
-        store: Store,
-        files: Path,
-        records: Records,
-        clock: Clock,
-        faults: Faults,
-        dialect: Dialect,
-    ) -> None:
-        self.store = store
-        self.files = files
-        self.records = records
-        self.clock = clock
-        self.faults = faults
-        self.dialect = dialect
+    def __init__(self, context: Context) -> None:
+        self.store = context.store
+        self.files = context.files
+        self.records = context.records
+        self.clock = context.clock
+        self.faults = context.faults
+        self.dialect = context.dialect
         self.urls: dict[str, str] = {}
-        self._key = store.link_key()
+        self._key = self.store.link_key()
 
     def url(
         self, release: Release, identity: Identity, scheme: str = "https", number: int = 0

@@ -14,7 +14,7 @@ import secrets
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote
 
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.identity import Identity
 
 PREFIX = "/ota/"
 _MAC_CHARS = 64

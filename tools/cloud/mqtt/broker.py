@@ -23,10 +23,9 @@ from urllib.parse import urlsplit
 
 from tools.cli import Refused
 from tools.cloud.clock import Clock
-from tools.cloud.mqtt import packets as mqtt
-from tools.cloud.mqtt import topics
-from tools.cloud.mqtt.gateway import Service
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.identity import Identity
+from tools.cloud.mqtt import packets, topics
+from tools.cloud.mqtt.service import Service
 from tools.cloud.records import Message, Records
 
 log = logging.getLogger(__name__)
@@ -156,7 +155,7 @@ class BrokerLink:
         message = self._record("down", identity, topic, qos, payload, number)
         if qos:
             self._in_flight[number] = message
-        self._writer.write(mqtt.publish(topic, payload, qos, number))
+        self._writer.write(packets.publish(topic, payload, qos, number))
         return True
 
     def _record(
@@ -208,7 +207,7 @@ class BrokerLink:
         self._writer = writer
         try:
             await self._talk(reader, writer)
-        except mqtt.Malformed as exc:
+        except packets.Malformed as exc:
             return f"does not speak MQTT: {exc}"
         except (OSError, EOFError) as exc:
             return f"the connection is lost ({exc or type(exc).__name__})"
@@ -217,17 +216,17 @@ class BrokerLink:
         finally:
             self._writer = None
             with contextlib.suppress(OSError):
-                writer.write(mqtt.disconnect())
+                writer.write(packets.disconnect())
                 writer.close()
         return "it closed the connection"
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         broker = self.broker
         writer.write(
-            mqtt.connect(self.client_id, KEEPALIVE_S, broker.user, broker.password, clean=False)
+            packets.connect(self.client_id, KEEPALIVE_S, broker.user, broker.password, clean=False)
         )
         filters = [topic.format(pk="+", dn="+") for topic in topics.TO_CLOUD]
-        splitter = mqtt.Splitter(PACKET_BYTES)
+        splitter = packets.Splitter(PACKET_BYTES)
         self._pinged = False
         while True:
             # Until it has subscribed every step is waited for; then silence leads to a ping.
@@ -238,35 +237,35 @@ class BrokerLink:
                 if not self._subscribed or self._pinged:
                     raise _Lost(f"no answer within {TIMEOUT_S:.0f} s") from None
                 self._pinged = True
-                writer.write(mqtt.pingreq())
+                writer.write(packets.pingreq())
                 continue
             if not data:
                 return
             for packet in splitter.feed(data):
                 if not self._signed_in:
-                    code = mqtt.read_connack(packet)
-                    if code != mqtt.ACCEPTED:
+                    code = packets.read_connack(packet)
+                    if code != packets.ACCEPTED:
                         raise _Lost(f"refused: {_REFUSALS.get(code, f'code {code}')}")
                     self._signed_in = True
-                    writer.write(mqtt.subscribe(1, [(one, 1) for one in filters]))
+                    writer.write(packets.subscribe(1, [(one, 1) for one in filters]))
                 else:
                     self._handle(packet, filters)
             await asyncio.wait_for(writer.drain(), TIMEOUT_S)
 
-    def _handle(self, packet: mqtt.Packet, filters: list[str]) -> None:
+    def _handle(self, packet: packets.Packet, filters: list[str]) -> None:
         self._pinged = False
-        if packet.kind == mqtt.PUBLISH:
-            self._take(mqtt.read_publish(packet))
-        elif packet.kind == mqtt.PUBACK:
-            message = self._in_flight.pop(mqtt.read_ack(packet), None)
+        if packet.kind == packets.PUBLISH:
+            self._take(packets.read_publish(packet))
+        elif packet.kind == packets.PUBACK:
+            message = self._in_flight.pop(packets.read_ack(packet), None)
             if message is not None:
                 message.acked = True
                 self._records.changed()
-        elif packet.kind == mqtt.SUBACK:
-            codes = mqtt.read_suback(packet)[1]
+        elif packet.kind == packets.SUBACK:
+            codes = packets.read_suback(packet)[1]
             refused = [one for one, code in zip(filters, codes, strict=False) if code == 0x80]
             if len(codes) != len(filters):
-                raise mqtt.Malformed(f"a SUBACK with {len(codes)} codes")
+                raise packets.Malformed(f"a SUBACK with {len(codes)} codes")
             if refused:
                 raise _Lost(f"may not subscribe to {', '.join(refused)}: see its access list")
             self._subscribed = True
@@ -274,13 +273,13 @@ class BrokerLink:
             self._records.note("broker", "-", f"{self.broker}: connected as {self.client_id}")
             if self.on_connected is not None:
                 self.on_connected()
-        elif packet.kind != mqtt.PINGRESP:
-            raise mqtt.Malformed(f"packet type {packet.kind}")
+        elif packet.kind != packets.PINGRESP:
+            raise packets.Malformed(f"packet type {packet.kind}")
 
-    def _take(self, publish: mqtt.Publish) -> None:
+    def _take(self, publish: packets.Publish) -> None:
         identity = topics.sender(publish.topic)
         if publish.qos and self._writer is not None:
-            self._writer.write(mqtt.puback(publish.packet_id))
+            self._writer.write(packets.puback(publish.packet_id))
         if identity is None:
             return
         if not self._known(identity):

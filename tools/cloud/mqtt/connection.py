@@ -8,17 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from tools.cloud.clock import Timer
-from tools.cloud.mqtt import identity as sign_in
-from tools.cloud.mqtt import packets as mqtt
-from tools.cloud.mqtt import topics
-from tools.cloud.mqtt.identity import BadSignIn, Identity
+from tools.cloud.identity import Identity
+from tools.cloud.mqtt import packets, sign_in, topics
+from tools.cloud.mqtt.sessions import Sessions
+from tools.cloud.mqtt.sign_in import BadSignIn
 from tools.cloud.records import Message, SignedIn
-
-if TYPE_CHECKING:
-    from tools.cloud.mqtt.gateway import Gateway
 
 # A CONNECT has to come within this time and size; afterwards the platform's 256 KB hold.
 CONNECT_TIMEOUT_S = 10.0
@@ -33,13 +30,16 @@ CUT_S = 0.05  # for the last bytes to leave
 class Connection(asyncio.Protocol):
     """The gateway's end of one TCP or TLS connection. `identity` is None until signed in."""
 
-    def __init__(self, gateway: Gateway, tls: bool) -> None:
-        self.gateway = gateway
+    def __init__(self, sessions: Sessions[Connection], tls: bool) -> None:
+        self._sessions = sessions
+        context = sessions.context
+        self._clock, self._records = context.clock, context.records
+        self._faults, self._dialect, self._store = context.faults, context.dialect, context.store
         self.tls = tls
         self.identity: Identity | None = None
         self.client_id = ""
         self.closed_because = ""
-        self._splitter = mqtt.Splitter(CONNECT_BYTES)
+        self._splitter = packets.Splitter(CONNECT_BYTES)
         self._transport: asyncio.Transport | None = None
         self._timer: Timer | None = None
         self._keepalive_s = 0
@@ -59,12 +59,12 @@ class Connection(asyncio.Protocol):
         sock = transport.get_extra_info("socket")
         if sock is not None:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.gateway.connections.add(self)
-        self._heard = self.gateway.clock.monotonic()
-        self._timer = self.gateway.clock.call_later(CONNECT_TIMEOUT_S, self._check_silence)
-        if self.gateway.dead:
+        self._sessions.connections.add(self)
+        self._heard = self._clock.monotonic()
+        self._timer = self._clock.call_later(CONNECT_TIMEOUT_S, self._check_silence)
+        if self._sessions.dead:
             self.freeze()
-        self.gateway.records.changed()
+        self._records.changed()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -72,9 +72,9 @@ class Connection(asyncio.Protocol):
                 self._handle(packet)
                 if self._transport is None:
                     return
-        except mqtt.Malformed as exc:
+        except packets.Malformed as exc:
             who = self.identity or "a stranger"
-            self.gateway.records.violation(who, "malformed packet", str(exc))
+            self._records.violation(who, "malformed packet", str(exc))
             self.close(f"malformed packet: {exc}")
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -86,7 +86,7 @@ class Connection(asyncio.Protocol):
             self.closed_because = reason
             transport = self._transport
             # A peer that does not read would keep a half-closed transport open for ever.
-            if self.gateway.dead or self._stalled or transport.get_write_buffer_size():
+            if self._sessions.dead or self._stalled or transport.get_write_buffer_size():
                 transport.abort()
             else:
                 transport.close()
@@ -97,7 +97,7 @@ class Connection(asyncio.Protocol):
             self._transport = None
             if self._timer is not None:
                 self._timer.cancel()
-            self.gateway.gone(self)
+            self._sessions.gone(self)
 
     def freeze(self) -> None:
         """Neither read nor answer from now on; the socket stays open."""
@@ -106,13 +106,13 @@ class Connection(asyncio.Protocol):
 
     def thaw(self) -> None:
         """Read and answer again."""
-        self._heard = self.gateway.clock.monotonic()
+        self._heard = self._clock.monotonic()
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()
 
     def write(self, data: bytes) -> None:
         """Send bytes as they are (tests use this for packets no gateway would make)."""
-        if self._transport is None or self._stalled or self.gateway.dead:
+        if self._transport is None or self._stalled or self._sessions.dead:
             return
         self._transport.write(data)
         if self._transport is not None and (
@@ -124,14 +124,13 @@ class Connection(asyncio.Protocol):
         """Send these bytes as the last ones, without a good-bye (TLS would wait 30 s for one)."""
         self.write(data)
         self._stalled = True
-        self.gateway.clock.call_later(CUT_S, lambda: self.close("cut in the middle of a message"))
+        self._clock.call_later(CUT_S, lambda: self.close("cut in the middle of a message"))
 
     def _check_silence(self) -> None:
-        clock = self.gateway.clock
         allowed = self._keepalive_s * 1.5 if self.identity else CONNECT_TIMEOUT_S
-        left = self._heard + allowed - clock.monotonic()
-        if left > 0 or self.gateway.dead:
-            self._timer = clock.call_later(max(left, 1.0), self._check_silence)
+        left = self._heard + allowed - self._clock.monotonic()
+        if left > 0 or self._sessions.dead:
+            self._timer = self._clock.call_later(max(left, 1.0), self._check_silence)
         elif self.identity is not None:
             self.close(f"silent for more than 1.5 x {self._keepalive_s} s of keep alive")
         else:
@@ -139,62 +138,61 @@ class Connection(asyncio.Protocol):
 
     # --- packets ---
 
-    def _handle(self, packet: mqtt.Packet) -> None:
-        self._heard = self.gateway.clock.monotonic()
+    def _handle(self, packet: packets.Packet) -> None:
+        self._heard = self._clock.monotonic()
         if self._registered:
             self.close("registered")
         elif self.identity is None:
-            if packet.kind != mqtt.CONNECT:
-                raise mqtt.Malformed("the first packet is not a CONNECT")
-            self._on_connect(mqtt.read_connect(packet))
-        elif packet.kind == mqtt.PUBLISH:
-            self._on_publish(self.identity, mqtt.read_publish(packet))
-        elif packet.kind == mqtt.SUBSCRIBE:
-            self._on_subscribe(self.identity, *mqtt.read_subscribe(packet))
-        elif packet.kind == mqtt.UNSUBSCRIBE:
-            packet_id, filters = mqtt.read_unsubscribe(packet)
+            if packet.kind != packets.CONNECT:
+                raise packets.Malformed("the first packet is not a CONNECT")
+            self._on_connect(packets.read_connect(packet))
+        elif packet.kind == packets.PUBLISH:
+            self._on_publish(self.identity, packets.read_publish(packet))
+        elif packet.kind == packets.SUBSCRIBE:
+            self._on_subscribe(self.identity, *packets.read_subscribe(packet))
+        elif packet.kind == packets.UNSUBSCRIBE:
+            packet_id, filters = packets.read_unsubscribe(packet)
             for topic_filter in filters:
                 self._filters.pop(topic_filter, None)
-            self.write(mqtt.unsuback(packet_id))
-        elif packet.kind == mqtt.PUBACK:
-            message = self._in_flight.pop(mqtt.read_ack(packet), None)
+            self.write(packets.unsuback(packet_id))
+        elif packet.kind == packets.PUBACK:
+            message = self._in_flight.pop(packets.read_ack(packet), None)
             if message is not None:
                 message.acked = True
-                self.gateway.records.changed()
-        elif packet.kind == mqtt.PINGREQ:
-            mqtt.read_empty(packet)
-            if not self.gateway.faults.no_pingresp:
-                self.write(mqtt.pingresp())
-        elif packet.kind == mqtt.DISCONNECT:
-            mqtt.read_empty(packet)
+                self._records.changed()
+        elif packet.kind == packets.PINGREQ:
+            packets.read_empty(packet)
+            if not self._faults.no_pingresp:
+                self.write(packets.pingresp())
+        elif packet.kind == packets.DISCONNECT:
+            packets.read_empty(packet)
             self.close("signed off")
         else:
-            raise mqtt.Malformed(f"a device may not send packet type {packet.kind} here")
+            raise packets.Malformed(f"a device may not send packet type {packet.kind} here")
 
-    def _on_connect(self, connect: mqtt.Connect) -> None:
-        gateway = self.gateway
+    def _on_connect(self, connect: packets.Connect) -> None:
         who: object = connect.user_name or "a stranger"
         try:
             claim = sign_in.read(connect, tls=self.tls)
             who = claim.identity
-            secret = gateway.secret_of(claim.identity)
+            secret = self._store.secret(claim.identity)
             # Only known devices are counted: strangers must not fill the memory.
-            if secret is not None and not gateway.may_connect(claim.identity):
+            if secret is not None and not self._sessions.may_connect(claim.identity):
                 self.close("too many CONNECTs within a minute")
                 return
-            if gateway.faults.connack_code is not None:
-                raise BadSignIn(gateway.faults.connack_code, "refused by a fault")
-            wrong_code = gateway.dialect.wrong_secret_code
+            if self._faults.connack_code is not None:
+                raise BadSignIn(self._faults.connack_code, "refused by a fault")
+            wrong_code = self._dialect.wrong_secret_code
             if claim.registers:
                 self._register(claim, connect.password, wrong_code)
                 return
             if claim.auth_type:
-                gateway.registrar.check_token(claim, connect.password, wrong_code)
+                self._sessions.registrar.check_token(claim, connect.password, wrong_code)
             else:
                 sign_in.verify(claim, connect.password, secret, wrong_code)
         except BadSignIn as refusal:
-            gateway.records.note("refused", who, f"CONNACK {refusal.code}: {refusal.reason}")
-            self.write(mqtt.connack(refusal.code))
+            self._records.note("refused", who, f"CONNACK {refusal.code}: {refusal.reason}")
+            self.write(packets.connack(refusal.code))
             self.close(refusal.reason)
             return
         self.identity = claim.identity
@@ -204,12 +202,12 @@ class Connection(asyncio.Protocol):
         if claim.auto_subscribe:
             for template in topics.AUTO_SUBSCRIBED:
                 self._filters[topics.name(template, claim.identity)] = 0
-        gateway.registrar.store.activate(claim.identity, gateway.clock.time())
-        gateway.signed_in(self, claim.identity)
-        gateway.records.add(
-            gateway.records.sign_ins,
+        self._store.activate(claim.identity, self._clock.time())
+        self._sessions.signed_in(self, claim.identity)
+        self._records.add(
+            self._records.sign_ins,
             SignedIn(
-                gateway.clock.time(),
+                self._clock.time(),
                 str(claim.identity),
                 connect.client_id,
                 connect.user_name or "",
@@ -220,82 +218,80 @@ class Connection(asyncio.Protocol):
             ),
         )
         self._check_again()
-        self.write(mqtt.connack(mqtt.ACCEPTED))
-        gateway.records.note(
+        self.write(packets.connack(packets.ACCEPTED))
+        self._records.note(
             "online",
             claim.identity,
             f"signed in ({'TLS' if self.tls else 'plain'}, {claim.method}, "
             f"keep alive {connect.keepalive} s)",
         )
-        if gateway.service is not None:
-            gateway.service.online(claim.identity)
+        if self._sessions.service is not None:
+            self._sessions.service.online(claim.identity)
 
     def _register(self, claim: sign_in.SignIn, password: str | None, wrong_code: int) -> None:
-        gateway = self.gateway
-        known = gateway.secret_of(claim.identity) is not None
-        topic, payload = gateway.registrar.register(claim, password, wrong_code)
+        known = self._store.secret(claim.identity) is not None
+        topic, payload = self._sessions.registrar.register(claim, password, wrong_code)
         if not known:
-            gateway.may_connect(claim.identity)  # it is a device now, and this was its first one
+            # It is a device now, and this was its first one.
+            self._sessions.may_connect(claim.identity)
         self._registered = True
-        answer = mqtt.connack(mqtt.ACCEPTED)
-        if gateway.faults.register_answer is not None:
-            payload = gateway.faults.register_answer
-        if not gateway.faults.no_register_answer:
-            answer += mqtt.publish(topic, payload)
+        answer = packets.connack(packets.ACCEPTED)
+        if self._faults.register_answer is not None:
+            payload = self._faults.register_answer
+        if not self._faults.no_register_answer:
+            answer += packets.publish(topic, payload)
             # What is on the record may be printed: not the secret.
-            gateway.record("down", claim.identity, topic, 0, b"(not recorded)", 0)
+            self._sessions.record("down", claim.identity, topic, 0, b"(not recorded)", 0)
         self.write(answer)
-        gateway.records.note("register", claim.identity, f"answered on {topic}")
+        self._records.note("register", claim.identity, f"answered on {topic}")
 
     def _check_again(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._timer = self.gateway.clock.call_later(self._keepalive_s * 1.5, self._check_silence)
+        self._timer = self._clock.call_later(self._keepalive_s * 1.5, self._check_silence)
 
-    def _on_publish(self, identity: Identity, publish: mqtt.Publish) -> None:
-        records, faults = self.gateway.records, self.gateway.faults
+    def _on_publish(self, identity: Identity, publish: packets.Publish) -> None:
         if publish.qos == 2 or publish.retain:
             what = "QoS 2" if publish.qos == 2 else "retain"
-            records.violation(identity, what, "not supported by the platform")
+            self._records.violation(identity, what, "not supported by the platform")
             self.close(f"a message with {what}")
             return
         if not self._topic_fits(identity, publish.topic):
             self.close("a message to a topic that is too long")
             return
         if not topics.may_publish(publish.topic, identity):
-            records.violation(identity, "foreign topic", f"a message to {publish.topic}")
+            self._records.violation(identity, "foreign topic", f"a message to {publish.topic}")
             self.close("a message to a topic that is not its own")
             return
         if not self._within_rate(identity, publish.qos):
             return
-        message = self.gateway.record(
+        message = self._sessions.record(
             "up", identity, publish.topic, publish.qos, publish.payload, publish.packet_id
         )
-        if publish.qos == 1 and not faults.no_puback:
-            if faults.late_puback_s:
-                self.gateway.clock.call_later(faults.late_puback_s, lambda: self._ack(message))
+        if publish.qos == 1 and not self._faults.no_puback:
+            if self._faults.late_puback_s:
+                self._clock.call_later(self._faults.late_puback_s, lambda: self._ack(message))
             else:
                 self._ack(message)
-        if self.gateway.service is not None:
-            self.gateway.service.message(identity, publish.topic, publish.payload)
+        if self._sessions.service is not None:
+            self._sessions.service.message(identity, publish.topic, publish.payload)
 
     def _ack(self, message: Message) -> None:
         if self._transport is not None:
             # Marked first: who has received the PUBACK may look at the record.
             message.acked = True
-            self.write(mqtt.puback(message.packet_id))
-            self.gateway.records.changed()
+            self.write(packets.puback(message.packet_id))
+            self._records.changed()
 
     def _within_rate(self, identity: Identity, qos: int) -> bool:
-        faults = self.gateway.faults
-        allowed = faults.uplink_qos1_per_s if qos else faults.uplink_qos0_per_s
-        now = self.gateway.clock.monotonic()
+        allowed = self._faults.uplink_qos1_per_s if qos else self._faults.uplink_qos0_per_s
+        now = self._clock.monotonic()
         if now - self._second[qos] >= 1.0:
             self._second[qos], self._counted[qos] = now, 0
         self._counted[qos] += 1
         if allowed is None or self._counted[qos] <= allowed:
             return True
-        self.gateway.records.violation(
+        self._records.violation(
             identity, "message rate", f"more than {allowed} messages a second with QoS {qos}"
         )
         return False
@@ -304,7 +300,7 @@ class Connection(asyncio.Protocol):
         if topics.within_limits(topic):
             return True
         size, slashes = len(topic.encode()), topic.count("/")
-        self.gateway.records.violation(
+        self._records.violation(
             identity,
             "topic",
             f"{size} bytes and {slashes} slashes; {topics.TOPIC_BYTES} and "
@@ -315,58 +311,59 @@ class Connection(asyncio.Protocol):
     def _on_subscribe(
         self, identity: Identity, packet_id: int, filters: list[tuple[str, int]]
     ) -> None:
-        records = self.gateway.records
-        faults = self.gateway.faults
-        most = faults.filters_per_subscribe
+        most = self._faults.filters_per_subscribe
         if most is not None and len(filters) > most:
-            records.violation(identity, "filters", f"{len(filters)} filters in one SUBSCRIBE")
+            self._records.violation(
+                identity, "filters", f"{len(filters)} filters in one SUBSCRIBE"
+            )
             self.close(f"more than {most} filters in one SUBSCRIBE")
             return
         codes: list[int] = []
         for topic_filter, qos in filters:
             fits = self._topic_fits(identity, topic_filter)
             own = topics.is_own(topic_filter, identity)
-            most = faults.subscriptions
+            most = self._faults.subscriptions
             room = topic_filter in self._filters or most is None or len(self._filters) < most
             if fits and not own:
-                records.violation(identity, "foreign topic", f"a subscription to {topic_filter}")
+                self._records.violation(
+                    identity, "foreign topic", f"a subscription to {topic_filter}"
+                )
             elif not room:
-                records.violation(identity, "subscriptions", f"more than {most} at once")
-            if fits and own and room and qos < 2 and not faults.suback_refuse:
+                self._records.violation(identity, "subscriptions", f"more than {most} at once")
+            if fits and own and room and qos < 2 and not self._faults.suback_refuse:
                 self._filters[topic_filter] = qos
                 codes.append(qos)
             else:
                 codes.append(0x80)
-        self.write(mqtt.suback(packet_id, codes))
-        records.changed()
+        self.write(packets.suback(packet_id, codes))
+        self._records.changed()
         for (topic_filter, _), code in zip(filters, codes, strict=True):
-            if code != 0x80 and self.gateway.service is not None:
-                self.gateway.service.subscribed(identity, topic_filter)
+            if code != 0x80 and self._sessions.service is not None:
+                self._sessions.service.subscribed(identity, topic_filter)
 
     # --- towards the device ---
 
     def receives(self, topic: str) -> bool:
         """True when the device has subscribed to this topic."""
-        return any(mqtt.matches(topic_filter, topic) for topic_filter in self._filters)
+        return any(packets.matches(topic_filter, topic) for topic_filter in self._filters)
 
     def deliver(self, topic: str, payload: bytes, qos: int, *, push: bool) -> bool:
         """Send a message with its publisher's QoS. False when too many are unacknowledged."""
         assert self.identity is not None
         if len(self._in_flight) >= IN_FLIGHT:
-            self.gateway.records.note("lost", self.identity, f"{IN_FLIGHT} unacknowledged")
+            self._records.note("lost", self.identity, f"{IN_FLIGHT} unacknowledged")
             return False
-        faults = self.gateway.faults
-        for _ in range(1 + (faults.duplicate_push if push else 0)):
+        for _ in range(1 + (self._faults.duplicate_push if push else 0)):
             packet_id = self._next_id() if qos else 0
-            data = mqtt.publish(topic, payload, qos, packet_id)
-            if push and faults.garbage > 0:
-                faults.garbage -= 1
+            data = packets.publish(topic, payload, qos, packet_id)
+            if push and self._faults.garbage > 0:
+                self._faults.garbage -= 1
                 self.write(b"\xf0\x02\x00\x00")
-            message = self.gateway.record("down", self.identity, topic, qos, payload, packet_id)
+            message = self._sessions.record("down", self.identity, topic, qos, payload, packet_id)
             if qos:
                 self._in_flight[packet_id] = message
-            if push and faults.half_packet > 0:
-                faults.half_packet -= 1
+            if push and self._faults.half_packet > 0:
+                self._faults.half_packet -= 1
                 self.write(data[: len(data) // 2])
                 self._stalled = True
             else:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.cli import Refused
+from tools.cloud.identity import Identity
 from tools.cloud.mqtt import topics
-from tools.cloud.mqtt.identity import Identity, password
+from tools.cloud.mqtt.sign_in import password
 
 SERVICE_USER = "alink-ota"
 # As alink signs, and the C SDK: a constant, which nobody compares with a clock.

@@ -13,8 +13,9 @@ import json
 import secrets
 
 from tools.cloud.clock import Clock
-from tools.cloud.mqtt import packets as mqtt
-from tools.cloud.mqtt.identity import REGISTER, BadSignIn, Identity, SignIn, check_hex
+from tools.cloud.identity import Identity
+from tools.cloud.mqtt import packets
+from tools.cloud.mqtt.sign_in import REGISTER, BadSignIn, SignIn, check_hex
 from tools.cloud.store import Store
 
 TOKENS_PER_NAME = 5
@@ -41,7 +42,7 @@ class Registrar:
         """
         random = claim.parameters.get("random", "")
         if not random:
-            raise BadSignIn(mqtt.BAD_CLIENT_ID, "a registration without random=")
+            raise BadSignIn(packets.BAD_CLIENT_ID, "a registration without random=")
         product = self.store.product(claim.identity.product_key)
         secret = product.secret if product is not None else ""
         expected = password(secret, claim.identity, random, claim.hash_name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.identity import Identity
 
 INFORM = "/ota/device/inform/{pk}/{dn}"
 UPGRADE = "/ota/device/upgrade/{pk}/{dn}"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.identity import Identity
 from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.services import Services, paged
 from tools.cloud.openapi.times import utc
-from tools.cloud.operator.tasks import DEFAULT_MODULE
+from tools.cloud.ota.tasks import DEFAULT_MODULE
 
 _PAGE, _PAGE_MAX = 10, 50
 

@@ -11,8 +11,8 @@ from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.services import Services, paged
 from tools.cloud.openapi.times import utc
 from tools.cloud.openapi.uploads import SUFFIXES
-from tools.cloud.operator.tasks import DEFAULT_MODULE
 from tools.cloud.ota import differences
+from tools.cloud.ota.tasks import DEFAULT_MODULE
 from tools.cloud.store import PackageFile, Release
 
 PACKAGES = 500
@@ -130,7 +130,7 @@ def _uploaded(services: Services, given: Parameters) -> tuple[list[tuple[str, by
 
 def _check_told(told: Parameters, file: tuple[str, bytes], method: str, *, several: bool) -> None:
     """What the call says of a file has to be so."""
-    from tools.cloud.operator.tasks import described
+    from tools.cloud.ota.tasks import described
 
     is_ = described(*file)
     digest = is_.md5 if method == "Md5" else is_.sha256

@@ -14,7 +14,7 @@ from tools.cloud.openapi.ledger import UPGRADE, VERIFY, Firmware
 from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.services import Services
 from tools.cloud.openapi.times import utc
-from tools.cloud.operator.batches import RATE_MAX, Terms
+from tools.cloud.ota.batches import RATE_MAX, Terms
 from tools.cloud.store import Release
 
 VERIFY_DEVICES, STATIC_DEVICES, DYNAMIC_VERSIONS = 10, 200, 10

@@ -14,7 +14,7 @@ from tools.cloud.openapi.ledger import VERIFY, Job
 from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.services import Services, paged
 from tools.cloud.openapi.times import utc
-from tools.cloud.operator.batches import terms_of
+from tools.cloud.ota.batches import terms_of
 from tools.cloud.store import UNFINISHED, Batch, Task
 
 NAMES_MAX = 200

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from tools.cloud.clock import Clock
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.identity import Identity
 from tools.cloud.openapi.errors import NO_DEVICE, NO_PRODUCT, ServiceError, illegal
 from tools.cloud.openapi.ledger import Firmware, Job, Ledger
 from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.uploads import Uploads
-from tools.cloud.operator.tasks import TaskBook
 from tools.cloud.ota.rollout import Rollout
+from tools.cloud.ota.tasks import TaskBook
 from tools.cloud.records import Records
 from tools.cloud.store import Batch, Release, Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tools.cloud.operator.tasks import DEFAULT_MODULE
+from tools.cloud.ota.tasks import DEFAULT_MODULE
 
 _FOLDER = ".cloud"
 

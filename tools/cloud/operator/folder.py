@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from tools.cli import Refused
+from tools.cloud import control
 from tools.cloud.clock import Clock
-from tools.cloud.operator import control
-from tools.cloud.operator.tasks import TaskBook
+from tools.cloud.ota.tasks import TaskBook
 from tools.cloud.records import Records
+from tools.cloud.rows import kept
 from tools.cloud.store import Store
 
 
@@ -41,9 +42,4 @@ def snapshot(path: Path) -> dict[str, Any]:
             f"there is nothing in {path} yet",
             "Begin with `device add`, or name another --folder.",
         )
-    store = Folder(path).store
-    return {
-        "devices": control.device_rows(store.devices(), store.versions),
-        "tasks": [control.task_row(task) for task in store.tasks()],
-        "batches": control.batch_rows(store),
-    }
+    return kept(Folder(path).store)

@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from tools.cloud.clock import Clock
-from tools.cloud.faults import Dialect, Faults
+from tools.cloud.context import Context
+from tools.cloud.identity import Identity
 from tools.cloud.mqtt import topics
-from tools.cloud.mqtt.gateway import Sender
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.mqtt.service import Sender
 from tools.cloud.ota.differences import offered
-from tools.cloud.records import Block, Records
-from tools.cloud.store import PackageFile, Store, Task
+from tools.cloud.records import Block
+from tools.cloud.store import PackageFile, Task
 
 SIZE_MIN, SIZE_MAX = 256, 131072
 _STREAMS = 90_000  # streamId of task 0
@@ -41,7 +39,7 @@ _FAULTS = (
 _COMMA = re.compile(rb",(\s*[}\]])")
 
 
-class _Refused(Exception):
+class _NoBlock(Exception):
     """A request that gets an error instead of a block."""
 
 
@@ -75,24 +73,16 @@ class Blocks:
     """Answers requests for blocks, and spoils the answers as the faults say."""
 
     def __init__(
-        self,
-        store: Store,
-        files: Path,
-        sender: Sender,
-        cut: Callable[[Identity, str, bytes], None],
-        records: Records,
-        clock: Clock,
-        faults: Faults,
-        dialect: Dialect,
+        self, context: Context, sender: Sender, cut: Callable[[Identity, str, bytes], None]
     ) -> None:
-        self.store = store
-        self.files = files
+        self.store = context.store
+        self.files = context.files
+        self.records = context.records
+        self.clock = context.clock
+        self.faults = context.faults
+        self.dialect = context.dialect
         self.sender = sender
         self._cut = cut
-        self.records = records
-        self.clock = clock
-        self.faults = faults
-        self.dialect = dialect
         self._asked: dict[Identity, float] = {}
 
     def address(self, task: Task) -> dict[str, Any]:
@@ -130,9 +120,9 @@ class Blocks:
         header: dict[str, Any] = {"id": number, "code": 200, self.dialect.block_message: "success"}
         try:
             if fault == "block_code_next":
-                raise _Refused("refused by a fault")
+                raise _NoBlock("refused by a fault")
             data, length = self._read(identity, stream, file, size, offset)
-        except _Refused as refusal:
+        except _NoBlock as refusal:
             header["code"] = self.faults.block_code
             header[self.dialect.block_message] = str(refusal)
             self._record(identity, offset, size, self.faults.block_code, fault)
@@ -170,18 +160,18 @@ class Blocks:
         try:
             task = self.store.task_by_id(stream - first)
         except (KeyError, OverflowError):  # none, or a number beyond the database's
-            raise _Refused(f"there is no stream {stream}") from None
+            raise _NoBlock(f"there is no stream {stream}") from None
         if task.identity != identity or file != _FILE or task.options.get("scheme") != "mqtt":
             self.records.violation(identity, "foreign stream", f"{stream}/{file}")
-            raise _Refused(f"there is no stream {stream} for this device")
+            raise _NoBlock(f"there is no stream {stream} for this device")
         wanted = self._file(task, first)
         if wanted is None:
-            raise _Refused(f"stream {stream} is not offered any more")
+            raise _NoBlock(f"stream {stream} is not offered any more")
         left = wanted.size - offset
         if not 1 <= size <= SIZE_MAX or (size < SIZE_MIN and size != left):
-            raise _Refused(f"a block has {SIZE_MIN} to {SIZE_MAX} bytes")
+            raise _NoBlock(f"a block has {SIZE_MIN} to {SIZE_MAX} bytes")
         if not 0 <= offset < wanted.size:
-            raise _Refused("the offset is outside the file")
+            raise _NoBlock("the offset is outside the file")
         with (self.files / wanted.sha256).open("rb") as source:
             source.seek(offset)
             return source.read(size), wanted.size

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.cloud.operator.tasks import (
+from tools.cloud.ota.tasks import (
     WHOLE,
     Source,
     TaskBook,

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tools.cloud.clock import Clock, Timer
-from tools.cloud.mqtt.identity import Identity
-from tools.cloud.operator.batches import MATCHES, BatchBook, terms_of
-from tools.cloud.operator.tasks import TaskBook
+from tools.cloud.identity import Identity
+from tools.cloud.ota.batches import MATCHES, BatchBook, terms_of
+from tools.cloud.ota.tasks import TaskBook
 from tools.cloud.records import Records
 from tools.cloud.store import Batch, Task
 

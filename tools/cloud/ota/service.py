@@ -12,17 +12,16 @@ import re
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tools.cloud.clock import Clock, Timer
-from tools.cloud.faults import Dialect, Faults
+from tools.cloud.clock import Timer
+from tools.cloud.context import Context
+from tools.cloud.identity import Identity
 from tools.cloud.mqtt import topics
-from tools.cloud.mqtt.gateway import Sender
-from tools.cloud.mqtt.identity import Identity
-from tools.cloud.operator.tasks import DEFAULT_MODULE, TaskBook
+from tools.cloud.mqtt.service import Sender
 from tools.cloud.ota import differences
 from tools.cloud.ota.blocks import Blocks
 from tools.cloud.ota.rollout import Rollout
-from tools.cloud.records import Records
-from tools.cloud.store import PackageFile, Release, Store, Task
+from tools.cloud.ota.tasks import DEFAULT_MODULE, TaskBook
+from tools.cloud.store import PackageFile, Release, Task
 
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DESC_CHARS = 128
@@ -39,30 +38,20 @@ class LinkMaker(Protocol):
 class OtaService:
     """Behind the gateway: version reports, pushes, queries, progress and time-outs."""
 
-    def __init__(
-        self,
-        store: Store,
-        gateway: Sender,
-        records: Records,
-        clock: Clock,
-        links: LinkMaker,
-        faults: Faults,
-        dialect: Dialect,
-        blocks: Blocks,
-    ) -> None:
-        self.store = store
-        self.blocks = blocks
-        self.book = TaskBook(store, clock, records)
-        self.gateway = gateway
-        self.records = records
-        self.clock = clock
+    def __init__(self, context: Context, sender: Sender, links: LinkMaker, blocks: Blocks) -> None:
+        self.store = context.store
+        self.records = context.records
+        self.clock = context.clock
+        self.faults = context.faults
+        self.dialect = context.dialect
+        self.sender = sender
         self.links = links
-        self.faults = faults
-        self.dialect = dialect
+        self.blocks = blocks
+        self.book = TaskBook(self.store, self.clock, self.records)
         self._timers: dict[int, Timer] = {}
         self._last_push_id = 0
-        self.rollout = Rollout(self.book, clock, records, self.offer)
-        for task in store.tasks("state = 'IN_PROGRESS'"):
+        self.rollout = Rollout(self.book, self.clock, self.records, self.offer)
+        for task in self.store.tasks("state = 'IN_PROGRESS'"):
             self._watch(task)
 
     # --- from the gateway ---
@@ -201,7 +190,7 @@ class OtaService:
             data = self._data(task)
             self._notified(task, "answered a query")
         reply = {"id": body["id"], "code": 200, "data": data}
-        self.gateway.send(
+        self.sender.send(
             identity,
             topics.name(topics.QUERY_REPLY, identity),
             _json(reply),
@@ -230,7 +219,7 @@ class OtaService:
         if self.dialect.push_message:
             message["message"] = "success"
         topic = topics.name(topics.UPGRADE, task.identity)
-        if not self.gateway.send(
+        if not self.sender.send(
             task.identity, topic, _json(message), self.dialect.push_qos, push=True
         ):
             return False

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tools.cloud.operator import arguments, control, views
-from tools.cloud.operator.batches import RATE_MAX, RETRY_AFTER_MIN, RETRY_TIMES, BatchBook, Terms
+from tools.cloud import control
+from tools.cloud.operator import arguments, views
 from tools.cloud.operator.folder import Folder
-from tools.cloud.operator.tasks import TaskBook
+from tools.cloud.ota.batches import RATE_MAX, RETRY_AFTER_MIN, RETRY_TIMES, BatchBook, Terms
+from tools.cloud.ota.tasks import TaskBook
 
 NAME = "batch"
 HELP = """\

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from tools.cli import Refused
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.identity import Identity
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.batches import BatchBook
 from tools.cloud.operator.folder import Folder
+from tools.cloud.ota.batches import BatchBook
 
 NAME = "cancel"
 HELP = """\

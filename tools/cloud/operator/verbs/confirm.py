@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.batches import BatchBook
 from tools.cloud.operator.folder import Folder
 from tools.cloud.operator.verbs.batch import release
+from tools.cloud.ota.batches import BatchBook
 
 NAME = "confirm"
 HELP = """\

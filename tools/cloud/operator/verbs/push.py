@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 
 from tools.cli import Refused
-from tools.cloud.operator import arguments, control, views
+from tools.cloud import control
+from tools.cloud.operator import arguments, views
 from tools.cloud.operator.folder import Folder
 
 NAME = "push"

@@ -10,10 +10,11 @@ from pathlib import Path
 from rich.console import Console
 
 from tools.cli import Refused
+from tools.cloud import control
 from tools.cloud.certs import KINDS
 from tools.cloud.local import LocalCloud
 from tools.cloud.mqtt import broker
-from tools.cloud.operator import arguments, control, views
+from tools.cloud.operator import arguments, views
 from tools.cloud.records import Note
 
 NAME = "serve"

@@ -11,7 +11,8 @@ from typing import Any
 from rich.live import Live
 
 from tools.cli import Refused
-from tools.cloud.operator import arguments, control, views
+from tools.cloud import control
+from tools.cloud.operator import arguments, views
 
 NAME = "watch"
 HELP = """\

@@ -14,7 +14,7 @@ from typing import Any
 from tools import signing
 from tools.cli import Refused
 from tools.cloud.clock import Clock
-from tools.cloud.mqtt.identity import Identity
+from tools.cloud.identity import Identity
 from tools.cloud.records import Records
 from tools.cloud.store import PackageFile, Product, Release, Store, Task
 

@@ -11,7 +11,8 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from tools.cloud.mqtt import packets as mqtt
+from tools.cloud.identity import Identity
+from tools.cloud.mqtt import packets
 
 # deviceSecret as an HMAC key; the method's name is the one on the wire.
 METHODS = {"hmacmd5": "md5", "hmacsha1": "sha1", "hmacsha256": "sha256"}
@@ -32,17 +33,6 @@ class BadSignIn(Exception):
         super().__init__(reason)
         self.code = code
         self.reason = reason
-
-
-@dataclass(frozen=True, order=True)
-class Identity:
-    """Who a device is. Its client ID is no part of that."""
-
-    product_key: str
-    device_name: str
-
-    def __str__(self) -> str:
-        return f"{self.product_key}/{self.device_name}"
 
 
 @dataclass(frozen=True)
@@ -77,7 +67,7 @@ def parse_client_id(text: str) -> tuple[str, dict[str, str]]:
     parts = text.split("|")
     if len(parts) != 3 or parts[2]:
         raise BadSignIn(
-            mqtt.BAD_CLIENT_ID,
+            packets.BAD_CLIENT_ID,
             "the client ID has no parameter list: it must look like cid|securemode=2,...|",
         )
     parameters: dict[str, str] = {}
@@ -102,27 +92,27 @@ def password(
     return hmac.new(secret.encode(), content.encode(), METHODS[method]).hexdigest()
 
 
-def read(connect: mqtt.Connect, *, tls: bool) -> SignIn:
+def read(connect: packets.Connect, *, tls: bool) -> SignIn:
     """Check the form of a CONNECT and give what it claims. Raises BadSignIn.
 
     `tls` tells which listener took the connection; `securemode` has to agree with it.
     """
     if not connect.spoken:
         raise BadSignIn(
-            mqtt.BAD_PROTOCOL, f"MQTT protocol level {connect.level}; use 4 (MQTT 3.1.1)"
+            packets.BAD_PROTOCOL, f"MQTT protocol level {connect.level}; use 4 (MQTT 3.1.1)"
         )
     if connect.will:
-        raise BadSignIn(mqtt.BAD_CLIENT_ID, "a will, which the platform does not support")
+        raise BadSignIn(packets.BAD_CLIENT_ID, "a will, which the platform does not support")
     if not KEEPALIVE_MIN_S <= connect.keepalive <= KEEPALIVE_MAX_S:
         raise BadSignIn(
-            mqtt.BAD_CLIENT_ID,
+            packets.BAD_CLIENT_ID,
             f"keep alive {connect.keepalive} s; it must be {KEEPALIVE_MIN_S} to "
             f"{KEEPALIVE_MAX_S} s",
         )
     client_id, parameters = parse_client_id(connect.client_id)
     if not 1 <= len(client_id) <= CLIENT_ID_CHARS:
         raise BadSignIn(
-            mqtt.BAD_CLIENT_ID,
+            packets.BAD_CLIENT_ID,
             f"a client ID of {len(client_id)} characters before the bar; 1 to "
             f"{CLIENT_ID_CHARS} are allowed",
         )
@@ -130,11 +120,11 @@ def read(connect: mqtt.Connect, *, tls: bool) -> SignIn:
     _check_mode(parameters.get("securemode"), auth_type, tls)
     method = parameters.get("signmethod", "hmacmd5").lower()
     if method not in METHODS:
-        raise BadSignIn(mqtt.BAD_CLIENT_ID, "an unknown signmethod; use " + ", ".join(METHODS))
+        raise BadSignIn(packets.BAD_CLIENT_ID, "an unknown signmethod; use " + ", ".join(METHODS))
     name, ampersand, product_key = (connect.user_name or "").rpartition("&")
     if not (name and ampersand and product_key):
         raise BadSignIn(
-            mqtt.BAD_CREDENTIALS, "the user name is not of the form deviceName&productKey"
+            packets.BAD_CREDENTIALS, "the user name is not of the form deviceName&productKey"
         )
     return SignIn(
         Identity(product_key, name),
@@ -151,14 +141,16 @@ def _check_mode(mode: str | None, auth_type: str, tls: bool) -> None:
     if not auth_type:
         wanted: tuple[str, ...] = (str(SECURE_TLS if tls else SECURE_PLAIN),)
     elif auth_type not in _AUTH_TYPES:
-        raise BadSignIn(mqtt.BAD_CLIENT_ID, f"an unknown authType; use {', '.join(_AUTH_TYPES)}")
+        raise BadSignIn(
+            packets.BAD_CLIENT_ID, f"an unknown authType; use {', '.join(_AUTH_TYPES)}"
+        )
     elif not tls:
-        raise BadSignIn(mqtt.BAD_CLIENT_ID, f"authType={auth_type} on the plain port; use TLS")
+        raise BadSignIn(packets.BAD_CLIENT_ID, f"authType={auth_type} on the plain port; use TLS")
     else:
         wanted = _AUTH_TYPES[auth_type]
     if mode not in wanted:
         raise BadSignIn(
-            mqtt.BAD_CLIENT_ID,
+            packets.BAD_CLIENT_ID,
             f"securemode={mode} on the {'TLS' if tls else 'plain'} "
             f"port, which needs securemode={' or '.join(wanted)}",
         )
@@ -168,7 +160,7 @@ def check_hex(sign_in: SignIn, given: str | None, expected: str) -> None:
     """Refuse (4) a password that is no digest at all."""
     if given is None or not re.fullmatch(f"[0-9A-Fa-f]{{{len(expected)}}}", given):
         raise BadSignIn(
-            mqtt.BAD_CREDENTIALS,
+            packets.BAD_CREDENTIALS,
             f"the password is not {len(expected)} hex characters, as {sign_in.method} has",
         )
 

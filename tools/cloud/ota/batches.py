@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tools.cli import Refused
-from tools.cloud.mqtt.identity import Identity
-from tools.cloud.operator.tasks import (
+from tools.cloud.identity import Identity
+from tools.cloud.ota.tasks import (
     DEFAULT_MODULE,
     WHOLE,
     TaskBook,

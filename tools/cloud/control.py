@@ -12,26 +12,26 @@ import json
 import os
 import secrets
 import socket
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tools.cloud.store import Store, Task
-
-if TYPE_CHECKING:
-    from tools.cloud.program import Program
+from tools.cloud.records import Records
 
 _NAME = "control.json"
 _LINE_BYTES = 64 * 1024
 _TIMEOUT_S = 10.0
-_NOTES = 12
 
 
 class Control:
-    """The server's end."""
+    """The server's end. `answer` makes the answer to a request (both JSON objects)."""
 
-    def __init__(self, program: Program) -> None:
-        self._program = program
-        self._path = program.folder / _NAME
+    def __init__(
+        self, folder: Path, records: Records, answer: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> None:
+        self._records = records
+        self._answer = answer
+        self._path = folder / _NAME
         self._token = secrets.token_hex(16)
         self.questions = 0
         self._server: asyncio.Server | None = None
@@ -70,7 +70,7 @@ class Control:
             if not hmac.compare_digest(str(request.get("token")).encode(), self._token.encode()):
                 return
             self.questions += 1
-            self._program.records.changed()
+            self._records.changed()
             writer.write(json.dumps(self._answer(request)).encode() + b"\n")
             await asyncio.wait_for(writer.drain(), _TIMEOUT_S)
         # RecursionError: JSON that is nested deeply.
@@ -82,87 +82,9 @@ class Control:
             asyncio.TimeoutError,
         ) as exc:
             # Whoever that was does not speak our language; a command reports the silence.
-            self._program.records.note("control", "-", f"a bad control request: {exc!r}")
+            self._records.note("control", "-", f"a bad control request: {exc!r}")
         finally:
             writer.close()
-
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        if request.get("op") == "offer":
-            task = self._program.store.task_by_id(int(request["task"]))
-            return {"sent": self._program.ota.offer(task)}
-        if request.get("op") == "release":
-            return {"sent": self._program.ota.rollout.release(int(request["batch"]))}
-        return snapshot(self._program)
-
-
-def snapshot(program: Program) -> dict[str, Any]:
-    """What the server is doing, for `status` and `watch`: no secret and no link in it."""
-    store, records = program.store, program.records
-    online = {str(identity): c.tls for identity, c in program.gateway.sessions.items()}
-    return {
-        "ports": {name: listener.port for name, listener in program.listeners.items()},
-        "public": program.public,
-        "online": online,
-        "broker": _broker(program),
-        "devices": device_rows(store.devices(), store.versions),
-        "tasks": [task_row(task) for task in store.tasks()],
-        "batches": batch_rows(store),
-        "downloads": [
-            {
-                "device": d.device,
-                "file": d.file,
-                "start": d.range_start or 0,
-                "sent": d.bytes_sent,
-                "size": d.size,
-            }
-            for d in records.downloads
-            if not d.ended
-        ],
-        "notes": [[n.time, n.kind, n.device, n.text] for n in records.notes[-_NOTES:]],
-        "violations": len(records.violations),
-    }
-
-
-def _broker(program: Program) -> str | None:
-    link = program.broker
-    return None if link is None else f"{link.broker}: {link.state}"
-
-
-def device_rows(devices: list[Any], versions: Any) -> dict[str, dict[str, str]]:
-    """Device -> what it has reported, module by module."""
-    return {str(identity): versions(identity) for identity in devices}
-
-
-def batch_rows(store: Store) -> list[dict[str, Any]]:
-    """Batches for a table: what they are for, and how many of their tasks are in which state."""
-    return [
-        {
-            "id": batch.id,
-            "product": batch.product_key,
-            "module": batch.module,
-            "version": batch.version,
-            "dynamic": batch.dynamic,
-            "state": batch.state,
-            "counts": store.counts(batch.id),
-        }
-        for batch in store.batches()
-    ]
-
-
-def task_row(task: Task) -> dict[str, Any]:
-    """A task for a table."""
-    return {
-        "id": task.id,
-        "batch": task.batch,
-        "device": str(task.identity),
-        "module": task.module,
-        "source": task.source,
-        "version": task.version,
-        "state": task.state,
-        "step": task.step,
-        "desc": task.desc,
-        "created": task.created,
-    }
 
 
 def ask(folder: Path, op: str, **more: Any) -> dict[str, Any] | None:

@@ -1,0 +1,48 @@
+"""What `status` and `watch` show of what is kept, with or without a running server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools.cloud.store import Store, Task
+
+
+def kept(store: Store) -> dict[str, Any]:
+    """Devices, tasks and batches for tables: no secret and no link in it."""
+    return {
+        "devices": {str(identity): store.versions(identity) for identity in store.devices()},
+        "tasks": [_task(task) for task in store.tasks()],
+        "batches": _batches(store),
+    }
+
+
+def _batches(store: Store) -> list[dict[str, Any]]:
+    """Batches for a table: what they are for, and how many of their tasks are in which state."""
+    return [
+        {
+            "id": batch.id,
+            "product": batch.product_key,
+            "module": batch.module,
+            "version": batch.version,
+            "dynamic": batch.dynamic,
+            "state": batch.state,
+            "counts": store.counts(batch.id),
+        }
+        for batch in store.batches()
+    ]
+
+
+def _task(task: Task) -> dict[str, Any]:
+    """A task for a table."""
+    return {
+        "id": task.id,
+        "batch": task.batch,
+        "device": str(task.identity),
+        "module": task.module,
+        "source": task.source,
+        "version": task.version,
+        "state": task.state,
+        "step": task.step,
+        "desc": task.desc,
+        "created": task.created,
+    }
