@@ -15,7 +15,7 @@ from tools.image import main
 from tools.images import build_image
 from tools.release.pack import difference
 from tools.release.package_format import read_head
-from tools.release.unpack import unpack
+from tools.release.unpacking import unpack
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -29,7 +29,7 @@ from tools.release.package_format import (
     read_head,
     seek,
 )
-from tools.release.unpack import unpack
+from tools.release.unpacking import unpack
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "package.md"
 OLD = b"abcdefghijkX"

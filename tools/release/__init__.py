@@ -2,6 +2,6 @@
 
 from tools.release.archive import WBITS, build_archive
 from tools.release.package_format import DIFFERENCE, is_package, read_head
-from tools.release.unpack import unpack
+from tools.release.unpacking import unpack
 
 __all__ = ["DIFFERENCE", "WBITS", "build_archive", "is_package", "read_head", "unpack"]

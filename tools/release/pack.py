@@ -16,7 +16,7 @@ from tools.release.package_format import (
     PackageError,
     is_package,
 )
-from tools.release.unpack import unpack
+from tools.release.unpacking import unpack
 
 # A larger window has to save more than this share of the bytes, for it costs every board RAM.
 _WORTH = 0.01

@@ -8,7 +8,7 @@ from tools.chip.nor import SECTOR
 from tools.images.report import Report
 from tools.release.pack import blocks, blocks_that_differ, check_image
 from tools.release.package_format import COMPRESSED, Head, PackageError, read_head
-from tools.release.unpack import unpack
+from tools.release.unpacking import unpack
 
 
 def percent(part: int, whole: int) -> str:

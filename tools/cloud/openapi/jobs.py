@@ -1,6 +1,6 @@
 """Making update batches: CreateOTAVerifyJob, -StaticUpgradeJob, -DynamicUpgradeJob.
 
-The parameters become the terms of a batch (operator/batches.py), which is then told as any other.
+The parameters become the terms of a batch (ota/batches.py), which is then told as any other.
 """
 
 from __future__ import annotations
