@@ -12,8 +12,9 @@ from collections.abc import Iterator
 
 from tools.release.package_format import ADD, COPY, INSERT, operation, seek
 
-# Shorter runs of what stays cost more as operations of their own than as zeros in a sum.
-_STAYS = re.compile(rb"\0{8,}")
+# Shorter runs of what stays are zeros in a sum: they pack as well, and an operation takes a board
+# longer than 64 bytes do. From 1.26.1 to 1.27 eight would make 78,000 of them, this makes 17,000.
+_STAYS = re.compile(rb"\0{64,}")
 
 
 def operations(image: bytes, source: bytes) -> bytes:
