@@ -13,14 +13,19 @@ from tools.cli import Refused
 
 
 def read_input(path: Path) -> bytes:
-    """The content of a file. Refused for a pipe, a device or a folder: they hang, or never end.
+    """The content of a file. Refused and OSError as `check_input`."""
+    check_input(path)
+    return path.read_bytes()
+
+
+def check_input(path: Path) -> None:
+    """Raise Refused for a pipe, a device or a folder: to read them hangs, or never ends.
 
     OSError, with the file's name, when it is not there.
     """
     if not stat.S_ISREG(path.stat().st_mode):
         kind = "a folder" if path.is_dir() else "a pipe or a device"
         raise Refused(f"{path} is {kind}, not a file", "Name the file itself.")
-    return path.read_bytes()
 
 
 def check_output(path: Path, inputs: Iterable[Path | None]) -> None:

@@ -297,6 +297,10 @@ class LocalCloud:
 
         return self._call(add)
 
+    def tasks(self, state: str) -> list[Task]:
+        """The tasks that are in this state, in the order they were made."""
+        return self._call(lambda: self._program.store.tasks("state = ?", state))
+
     def batch_tasks(self, number: int) -> list[Task]:
         """The tasks of a batch, in the order they were made."""
         return self._call(lambda: self._program.ota.rollout.batches.tasks(number))

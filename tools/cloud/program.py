@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from starlette.routing import Route
-
 from tools.cloud.certs import Certificates
 from tools.cloud.clock import Clock
 from tools.cloud.context import Context
@@ -105,7 +103,7 @@ class Program:
                 context, sender, self.downloads, Blocks(context, sender, self.gateway.cut)
             )
             self.gateway.service = self.ota
-            self.web = Web(self.downloads, [Route("/", self._api().answer, methods=["POST"])])
+            self.web = Web(self.downloads, [self._api().route()])
             await self._listen()
             self.control = Control(self.folder, self.records, self._answer)
             await self.control.start()

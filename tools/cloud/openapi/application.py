@@ -1,4 +1,4 @@
-"""The two doors of the API on the stand-in's port: POST / with a signature, and OSS's PostObject.
+"""The two doors of the API on the stand-in's port: / with a signature, and OSS's PostObject.
 
 An answer of the service is 200 with `Success`; what the gateway refuses is a status of its own.
 """
@@ -10,14 +10,16 @@ from collections.abc import Callable
 from typing import Any
 from xml.sax.saxutils import escape
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
 from tools.cli import Refused
 from tools.cloud.faults import Faults
-from tools.cloud.openapi import devices, firmwares, jobs, progress
+from tools.cloud.openapi import devices, firmwares, jobs, modules, progress
 from tools.cloud.openapi.errors import ILLEGAL, GatewayError, ServiceError
 from tools.cloud.openapi.limits import Limits
 from tools.cloud.openapi.parameters import Parameters
@@ -32,6 +34,8 @@ _OPERATIONS: dict[str, Callable[[Services, Parameters], dict[str, Any]]] = {
     "DeleteOTAFirmware": firmwares.delete,
     "ListOTAFirmware": firmwares.list_,
     "QueryOTAFirmware": firmwares.query,
+    "CreateOTAModule": modules.create,
+    "ListOTAModuleByProduct": modules.list_,
     "CreateOTAVerifyJob": jobs.create_verify,
     "CreateOTAStaticUpgradeJob": jobs.create_static,
     "CreateOTADynamicUpgradeJob": jobs.create_dynamic,
@@ -49,21 +53,38 @@ _OPERATIONS: dict[str, Callable[[Services, Parameters], dict[str, Any]]] = {
     "QueryDeviceDetail": devices.detail,
     "ListOTAModuleVersionsByDevice": devices.module_versions,
 }
+_FORM = "multipart/form-data"
 _BODY_MAX = 64 * 1024
 OPERATIONS = tuple(_OPERATIONS)
 
 
+class ApiRoute(Route):
+    """Requests for / that are calls or uploads; all others are left to the routes behind it."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether this is one."""
+        headers = Headers(scope=scope)
+        form = headers.get("content-type", "").startswith(_FORM)
+        if "x-acs-action" not in headers and not form:
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
 class OpenApi:
-    """Answers POST /. Nothing is answered that was not signed, and nothing secret is noted."""
+    """Answers /. Nothing is answered that was not signed, and nothing secret is noted."""
 
     def __init__(self, services: Services, verifier: Verifier, faults: Faults) -> None:
         self._services = services
         self._verifier = verifier
         self._limits = Limits(services.clock, faults)
 
+    def route(self) -> ApiRoute:
+        """Where it is."""
+        return ApiRoute("/", self.answer, methods=["GET", "POST"])
+
     async def answer(self, request: Request) -> Response:
         """A call, or an upload."""
-        if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        if request.headers.get("content-type", "").startswith(_FORM):
             return await self._upload(request)
         identifier = str(uuid.uuid4()).upper()
         action = request.headers.get("x-acs-action", "")

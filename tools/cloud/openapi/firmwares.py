@@ -12,7 +12,7 @@ from tools.cloud.openapi.services import Services, paged
 from tools.cloud.openapi.times import utc
 from tools.cloud.openapi.uploads import SUFFIXES
 from tools.cloud.ota import differences
-from tools.cloud.ota.tasks import DEFAULT_MODULE
+from tools.cloud.ota.tasks import DEFAULT_MODULE, described
 from tools.cloud.store import PackageFile, Release
 
 PACKAGES = 500
@@ -130,8 +130,6 @@ def _uploaded(services: Services, given: Parameters) -> tuple[list[tuple[str, by
 
 def _check_told(told: Parameters, file: tuple[str, bytes], method: str, *, several: bool) -> None:
     """What the call says of a file has to be so."""
-    from tools.cloud.ota.tasks import described
-
     is_ = described(*file)
     digest = is_.md5 if method == "Md5" else is_.sha256
     expected = {"Size" if several else "FirmwareSize": str(is_.size)}

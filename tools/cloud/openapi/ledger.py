@@ -24,6 +24,9 @@ create table if not exists firmware (
 create table if not exists job (
     id text primary key, batch integer unique not null, firmware text not null,
     kind text not null, given text not null);
+create table if not exists module (
+    pk text, name text, alias text not null, desc text not null, created real not null,
+    primary key (pk, name));
 """
 
 
@@ -50,6 +53,17 @@ class Job:
     firmware: str
     kind: str
     given: dict[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Module:
+    """An OTA module that a call has made."""
+
+    product_key: str
+    name: str
+    alias: str
+    desc: str
+    created: float
 
 
 class Ledger:
@@ -126,6 +140,23 @@ class Ledger:
         # Names are unique in an account, and two products may have the same version.
         taken = {one.name for one in self._firmwares("1")}
         return name if name not in taken else f"{name}({release.id})"[:40]
+
+    # --- modules ---
+
+    def add_module(self, module: Module) -> None:
+        """Remember a module."""
+        self._db.execute(
+            "insert into module values (?, ?, ?, ?, ?)",
+            (module.product_key, module.name, module.alias, module.desc, module.created),
+        )
+
+    def modules(self, product_key: str) -> list[Module]:
+        """The modules that calls have made."""
+        rows = self._db.execute(
+            "select pk, name, alias, desc, created from module where pk = ? order by created",
+            (product_key,),
+        )
+        return [Module(*row) for row in rows]
 
     # --- batches ---
 

@@ -1,0 +1,33 @@
+"""`key`: what calls of the stand-in's API are signed with."""
+
+from __future__ import annotations
+
+import argparse
+
+from tools.cloud.openapi.keys import access_key
+from tools.cloud.operator import arguments
+from tools.cloud.operator.folder import Folder
+
+NAME = "key"
+HELP = """\
+what programs sign their calls of the API with
+
+Print the access key of this folder, for programs that use the platform's SDK. The commands with \
+--at desk find it by themselves. It is made once; who has it may do what those commands do."""
+EXAMPLES = """\
+python -m tools.cloud key
+eval "$(python -m tools.cloud key)"    for programs that are started here"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    arguments.folder(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0: two lines that a shell can read."""
+    Folder(options.folder)
+    key = access_key(options.folder)
+    print(f"export ALIBABA_CLOUD_ACCESS_KEY_ID={key.id}")
+    print(f"export ALIBABA_CLOUD_ACCESS_KEY_SECRET={key.secret}")
+    return 0

@@ -1,0 +1,39 @@
+"""`device status`: one device."""
+
+from __future__ import annotations
+
+import argparse
+
+from tools.cloud.platform import place, show
+
+NAME = "device status"
+HELP = "whether a device is online, since when, and what it runs"
+EXAMPLES = """\
+python -m tools.cloud --at desk device status a1B2c3D4e5F greenhouse_07"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    place.add_arguments(parser)
+    parser.add_argument("product_key", metavar="PRODUCT_KEY")
+    parser.add_argument("device_name", metavar="DEVICE_NAME")
+    show.add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when the device is there."""
+    api = place.connect(options)
+    said = api.call(
+        "QueryDeviceDetail", ProductKey=options.product_key, DeviceName=options.device_name
+    )["Data"]
+    show.one(
+        options,
+        {
+            "device": options.device_name,
+            "status": said.get("Status"),
+            "version": said.get("FirmwareVersion"),
+            "online": said.get("UtcOnline"),
+            "activated": said.get("UtcActive"),
+        },
+    )
+    return 0

@@ -1,0 +1,36 @@
+"""`device versions`: what a device has reported."""
+
+from __future__ import annotations
+
+import argparse
+
+from tools.cloud.platform import place, show
+
+NAME = "device versions"
+HELP = "the version of each module, as a device has reported it"
+EXAMPLES = """\
+python -m tools.cloud --at desk device versions a1B2c3D4e5F greenhouse_07"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    place.add_arguments(parser)
+    parser.add_argument("product_key", metavar="PRODUCT_KEY")
+    parser.add_argument("device_name", metavar="DEVICE_NAME")
+    show.add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 when the device is there."""
+    found = [
+        {"module": said.get("ModuleName"), "version": said.get("ModuleVersion")}
+        for said in place.connect(options).pages(
+            "ListOTAModuleVersionsByDevice",
+            "Data",
+            "SimpleOTAModuleInfo",
+            ProductKey=options.product_key,
+            DeviceName=options.device_name,
+        )
+    ]
+    show.rows(options, found, ("module", "version"))
+    return 0

@@ -1,0 +1,27 @@
+"""`release list`: the packages of a product."""
+
+from __future__ import annotations
+
+import argparse
+
+from tools.cloud.platform import packages, place, show
+
+NAME = "release list"
+HELP = "the packages of a product, the newest first"
+EXAMPLES = """\
+python -m tools.cloud --at desk release list a1B2c3D4e5F
+python -m tools.cloud --at cn-shanghai/iot-0abc1def release list a1B2c3D4e5F --json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    place.add_arguments(parser)
+    parser.add_argument("product_key", metavar="PRODUCT_KEY")
+    show.add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0."""
+    found = packages.packages(place.connect(options), options.product_key)
+    show.rows(options, found, ("version", "module", "from", "verification", "size", "name"))
+    return 0

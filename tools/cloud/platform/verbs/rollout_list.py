@@ -1,0 +1,46 @@
+"""`rollout list`: the batches of a package."""
+
+from __future__ import annotations
+
+import argparse
+
+from tools.cloud.platform import batches, packages, place, show
+
+NAME = "rollout list"
+HELP = "the batches of a package, the newest first"
+EXAMPLES = """\
+python -m tools.cloud --at desk rollout list a1B2c3D4e5F 1.1.0"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    place.add_arguments(parser)
+    packages.add_arguments(parser)
+    show.add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0."""
+    api = place.connect(options)
+    package = packages.package(
+        api, options.product_key, options.version, options.module, options.source
+    )
+    found = []
+    for said in api.pages(
+        "ListOTAJobByFirmware", "Data", "SimpleOTAJobInfo", FirmwareId=package["package"]
+    ):
+        counted = batches.counts(batches.tasks(api, said["JobId"]))
+        kind = str(said.get("SelectionType") or "").lower()
+        verify = str(said.get("JobType")).startswith("VER")
+        found.append(
+            {
+                "job": said["JobId"],
+                "state": said.get("JobStatus"),
+                "kind": "verification" if verify else kind,
+                "devices": batches.told(counted),
+                "counts": counted,
+                "created": said.get("UtcCreate"),
+            }
+        )
+    show.rows(options, found, ("job", "state", "kind", "devices", "created"))
+    return 0

@@ -1,0 +1,28 @@
+"""`task list`: the devices of a batch."""
+
+from __future__ import annotations
+
+import argparse
+
+from tools.cloud.platform import batches, place, show
+
+NAME = "task list"
+HELP = "the devices of a batch, and how far each is"
+EXAMPLES = """\
+python -m tools.cloud --at desk task list JOB
+python -m tools.cloud --at cn-shanghai task list JOB --state FAILED --json"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    place.add_arguments(parser)
+    parser.add_argument("job", metavar="JOB")
+    parser.add_argument("--state", choices=batches.STATES, help="only these")
+    show.add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0."""
+    found = batches.tasks(place.connect(options), options.job, options.state)
+    show.rows(options, found, ("device", "state", "progress", "from", "version", "why"))
+    return 0
