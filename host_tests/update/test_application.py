@@ -97,17 +97,13 @@ def test_an_application_that_ends_is_started_again(ending: str, rig: Rig) -> Non
 
 
 def test_each_pause_before_another_start_is_longer(rig: Rig) -> None:
-    confirmed(rig, AT_ONCE + "raise ValueError", pause_ms=20)
+    # Told by the board: on a busy machine a console is read late.
+    telling = "import time\nsleep_ms = time.sleep_ms\ndef told(ms):\n"
+    telling += "    print('pause', ms)\n    sleep_ms(ms)\ntime.sleep_ms = told\n"
+    confirmed(rig, telling + AT_ONCE + "raise ValueError", pause_ms=20)
     rig.says("safe mode, without the application", 60)
-    pauses = []
-    for at, line in rig.board.console:
-        if "the application has ended" in line:
-            pauses.append(-at)
-        elif line.startswith("rom: ") and pauses and pauses[-1] < 0:
-            pauses[-1] += at
-    assert len(pauses) == 5
-    for pause, least in zip(pauses, (0.02, 0.06, 0.18, 0.54, 1.2), strict=True):
-        assert pause >= least - 0.005, f"{pauses}: the line is read a moment after it was said"
+    pauses = [line for _, line in rig.board.console if line.startswith("pause ")]
+    assert pauses == [f"pause {ms}" for ms in (20, 60, 180, 540, 1200)]
 
 
 def test_a_program_that_exits_on_its_own_is_no_bad_start(rig: Rig) -> None:
