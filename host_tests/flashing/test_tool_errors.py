@@ -14,7 +14,10 @@ from host_tests.kit.bridge import SerialBoard
 from host_tests.kit.serial_rig import QUIET, SerialRig, Stranger, flash, raw_repl
 from tools.cli import Refused
 from tools.flashing import link as device_link
-from tools.flashing.link import Link, explain_open, resolve
+from tools.flashing.link import Link
+from tools.flashing.patience import PATIENCE, Patience
+from tools.flashing.ports import resolve
+from tools.flashing.refusals import explain_open
 
 # One after the other: a name like /dev/pts/3 is soon another test's board.
 pytestmark = pytest.mark.xdist_group("serial")
@@ -25,9 +28,7 @@ READ = ("status", "selftest")
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurried = replace(
-        device_link.PATIENCE, ask=0.3, start=0.8, strange=0.5, announce=0.2, read=0.1
-    )
+    hurried = replace(PATIENCE, ask=0.3, start=0.8, strange=0.5, announce=0.2, read=0.1)
     monkeypatch.setattr(device_link, "PATIENCE", hurried)
 
 
@@ -40,7 +41,7 @@ def one_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SerialRig]:
 
 @pytest.fixture
 def rig(one_rig: SerialRig, monkeypatch: pytest.MonkeyPatch) -> SerialRig:
-    monkeypatch.setattr(device_link, "PATIENCE", device_link.Patience())  # this one does answer
+    monkeypatch.setattr(device_link, "PATIENCE", Patience())  # this one does answer
     one_rig.board.power_cut()
     one_rig.board.console.clear()
     one_rig.board.boots.clear()
@@ -228,7 +229,7 @@ def test_a_board_that_is_still_starting_is_asked_again_until_it_is_in_step(
         return healthy(typed)
 
     with Stranger(answer) as there:
-        hurried = replace(device_link.PATIENCE, first=0.05, quiet=0.05)
+        hurried = replace(PATIENCE, first=0.05, quiet=0.05)
         monkeypatch.setattr(device_link, "PATIENCE", hurried)
         link = Link(there.port)
         link.interrupt()

@@ -15,7 +15,7 @@ import pytest
 
 from host_tests.kit.serial_rig import QUIET, SerialRig, TcpPort, flash
 from tools.flashing import link as device_link
-from tools.flashing.link import Patience
+from tools.flashing.patience import Patience
 from tools.flashing.waiting import Waiting
 
 # One after the other: a name like /dev/pts/3 is soon another test's board.

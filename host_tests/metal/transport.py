@@ -14,7 +14,8 @@ from pathlib import Path
 
 from host_tests.kit.device_process import ROOT, DeviceFailed
 from tools.cli import Refused
-from tools.flashing.link import BoardFailed, Link
+from tools.flashing.link import Link
+from tools.flashing.refusals import BoardFailed
 from tools.flashing.verbs.deploy import NoRoom, sync
 from tools.images.compile import compile_mpy
 

@@ -5,26 +5,31 @@ from __future__ import annotations
 import ast
 import base64
 import contextlib
-import dataclasses
-import errno
 import io
 import json
 import re
-import stat
 import struct
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import serial
 from mpremote.transport import TransportError, TransportExecError
-from serial.tools import list_ports
 
 from tools.cli import Refused
-from tools.flashing.ports import choose_port
+from tools.flashing.patience import PATIENCE
+from tools.flashing.ports import resolve
+from tools.flashing.refusals import (
+    FLASH_IT,
+    BoardFailed,
+    OutOfStep,
+    Restarted,
+    Unreachable,
+    cannot_open,
+    no_repl,
+)
 from tools.flashing.transport import Transport
 from tools.flashing.waiting import Waiting
 from tools.images.age import OLDEST
@@ -34,64 +39,10 @@ SCRIPTS = Path(__file__).with_name("on_board")
 
 _PIECE = 1536  # bytes of a file that travel at once; a multiple of 3
 _RESET = re.compile(rb"rst:0x[0-9a-f]+ \((\w+)\)")  # what a boot ROM says first
-_SHORTCUTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}  # those of mpremote
 _FACTS = (
     "import sys;print(repr((sys.implementation.name,tuple(sys.implementation.version[:3]),"
     "sys.platform,getattr(sys.implementation,'_machine',''))))"
 )
-
-_FLASH_IT = "Put MicroPython on it first: flash.py flash --help shows how."
-NO_LOADER = Refused(
-    "alink's boot.py is not on the board, or did not run to its end",
-    "Flash the board with flash.py flash, which brings it; or copy it: "
-    "mpremote cp micropython/boot.py :boot.py, then run this again.",
-)
-
-
-def resolve(named: str | None) -> str:
-    """The port that `--port` means: a path, a URL, or mpremote's auto, id:X, port:X, a0, u0, c0.
-
-    Raises Refused when there is none, or several to choose from.
-    """
-    if named is None or named == "auto":
-        return choose_port(None)
-    if named.startswith("id:"):
-        for info in list_ports.comports():
-            if info.serial_number == named[3:]:
-                return str(info.device)
-        raise Refused(
-            f"no port has the serial number {named[3:]}",
-            "List them with mpremote connect list, or name the port itself.",
-        )
-    named = named.removeprefix("port:")
-    short = re.fullmatch(r"([auc])(\d+)", named)
-    return _SHORTCUTS[short[1]] + short[2] if short else named
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long a board may take, in seconds."""
-
-    ask: float = 1.0  # for each answer, while it is asked for its REPL
-    start: float = 40.0  # to start, or to be through with a long call: to have a REPL at all
-    strange: float = 20.0  # to stop saying something else than that
-    settle: float = 30.0  # to be through with what it was asked while it started
-    announce: float = 5.0  # for a soft reset to be announced
-    boot: float = 40.0  # for boot.py after a soft reset
-    window: float = 10.0  # to take the next bytes of a program
-    first: float = 1.0  # the same for the first question; twice as long each time it is repeated
-    quiet: float = 0.3  # until what it says is taken for the end of it
-    read: float = 1.0
-    write: float = 5.0
-    tell: float = 3.0  # until a person is told what is waited for
-
-    def scaled(self, factor: float) -> Patience:
-        """The same for a board that is so many times as slow."""
-        values = dataclasses.asdict(self)
-        return Patience(**{name: value * factor for name, value in values.items()})
-
-
-PATIENCE = Patience()
 
 
 class Link:
@@ -114,7 +65,7 @@ class Link:
         try:
             self._transport = Transport(self.name, baudrate=BAUD, timeout=patience.read)
         except (TransportError, ValueError) as exc:
-            raise _cannot_open(self.name, exc) from None
+            raise cannot_open(self.name, exc) from None
         self._transport.patience_s = patience.window
         self._transport.serial.write_timeout = patience.write
 
@@ -152,7 +103,7 @@ class Link:
                 silent = silent if answer else now
                 heard += answer
                 if now > began + patience.start or now > silent + patience.strange:
-                    raise _no_repl(self.name, heard)
+                    raise no_repl(self.name, heard)
                 late = True
             if late:
                 # It may still be answering what it was asked before.
@@ -373,11 +324,11 @@ class Link:
             name, version, platform, machine = ast.literal_eval(said.strip())
             self.version = (int(version[0]), int(version[1]), int(version[2]))
         except (SyntaxError, ValueError, TypeError, IndexError):
-            raise _no_repl(self.name, said.encode()) from None
+            raise no_repl(self.name, said.encode()) from None
         self.implementation, self.platform, self.machine = name, platform, machine
         shown = ".".join(map(str, self.version))
         if name != "micropython":
-            raise Refused(f"the board on {self.name} runs {name} {shown}", _FLASH_IT)
+            raise Refused(f"the board on {self.name} runs {name} {shown}", FLASH_IT)
         if self.version < OLDEST:
             raise Refused(
                 f"the board on {self.name} runs MicroPython {shown}; alink needs "
@@ -397,44 +348,12 @@ class Link:
                 "Press its reset button and try again; look at its console: flash.py monitor.",
             ) from None
         except serial.SerialTimeoutException:
-            raise _no_repl(self.name, b"") from None
+            raise no_repl(self.name, b"") from None
         except (serial.SerialException, OSError) as exc:
             raise Unreachable(
                 f"the connection to {self.name} was lost ({exc})",
                 "Check the cable, and that no other program uses the port; then try again.",
             ) from None
-
-
-class Unreachable(Refused):
-    """The board no longer takes part."""
-
-
-class OutOfStep(Unreachable):
-    """It says something else than what was asked for, or nothing; the port itself works."""
-
-
-class Restarted(Unreachable):
-    """It was reset while a program ran there, and goes its own way again."""
-
-    def __init__(self, cause: str) -> None:
-        super().__init__(
-            f"the board restarted by itself meanwhile ({cause})",
-            "A power supply too weak, a crash or a watchdog: its console says more, "
-            "flash.py monitor. Try again.",
-        )
-
-
-class BoardFailed(Refused):
-    """A program on the board ended with an exception; `traceback` is the board's own text."""
-
-    def __init__(self, traceback: str, said: str) -> None:
-        last = traceback.strip().rpartition("\n")[2]
-        super().__init__(
-            f"the board reports {last}",
-            "Try again after a press of its reset button; flash.py status tells how it is.",
-        )
-        self.traceback = traceback
-        self.said = said
 
 
 class _Lines:
@@ -473,58 +392,3 @@ def _refuse_reset(line: bytes) -> None:
     reset = _RESET.match(line)
     if reset:
         raise Restarted(reset[1].decode())
-
-
-def _cannot_open(name: str, exc: Exception) -> Refused:
-    """Why a port does not open: mpremote's own message does not tell."""
-    number: int | None = None
-    text = str(exc)
-    try:
-        serial.serial_for_url(name, exclusive=True).close()
-    except (OSError, ValueError) as why:
-        number, text = getattr(why, "errno", None), str(why)
-    return explain_open(name, number, text)
-
-
-def explain_open(name: str, number: int | None, text: str) -> Refused:
-    """The Refused for a port that cannot be opened; number: errno, text: what was said."""
-    busy = ("exclusively lock", "in use", "Access is denied", "PermissionError(13")
-    if number == errno.ENOENT or "FileNotFoundError" in text:
-        return Refused(
-            f"there is no port {name}",
-            "Plug the board in (with a data cable), or leave --port out to have it found.",
-        )
-    if number == errno.EACCES and not any(word in text for word in busy):
-        return Refused(
-            f"you may not open {name}",
-            "On Linux join the port's group and log in again: sudo usermod -aG dialout $USER.",
-        )
-    if number in (errno.EBUSY, errno.EAGAIN) or any(word in text for word in busy):
-        return Refused(
-            f"the port {name} is busy: another program uses it",
-            "Close it (a serial monitor, an editor's console, mpremote, flash.py monitor) "
-            "and try again.",
-        )
-    path = Path(name)
-    if path.exists() and not stat.S_ISCHR(path.stat().st_mode):
-        return Refused(f"{name} is not a port", "Give --port a serial port's name.")
-    return Refused(
-        f"the port {name} cannot be opened ({text})",
-        "Check the name: a path such as /dev/ttyUSB0 or COM3, or id:SERIAL, or a URL.",
-    )
-
-
-def _no_repl(name: str, heard: bytes) -> Refused:
-    text = heard.decode("utf-8", "replace").strip()
-    if not text:
-        return Refused(
-            f"the board on {name} does not answer",
-            "Is it the right port, and has the board power? Press its reset button and try "
-            "again; if it holds no MicroPython yet: flash.py flash.",
-        )
-    words = "".join(c if c.isprintable() else " " for c in text[:60]).strip()
-    return Refused(
-        f"what answers on {name} is not MicroPython's REPL; it said: {words}",
-        _FLASH_IT + " If it does run MicroPython, its program may swallow Ctrl-C: press the "
-        "reset button and try again at once.",
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from serial.tools import list_ports
@@ -16,6 +17,7 @@ VENDORS = {
     0x0403: "FTDI",
     0x067B: "Prolific PL2303",
 }
+_SHORTCUTS = {"a": "/dev/ttyACM", "u": "/dev/ttyUSB", "c": "COM"}  # those of mpremote
 
 
 @dataclass(frozen=True)
@@ -63,3 +65,23 @@ def first_line(exc: BaseException) -> str:
     """What an error says, without the links and hints that some libraries put behind it."""
     lines = [line.strip() for line in str(exc).splitlines() if line.strip()]
     return lines[0].rstrip(".") if lines else type(exc).__name__
+
+
+def resolve(named: str | None) -> str:
+    """The port that `--port` means: a path, a URL, or mpremote's auto, id:X, port:X, a0, u0, c0.
+
+    Raises Refused when there is none, or several to choose from.
+    """
+    if named is None or named == "auto":
+        return choose_port(None)
+    if named.startswith("id:"):
+        for info in list_ports.comports():
+            if info.serial_number == named[3:]:
+                return str(info.device)
+        raise Refused(
+            f"no port has the serial number {named[3:]}",
+            "List them with mpremote connect list, or name the port itself.",
+        )
+    named = named.removeprefix("port:")
+    short = re.fullmatch(r"([auc])(\d+)", named)
+    return _SHORTCUTS[short[1]] + short[2] if short else named

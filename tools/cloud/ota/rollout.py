@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from tools.cloud.clock import Clock, Timer
 from tools.cloud.identity import Identity
+from tools.cloud.ota import retry
 from tools.cloud.ota.batches import MATCHES, BatchBook, terms_of
 from tools.cloud.ota.tasks import TaskBook
 from tools.cloud.records import Records
@@ -108,14 +109,13 @@ class Rollout:
         if task.batch is None:
             return
         batch = self.batches.batch(task.batch)
-        terms = terms_of(batch)
-        after = terms.retry_after_min
-        if after is None or task.retries >= terms.retry_times or batch.state != "RUNNING":
+        after = retry.wait_min(task, batch)
+        if after is None:
             return
         again = self._store.move_task(
             task,
             self._clock.time(),
-            event=f"retry {task.retries + 1} of {terms.retry_times} in {after} min",
+            event=f"retry {task.retries + 1} of {terms_of(batch).retry_times} in {after} min",
             state="QUEUED",
             source=self._store.version(task.identity, task.module) or "",
             retries=task.retries + 1,

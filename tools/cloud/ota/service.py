@@ -1,38 +1,28 @@
 """The OTA service: tells devices about their task and hears what became of it.
 
-Wire: "OTA updates" (89307). States and verdicts: "View update status" (202667) and "What are the
-causes for OTA update failures" (301639). The one verdict of success is a version report that
-equals the target; a progress of 100 is not.
+Wire: "OTA updates" (89307). What is said in an upgrade message: upgrades.py; what ends a task:
+verdicts.py; who is told when: rollout.py; who is tried again: retry.py.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from tools.cloud.clock import Timer
 from tools.cloud.context import Context
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.service import Sender
-from tools.cloud.ota import differences
+from tools.cloud.ota import differences, progress, verdicts
 from tools.cloud.ota.blocks import Blocks
 from tools.cloud.ota.rollout import Rollout
 from tools.cloud.ota.tasks import DEFAULT_MODULE, TaskBook
-from tools.cloud.store import PackageFile, Release, Task
+from tools.cloud.ota.upgrades import LinkMaker, Upgrades
+from tools.cloud.store import Task
 
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_DESC_CHARS = 128
-STEP_MIN, STEP_MAX = -4, 100
-
-
-class LinkMaker(Protocol):
-    """Makes the address of a release's file for one device (see downloads.py)."""
-
-    def url(self, release: Release, identity: Identity, scheme: str, number: int = 0) -> str:
-        """A fresh signed link with `scheme` "https" or "http"; number: of release.downloads."""
 
 
 class OtaService:
@@ -45,8 +35,8 @@ class OtaService:
         self.faults = context.faults
         self.dialect = context.dialect
         self.sender = sender
-        self.links = links
         self.blocks = blocks
+        self.upgrades = Upgrades(context, links, blocks)
         self.book = TaskBook(self.store, self.clock, self.records)
         self._timers: dict[int, Timer] = {}
         self._last_push_id = 0
@@ -113,16 +103,11 @@ class OtaService:
         task = self.rollout.task_of(identity, module, version)
         if task is None:
             return
-        if version == task.version:
-            self._finish(task, "SUCCEEDED", f"the device reports {version}")
-        elif task.state == "IN_PROGRESS" and version != task.source:
-            self._finish(
-                task,
-                "FAILED",
-                f"the device reports {version}, which is neither {task.source or 'its version'} "
-                f"nor {task.version}",
-            )
-            self.rollout.failed(task)
+        verdict = verdicts.of_version(task, version)
+        if verdict is not None:
+            self._finish(task, *verdict)
+            if verdict.state == "FAILED":
+                self.rollout.failed(task)
         else:
             if task.source != version:
                 self.store.set_source(task, version)
@@ -133,24 +118,19 @@ class OtaService:
     def _on_progress(
         self, identity: Identity, body: dict[str, Any], params: dict[str, Any], module: str
     ) -> None:
-        step = params["step"]
-        if isinstance(step, bool) or not isinstance(step, str | int):
-            raise TypeError("step is neither a string nor a number")
-        step = int(step)
-        if not STEP_MIN <= step <= STEP_MAX:
-            raise ValueError(f"step {step} is not within {STEP_MIN} and {STEP_MAX}")
-        desc = str(params.get("desc", ""))
-        if len(desc) > _DESC_CHARS:
-            self.records.violation(identity, "desc", f"{len(desc)} characters; {_DESC_CHARS} fit")
-            desc = desc[:_DESC_CHARS]
+        step = progress.step_of(params)
+        desc, came = progress.desc_of(params)
+        if came > len(desc):
+            self.records.violation(identity, "desc", f"{came} characters; {len(desc)} fit")
         task = self.store.unfinished(identity, module)
+        verdict = verdicts.of_step(step, desc)
         # A report names no version: before a task was offered, it must be about an older one.
         if task is None or task.state in ("CONFIRM", "QUEUED"):
             self.records.note("progress", identity, f"step {step} without a task: {desc}")
         elif differences.refused(task, step):
             self._offer_full(task, step, desc)
-        elif step < 0:
-            self._finish(task, "FAILED", desc, step=step)
+        elif verdict is not None:
+            self._finish(task, *verdict, step=step)
             self.rollout.failed(task)
         else:
             first = task.started is None
@@ -187,7 +167,7 @@ class OtaService:
         data: dict[str, Any] = {}
         if task is not None and self._applies(task) and self.rollout.may_tell(task):
             task = differences.choose(self.store, task)
-            data = self._data(task)
+            data = self.upgrades.data(task)
             self._notified(task, "answered a query")
         reply = {"id": body["id"], "code": 200, "data": data}
         self.sender.send(
@@ -211,7 +191,10 @@ class OtaService:
         if not self._applies(task) or not self.rollout.may_tell(task, push=True):
             return False
         task = differences.choose(self.store, task)
-        message: dict[str, Any] = {"code": self.dialect.push_code, "data": self._data(task)}
+        message: dict[str, Any] = {
+            "code": self.dialect.push_code,
+            "data": self.upgrades.data(task),
+        }
         self._last_push_id = max(self._last_push_id + 1, int(self.clock.time() * 1000))
         message["id"] = (
             str(self._last_push_id) if self.dialect.push_id_text else self._last_push_id
@@ -242,73 +225,6 @@ class OtaService:
         reported = self.store.version(task.identity, task.module)
         return reported is not None and reported != task.version
 
-    def _data(self, task: Task) -> dict[str, Any]:
-        release = self.store.release_by_id(task.release)
-        is_md5 = release.sign_method.lower() == "md5"
-        own = dict(release.data)
-        first, files = 0, release.files
-        difference = differences.offered(self.store, task)
-        if difference is not None:
-            own = {**own, **difference.data, "isDiff": 1}
-            first, files = release.downloads.index(difference.file), (difference.file,)
-        digest = files[0].md5 if is_md5 else files[0].sha256
-        data: dict[str, Any] = {
-            "size": files[0].size,
-            "version": release.version,
-            "signMethod": self.dialect.sign_methods[0 if is_md5 else 1],
-            "sign": digest,
-        }
-        if is_md5:
-            data["md5"] = digest
-        scheme = task.options.get("scheme", "https")
-        if scheme == "mqtt":
-            data.update(self.blocks.address(task))
-        else:
-            data["url"] = self.links.url(release, task.identity, scheme, first)
-        if scheme != "mqtt" and (len(files) > 1 or self.dialect.single_as_files):
-            for key in ("size", "url", "sign", "md5"):
-                data.pop(key, None)
-            data["files"] = self._elements(release, task, files, first)
-        if release.module != DEFAULT_MODULE:
-            data["module"] = release.module
-        for key, value in {**own, **task.options.get("data", {})}.items():
-            if value is None:
-                data.pop(key, None)
-            elif key == "digestsign" and isinstance(value, list):
-                for element, sign in zip(data.get("files", ()), value, strict=False):
-                    element[key] = sign
-            else:
-                data[key] = value
-        return data
-
-    def _elements(
-        self, release: Release, task: Task, files: Sequence[PackageFile], first: int
-    ) -> list[dict[str, Any]]:
-        """The list of a package of several files, or of one that is offered as if.
-
-        `first` is the number of the first of `files` among the release's downloads.
-        """
-        is_md5 = release.sign_method.lower() == "md5"
-        plain = len(files) == 1 and self.dialect.single_as_files == "plain"
-        size, name, url, sign, md5 = (
-            ("size", "name", "url", "sign", "md5")
-            if plain
-            else ("fileSize", "fileName", "fileUrl", "fileSign", "fileMd5")
-        )
-        scheme = task.options.get("scheme", "https")
-        elements = []
-        for number, file in enumerate(files, first):
-            element: dict[str, Any] = {
-                size: file.size,
-                name: file.name,
-                url: self.links.url(release, task.identity, scheme, number),
-                sign: file.md5 if is_md5 else file.sha256,
-            }
-            if is_md5:
-                element[md5] = file.md5
-            elements.append(element)
-        return elements
-
     # --- the end ---
 
     def _finish(self, task: Task, state: str, why: str, step: int | None = None) -> None:
@@ -334,9 +250,7 @@ class OtaService:
         self._timers.pop(number, None)
         task = self.store.task_by_id(number)
         if task.unfinished:
-            self._finish(
-                task, "FAILED", f"no result within {task.timeout_min} min of the first progress"
-            )
+            self._finish(task, *verdicts.of_time(task))
 
 
 def _json(message: dict[str, Any]) -> bytes:

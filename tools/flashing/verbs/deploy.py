@@ -18,7 +18,8 @@ from rich.console import Console
 from rich.progress import Progress
 
 from tools.cli import Refused
-from tools.flashing.link import NO_LOADER, Link
+from tools.flashing.link import Link
+from tools.flashing.refusals import NO_LOADER
 from tools.images.application import ALINK, collect, mentioned, package
 from tools.images.features import FEATURES, packed
 

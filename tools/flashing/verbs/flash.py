@@ -209,7 +209,7 @@ def _to_board(
     screen: Screen,
 ) -> None:
     # Both bring libraries that take their time to be imported.
-    from tools.flashing.link import resolve
+    from tools.flashing.ports import resolve
     from tools.flashing.serial_board import open_board
 
     port = resolve(options.port)

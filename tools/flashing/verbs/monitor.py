@@ -10,7 +10,9 @@ from datetime import datetime
 import serial
 
 from tools.cli import Refused
-from tools.flashing.link import BAUD, Link, explain_open, resolve
+from tools.flashing.link import BAUD, Link
+from tools.flashing.ports import resolve
+from tools.flashing.refusals import explain_open
 
 NAME = "monitor"
 HELP = "the board's console, each line with the time; Ctrl-C ends it"

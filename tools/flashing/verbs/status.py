@@ -6,7 +6,8 @@ import argparse
 import json
 from typing import Any
 
-from tools.flashing.link import BoardFailed, Link
+from tools.flashing.link import Link
+from tools.flashing.refusals import BoardFailed
 from tools.flashing.settings import REQUIRED
 
 NAME = "status"
