@@ -39,8 +39,9 @@ CLOUD = (
     ("downloads",),
     ("ota",),
     ("openapi",),
-    ("control", "program", "local", ""),
+    ("control", "stand_in", "local", ""),
     ("operator",),
+    ("platform",),
     ("__main__",),
 )
 

@@ -26,10 +26,12 @@ VERBS = ("provision", "deploy", "status", "selftest", "monitor")
 READ = ("status", "selftest")
 
 
+HURRIED = replace(PATIENCE, ask=0.3, start=0.8, strange=0.5, announce=0.2, read=0.1)
+
+
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    hurried = replace(PATIENCE, ask=0.3, start=0.8, strange=0.5, announce=0.2, read=0.1)
-    monkeypatch.setattr(device_link, "PATIENCE", hurried)
+    monkeypatch.setattr(device_link, "PATIENCE", HURRIED)
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +231,7 @@ def test_a_board_that_is_still_starting_is_asked_again_until_it_is_in_step(
         return healthy(typed)
 
     with Stranger(answer) as there:
-        hurried = replace(PATIENCE, first=0.05, quiet=0.05)
+        hurried = replace(HURRIED, first=0.05, quiet=0.05)
         monkeypatch.setattr(device_link, "PATIENCE", hurried)
         link = Link(there.port)
         link.interrupt()

@@ -1,6 +1,6 @@
 """The stand-in as one asyncio program: everything wired together, its listeners and its control.
 
-Nothing here is thread-safe; `LocalCloud` (local.py) runs it in a thread of its own.
+Nothing here is thread-safe; `LocalCloud` (local/) runs it in a thread of its own.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Settings:
     broker: Broker | None = None
 
 
-class Program:
+class StandIn:
     """Every part of the stand-in. `start()` before anything else, `stop()` at the end."""
 
     def __init__(self, settings: Settings) -> None:

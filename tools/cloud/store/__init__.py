@@ -1,0 +1,35 @@
+"""What has to outlive the program, in one SQLite file: devices, releases, tasks, versions.
+
+Every method is one transaction.
+"""
+
+from tools.cloud.store.devices import DeviceTables
+from tools.cloud.store.releases import ReleaseTables
+from tools.cloud.store.tasks import TaskTables
+from tools.cloud.store.things import (
+    UNFINISHED,
+    Batch,
+    Difference,
+    Event,
+    PackageFile,
+    Product,
+    Release,
+    Task,
+)
+
+
+class Store(DeviceTables, ReleaseTables, TaskTables):
+    """The whole of it."""
+
+
+__all__ = [
+    "UNFINISHED",
+    "Batch",
+    "Difference",
+    "Event",
+    "PackageFile",
+    "Product",
+    "Release",
+    "Store",
+    "Task",
+]

@@ -1,0 +1,161 @@
+"""Tasks with their history, and the batches that made them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from tools.cloud.identity import Identity
+from tools.cloud.store.database import Database
+from tools.cloud.store.things import UNFINISHED, Batch, Event, Task
+
+_TASK_FIELDS = (
+    "id, pk, dn, module, version, source, state, step, desc, timeout_min, created, started, "
+    "release, batch, retries, due, options"
+)
+
+
+class TaskTables(Database):
+    """What is to be done, and what was."""
+
+    def add_task(self, task: Task, reason: str = "") -> Task:
+        """Add a task (its `id` is ignored), begin its history, and give it back with its id."""
+        with self._db:
+            self._db.execute("begin immediate")
+            cursor = self._db.execute(
+                f"insert into task ({_TASK_FIELDS.partition(', ')[2]})"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    task.product_key,
+                    task.device_name,
+                    task.module,
+                    task.version,
+                    task.source,
+                    task.state,
+                    task.step,
+                    task.desc,
+                    task.timeout_min,
+                    task.created,
+                    task.started,
+                    task.release,
+                    task.batch,
+                    task.retries,
+                    task.due,
+                    json.dumps(task.options),
+                ),
+            )
+            assert cursor.lastrowid is not None
+            self._event(cursor.lastrowid, task.created, task.state, None, reason)
+        return self.task_by_id(cursor.lastrowid)
+
+    def move_task(
+        self, task: Task, now: float, *, step: int | None = None, event: str = "", **changes: Any
+    ) -> Task:
+        """Change columns of a task and add a line to its history; the task as it is now."""
+        columns = dict(changes)
+        if step is not None:
+            columns["step"] = step
+        with self._db:
+            self._db.execute("begin immediate")
+            assignments = ", ".join(f"{column} = ?" for column in columns)
+            self._db.execute(
+                f"update task set {assignments} where id = ?", (*columns.values(), task.id)
+            )
+            state = changes.get("state", task.state)
+            self._event(task.id, now, state, step, event)
+        return self.task_by_id(task.id)
+
+    def set_options(self, task: Task, options: dict[str, Any]) -> Task:
+        """Change a task's options; the task as it is now."""
+        self._db.execute(
+            "update task set options = ? where id = ?", (json.dumps(options), task.id)
+        )
+        return self.task_by_id(task.id)
+
+    def set_source(self, task: Task, source: str) -> None:
+        """Note which version a device that was not updating yet comes from."""
+        self._db.execute("update task set source = ? where id = ?", (source, task.id))
+
+    def _event(self, task: int, now: float, state: str, step: int | None, desc: str) -> None:
+        self._db.execute(
+            "insert into event values (?, ?, ?, ?, ?)", (task, now, state, step, desc)
+        )
+
+    def task_by_id(self, number: int) -> Task:
+        """A task with its history. Raises KeyError."""
+        row = self._db.execute(
+            f"select {_TASK_FIELDS} from task where id = ?", (number,)
+        ).fetchone()
+        if row is None:
+            raise KeyError(number)
+        history = [
+            Event(*line)
+            for line in self._db.execute(
+                "select time, state, step, desc from event where task = ? order by rowid",
+                (number,),
+            )
+        ]
+        columns: tuple[Any, ...] = (*row[:-1], json.loads(row[-1]), history)
+        return Task(*columns)
+
+    def tasks(self, where: str = "1", *values: object) -> list[Task]:
+        """Tasks that meet a condition on the columns, the oldest first."""
+        rows = self._db.execute(
+            f"select id from task where {where} order by id", values
+        ).fetchall()
+        return [self.task_by_id(row[0]) for row in rows]
+
+    def unfinished(self, identity: Identity, module: str) -> Task | None:
+        """The one task a device has to do for this module, or None."""
+        found = self.tasks(
+            f"pk = ? and dn = ? and module = ? and state in {UNFINISHED}",
+            identity.product_key,
+            identity.device_name,
+            module,
+        )
+        return found[-1] if found else None
+
+    # --- batches ---
+
+    def add_batch(self, batch: Batch) -> Batch:
+        """Add a batch; its number is made here."""
+        cursor = self._db.execute(
+            "insert into batch (pk, module, version, dynamic, state, created, terms) "
+            "values (?, ?, ?, ?, ?, ?, ?)",
+            (
+                batch.product_key,
+                batch.module,
+                batch.version,
+                batch.dynamic,
+                batch.state,
+                batch.created,
+                json.dumps(batch.terms),
+            ),
+        )
+        assert cursor.lastrowid is not None
+        return replace(batch, id=cursor.lastrowid)
+
+    def end_batch(self, number: int, state: str = "CANCELED") -> None:
+        """Mark a batch as cancelled, or as ENDED."""
+        self._db.execute("update batch set state = ? where id = ?", (state, number))
+
+    def batches(self, where: str = "1", *values: object) -> list[Batch]:
+        """Batches that meet a condition on the columns, the oldest first."""
+        rows = self._db.execute(
+            "select id, pk, module, version, dynamic, state, created, terms from batch "
+            f"where {where} order by id",
+            values,
+        )
+        return [
+            Batch(number, pk, module, version, bool(dynamic), state, created, json.loads(terms))
+            for number, pk, module, version, dynamic, state, created, terms in rows
+        ]
+
+    def counts(self, batch: int) -> dict[str, int]:
+        """State -> how many tasks of a batch are in it."""
+        return dict(
+            self._db.execute(
+                "select state, count(*) from task where batch = ? group by state", (batch,)
+            )
+        )
