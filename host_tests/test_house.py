@@ -45,6 +45,8 @@ CLOUD = (
     ("__main__",),
 )
 
+LONGEST = 400  # lines of a file
+
 Graph = dict[str, set[str]]
 
 
@@ -170,6 +172,29 @@ def test_what_runs_on_a_board_needs_nothing_of_the_desk() -> None:
                 if any(name.split(".")[0] in ("tools", "host_tests") for name in names):
                     wrong.append(f"{path.relative_to(ROOT)}: {names}")
     assert wrong == []
+
+
+def test_a_name_of_a_class_means_one_thing() -> None:
+    where: dict[str, list[str]] = {}
+    for folder in ("micropython", "tools"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if isinstance(node, ast.ClassDef):
+                    where.setdefault(node.name.lstrip("_"), []).append(path.name)
+    twice = {name: files for name, files in where.items() if len(files) > 1}
+    # Names that MicroPython gives: the sim's modules have to have them.
+    assert twice.keys() == {"Task", "Timer"}
+    assert "chip_asyncio.py" in twice["Task"]
+    assert "machine.py" in twice["Timer"]
+
+
+def test_a_file_of_the_desk_can_be_read_in_one_go() -> None:
+    long = {
+        str(path.relative_to(ROOT)): lines
+        for path in sorted((ROOT / "tools").rglob("*.py"))
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
+    }
+    assert long == {}
 
 
 def test_a_cycle_and_a_broken_wall_are_seen(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from host_tests.kit.member import MINUTE, Member
 from host_tests.kit.raw_mqtt import PK, SECRET, RawDevice
 from tools.cli import Refused
 from tools.cloud import LocalCloud, Task
-from tools.cloud.store import Store
+from tools.cloud.store import CloudStore
 
 NAMES = ("north", "south", "east", "west")
 
@@ -425,7 +425,7 @@ def test_a_file_made_before_there_were_batches_is_taken_over(tmp_path: Path) -> 
         task = cloud.task(PK, "north", "1.1.0")
         assert (task.batch, task.retries, task.due) == (None, 0, None)
         cloud.batch(PK, "1.1.0", devices=("south",))
-    Store(path).close()
+    CloudStore(path).close()
 
 
 def test_batches_survive_a_restart_with_all_their_terms(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from host_tests.kit.images import make_image
 from tools.chip import otadata
 from tools.cloud import LocalCloud
-from tools.cloud.records import Download, Message
+from tools.cloud.records import DownloadRequest, Message
 from tools.images import build_image
 from tools.sim import Board
 
@@ -226,7 +226,7 @@ class Rig:
         """What the device sent on topics that contain `topic`."""
         return [m for m in self.cloud.messages if m.direction == "up" and topic in m.topic]
 
-    def fetched(self) -> list[Download]:
+    def fetched(self) -> list[DownloadRequest]:
         """Every download request so far."""
         return self.cloud.downloads
 

@@ -16,7 +16,7 @@ from tools import signing
 from tools.cli import Refused
 from tools.cloud import LocalCloud
 from tools.cloud.__main__ import main as cloud_main
-from tools.cloud.store import Store
+from tools.cloud.store import CloudStore
 from tools.image import main
 
 TOY = bytes(range(256)) + bytes(range(16))
@@ -206,6 +206,6 @@ def test_the_stand_ins_command_signs_a_release(
     assert cloud_main([*add, "--sign-key", "/nowhere.pem"]) == 1
     assert "cannot read /nowhere.pem" in capsys.readouterr().err
     assert cloud_main([*add, "--sign-key", str(key_file)]) == 0
-    (release,) = Store(tmp_path / "c" / "cloud.sqlite").releases()
+    (release,) = CloudStore(tmp_path / "c" / "cloud.sqlite").releases()
     signature = base64.b64decode(release.data["digestsign"])
     assert taken(tmp_path, key_file, hashlib.md5(TOY).digest(), [signature]) == [True]

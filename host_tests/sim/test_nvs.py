@@ -11,7 +11,7 @@ import pytest
 from host_tests.kit.sim_desk import HEAD, make_board, run
 from tools.sim import Board
 from tools.sim.device.simchip import nvsstore
-from tools.sim.device.simchip.nvsstore import NvsError, Store
+from tools.sim.device.simchip.nvsstore import NvsError, NvsLog
 
 SIZE = 4 * 4096
 Content = dict[tuple[str, str], "int | bytes"]
@@ -54,11 +54,11 @@ class FakeFlash:
 
 def content(flash: FakeFlash) -> Content:
     """Everything a fresh mount finds."""
-    store = Store(flash, SIZE)
+    store = NvsLog(flash, SIZE)
     return {name: store.get(*name) for name in store.keys()}  # noqa: SIM118
 
 
-def work(store: Store, count: int, seed: int) -> list[tuple[Content, Content]]:
+def work(store: NvsLog, count: int, seed: int) -> list[tuple[Content, Content]]:
     """Random sets and erases; for each the content before and after, as it should be."""
     noise = random.Random(seed)
     now: Content = {}
@@ -86,7 +86,7 @@ def work(store: Store, count: int, seed: int) -> list[tuple[Content, Content]]:
 
 def test_values_survive_hundreds_of_writes_in_a_small_partition() -> None:
     flash = FakeFlash()
-    steps = work(Store(flash, SIZE), 400, seed=3)
+    steps = work(NvsLog(flash, SIZE), 400, seed=3)
     assert content(flash) == steps[-1][1]
     assert flash.ops > 400  # pages were moved and erased on the way
 
@@ -94,40 +94,40 @@ def test_values_survive_hundreds_of_writes_in_a_small_partition() -> None:
 @pytest.mark.parametrize("when", ["before", "first half", "second half", "after"])
 def test_a_power_cut_at_any_flash_operation_leaves_the_old_or_the_new_value(when: str) -> None:
     whole = FakeFlash()
-    work(Store(whole, SIZE), 60, seed=5)
+    work(NvsLog(whole, SIZE), 60, seed=5)
     for op in range(1, whole.ops + 1):
         flash = FakeFlash()
         flash.cut = (op, when)
-        before, after = work(Store(flash, SIZE), 60, seed=5)[-1]
+        before, after = work(NvsLog(flash, SIZE), 60, seed=5)[-1]
         found = content(flash)
         assert found in (before, after), f"operation {op} of {whole.ops}"
         # And it goes on working from there.
         flash.cut = None
-        store = Store(flash, SIZE)
+        store = NvsLog(flash, SIZE)
         store.set("ns", "later", b"x" * 900)
         assert content(flash) == {**found, ("ns", "later"): b"x" * 900}
 
 
 def test_a_second_power_cut_while_the_first_is_repaired_loses_nothing() -> None:
     whole = FakeFlash()
-    work(Store(whole, SIZE), 60, seed=8)
+    work(NvsLog(whole, SIZE), 60, seed=8)
     for op in range(whole.ops // 2, whole.ops, 3):
         flash = FakeFlash()
         flash.cut = (op, "first half")
-        work(Store(flash, SIZE), 60, seed=8)
+        work(NvsLog(flash, SIZE), 60, seed=8)
         for again in range(1, 8):
             copy = FakeFlash(bytes(flash.data))
             found = content(copy)
             copy.cut = (again, "first half")
             try:
-                Store(copy, SIZE).set("ns", "new", b"y" * 1500)
+                NvsLog(copy, SIZE).set("ns", "new", b"y" * 1500)
             except Cut:
                 assert content(copy) in (found, {**found, ("ns", "new"): b"y" * 1500})
 
 
 def test_about_12_kib_fit_into_a_16_kib_partition_and_no_more() -> None:
     flash = FakeFlash()
-    store = Store(flash, SIZE)
+    store = NvsLog(flash, SIZE)
     store.set("ns", "large", bytes(11500))
     with pytest.raises(NvsError) as refused:
         store.set("ns", "more", bytes(1000))
@@ -145,13 +145,13 @@ def test_about_12_kib_fit_into_a_16_kib_partition_and_no_more() -> None:
 )
 def test_names_over_15_characters_are_refused(namespace: str, key: str, code: int) -> None:
     with pytest.raises(NvsError) as refused:
-        Store(FakeFlash(), SIZE).set(namespace, key, 1)
+        NvsLog(FakeFlash(), SIZE).set(namespace, key, 1)
     assert refused.value.args == (code,)
 
 
 def test_a_partition_full_of_garbage_starts_empty() -> None:
     flash = FakeFlash(random.Random(1).randbytes(SIZE))
-    store = Store(flash, SIZE)
+    store = NvsLog(flash, SIZE)
     assert store.keys() == []
     store.set("ns", "key", 7)
     assert content(flash) == {("ns", "key"): 7}

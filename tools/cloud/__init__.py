@@ -4,7 +4,7 @@ from tools.cloud.faults import Dialect, Faults
 from tools.cloud.local import AddedDevice, LocalCloud
 from tools.cloud.mqtt.broker import Broker
 from tools.cloud.ota.batches import Terms
-from tools.cloud.records import Block, Download, Message, Note, SignedIn, Violation
+from tools.cloud.records import Block, DownloadRequest, Message, Note, SignedIn, Violation
 from tools.cloud.store import Batch, Event, Release, Task
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Block",
     "Broker",
     "Dialect",
-    "Download",
+    "DownloadRequest",
     "Event",
     "Faults",
     "LocalCloud",

@@ -8,14 +8,14 @@ from pathlib import Path
 from tools.cloud.clock import Clock
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.records import Records
-from tools.cloud.store import Store
+from tools.cloud.store import CloudStore
 
 
 @dataclass(frozen=True)
 class Context:
     """The store and the `files` of its packages, the records, the time, and how to misbehave."""
 
-    store: Store
+    store: CloudStore
     files: Path
     records: Records
     clock: Clock

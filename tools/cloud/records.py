@@ -61,7 +61,7 @@ class SignedIn:
 
 
 @dataclass
-class Download:
+class DownloadRequest:
     """One HTTP request. It is recorded when it comes and grows while it is answered.
 
     `path` has no query. `range_start` is None without a usable Range. `bytes_sent` counts the
@@ -130,7 +130,7 @@ class Records:
         self.keep = keep
         self.messages: list[Message] = []
         self.sign_ins: list[SignedIn] = []
-        self.downloads: list[Download] = []
+        self.downloads: list[DownloadRequest] = []
         self.blocks: list[Block] = []
         self.notes: list[Note] = []
         self.violations: list[Violation] = []

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools.cloud.store import Store, Task
+from tools.cloud.store import CloudStore, Task
 
 
-def kept(store: Store) -> dict[str, Any]:
+def kept(store: CloudStore) -> dict[str, Any]:
     """Devices, tasks and batches for tables: no secret and no link in it."""
     return {
         "devices": {str(identity): store.versions(identity) for identity in store.devices()},
@@ -16,7 +16,7 @@ def kept(store: Store) -> dict[str, Any]:
     }
 
 
-def _batches(store: Store) -> list[dict[str, Any]]:
+def _batches(store: CloudStore) -> list[dict[str, Any]]:
     """Batches for a table: what they are for, and how many of their tasks are in which state."""
     return [
         {

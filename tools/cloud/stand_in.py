@@ -31,7 +31,7 @@ from tools.cloud.ota.blocks import Blocks
 from tools.cloud.ota.service import OtaService
 from tools.cloud.records import Records
 from tools.cloud.rows import kept
-from tools.cloud.store import Store
+from tools.cloud.store import CloudStore
 
 # The listeners that a broker takes the place of.
 _GATEWAY = {"mqtt", "mqtts"}
@@ -82,7 +82,7 @@ class StandIn:
 
     async def start(self) -> None:
         """Open the store and every port. Raises Refused."""
-        self.store = Store(self.folder / "cloud.sqlite")
+        self.store = CloudStore(self.folder / "cloud.sqlite")
         self.ledger = Ledger(self.folder / "cloud.sqlite", self.store)
         try:
             context = Context(

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from tools.cli import Refused
 from tools.cloud import LocalCloud
-from tools.cloud.records import Download
+from tools.cloud.records import DownloadRequest
 
 _LOOK_S = 0.1
 _LIMIT_S = 120.0
@@ -33,7 +33,7 @@ def watch_download(out: Console, cloud: LocalCloud, size: int, number: int) -> N
         _quarters(out, download, size)
 
 
-def _sizes(download: Download) -> Iterator[int]:
+def _sizes(download: DownloadRequest) -> Iterator[int]:
     # bytes sent, ten times a second, until it has ended
     deadline = time.monotonic() + _LIMIT_S
     while not download.ended:
@@ -47,7 +47,7 @@ def _sizes(download: Download) -> Iterator[int]:
     yield download.bytes_sent
 
 
-def _bar(out: Console, download: Download, size: int) -> None:
+def _bar(out: Console, download: DownloadRequest, size: int) -> None:
     columns = (TextColumn("download"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=out) as progress:
         task = progress.add_task("download", total=size)
@@ -55,7 +55,7 @@ def _bar(out: Console, download: Download, size: int) -> None:
             progress.update(task, completed=sent)
 
 
-def _quarters(out: Console, download: Download, size: int) -> None:
+def _quarters(out: Console, download: DownloadRequest, size: int) -> None:
     shown = 0
     for sent in _sizes(download):
         percent = sent * 4 // size * 25

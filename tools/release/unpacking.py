@@ -37,7 +37,7 @@ def unpack(package: bytes, source: bytes | None = None) -> bytes:
     head = read_head(package)
     if head.kind == DIFFERENCE:
         _check_source(head, source)
-    stream = _Stream(package, head.window)
+    stream = _Inflated(package, head.window)
     if head.kind == COMPRESSED:
         image = stream.read(head.size)
     else:
@@ -67,7 +67,7 @@ def _damaged(cause: str) -> PackageError:
     return PackageError(cause, _DAMAGED)
 
 
-class _Stream:
+class _Inflated:
     """What the zlib stream inflates to, never more of it in memory than a piece."""
 
     def __init__(self, package: bytes, window: int) -> None:
@@ -138,7 +138,7 @@ class _Rebuilt:
     position: int = 0  # in the source
     seeks: int = 0  # in a row
 
-    def run(self, stream: _Stream) -> bytes:
+    def run(self, stream: _Inflated) -> bytes:
         """Do operations until the image is complete."""
         while len(self.image) < self.size:
             value = _number(stream)
@@ -164,7 +164,7 @@ class _Rebuilt:
         if not 0 <= self.position <= len(self.source):
             raise _damaged("one of its operations leaves the source")
 
-    def _of_source(self, op: int, count: int, stream: _Stream) -> bytes:
+    def _of_source(self, op: int, count: int, stream: _Inflated) -> bytes:
         if count > len(self.source) - self.position:
             raise _damaged("one of its operations reads beyond the source")
         old = self.source[self.position : self.position + count]
@@ -175,7 +175,7 @@ class _Rebuilt:
         return bytes((a + b) & 0xFF for a, b in zip(old, stream.read(count), strict=True))
 
 
-def _number(stream: _Stream) -> int:
+def _number(stream: _Inflated) -> int:
     value = 0
     for shift in range(0, 7 * NUMBER_BYTES, 7):
         byte = stream.byte()

@@ -113,14 +113,14 @@ class FlashContents:
     def nvs_erase(self, namespace: str, key: str | None = None) -> None:
         """Erase a key, or a whole namespace; what is not there is not missed."""
         store = self._nvs()
-        for pair in store.keys():  # noqa: SIM118 (a Store, not a dict)
+        for pair in store.keys():  # noqa: SIM118 (a NvsLog, not a dict)
             if pair[0] == namespace and key in (None, pair[1]):
                 store.erase(*pair)
 
-    def _nvs(self, reading: bool = False) -> nvsstore.Store:
+    def _nvs(self, reading: bool = False) -> nvsstore.NvsLog:
         found = table.find(self.entries, table.TYPE_DATA, table.SUBTYPE_DATA_NVS)
         flash = self.flash if reading else self._switched_off()
-        return nvsstore.Store(Window(flash, found[0]), found[0].size)
+        return nvsstore.NvsLog(Window(flash, found[0]), found[0].size)
 
     def _slot(self, index: int) -> table.Entry:
         found = table.find(self.entries, table.TYPE_APP, table.SUBTYPE_OTA_0 + index)

@@ -113,7 +113,7 @@ class Flash:
 
 
 class Window:
-    """A partition of a flash, with offsets from its start (what nvsstore.Store works on)."""
+    """A partition of a flash, with offsets from its start (what nvsstore.NvsLog works on)."""
 
     def __init__(self, flash: Flash, entry: table.Entry) -> None:
         self._flash, self._base = flash, entry.address

@@ -38,7 +38,7 @@ class Hardware(Protocol):
         """Seconds from the host's clock to the board's."""
 
 
-class Listener(Protocol):
+class BoardListener(Protocol):
     """Who hears what the board does, from the runner's thread (see History)."""
 
     def begin(self, cause: int) -> Boot:

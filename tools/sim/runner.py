@@ -29,7 +29,7 @@ from tools.sim.boot import (
 from tools.sim.bootrom import BootRom, Choice, load_table, read_otadata
 from tools.sim.flash import Flash, PowerCut
 from tools.sim.heap import ESP32
-from tools.sim.listener import Hardware, Listener
+from tools.sim.listener import BoardListener, Hardware
 
 
 def _readable(fds: list[int], timeout_s: float | None) -> list[int]:
@@ -45,7 +45,7 @@ def _readable(fds: list[int], timeout_s: float | None) -> list[int]:
 class Runner(threading.Thread):
     """Runs a board from power-on to power-off, and tells the listener."""
 
-    def __init__(self, board: Hardware, listener: Listener) -> None:
+    def __init__(self, board: Hardware, listener: BoardListener) -> None:
         super().__init__(name=f"board {board.path.name}", daemon=True)
         self._board = board
         self._tell = listener

@@ -21,7 +21,7 @@ _OLD_VERSION = 0x00020000
 _NEWEST_VERSION = 0  # whatever littlefs-python knows
 
 
-class _Blocks(UserContext):
+class _FlashBlocks(UserContext):
     """A partition of the flash file as littlefs-python's block device."""
 
     def __init__(self, flash: Flash, entry: table.Entry) -> None:
@@ -44,7 +44,7 @@ class _Blocks(UserContext):
 
 def _open(flash: Flash, entry: table.Entry, version: int) -> LittleFS:
     return LittleFS(
-        context=_Blocks(flash, entry),
+        context=_FlashBlocks(flash, entry),
         mount=False,
         block_size=SECTOR,
         block_count=entry.size // SECTOR,

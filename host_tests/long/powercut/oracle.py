@@ -59,7 +59,7 @@ class Image:
 
     def nvs(self) -> Stored:
         """Everything stored, by namespace and key."""
-        store = nvsstore.Store(_Bytes(self.partition("nvs")), len(self.partition("nvs")))
+        store = nvsstore.NvsLog(_Bytes(self.partition("nvs")), len(self.partition("nvs")))
         return {pair: store.get(*pair) for pair in store.keys()}  # noqa: SIM118
 
 

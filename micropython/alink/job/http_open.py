@@ -29,7 +29,7 @@ def connect(source, url, offset):
     Raises AlinkError, see Source.open(). Nothing is left open then.
     """
     count, link, where = parts.ask("job.http_link", "request", source, url, offset)
-    door = _Door(source, count, link[4] == "s")
+    door = _HttpDoor(source, count, link[4] == "s")
     gc.collect()  # TLS wants its memory in large pieces
     requests = parts.use("firmware").find("requests")
     real_socket = requests.socket
@@ -58,7 +58,7 @@ def connect(source, url, offset):
             door.close()
 
 
-class _Door:
+class _HttpDoor:
     """Stands in for the modules `socket` and `tls`, and for the socket and the context.
 
     requests asks for CERT_NONE; whatever it asks for, the context verifies. secure: bool, it is an

@@ -57,7 +57,7 @@ def sign_in(feeder, settings, pid):
     feeder._starts.append(time.ticks_ms())
     simple = parts.use("firmware").find("umqtt.simple")
     connect_ms, ack_ms, ping_ms = times
-    door = _Door(feeder, pid, context, connect_ms, (ack_ms, ping_ms, keepalive * 1000, most))
+    door = _MqttDoor(feeder, pid, context, connect_ms, (ack_ms, ping_ms, keepalive * 1000, most))
     client_id, user, password = signed
     client = simple.MQTTClient(client_id, host, port, user, password, keepalive, ssl=door)
     done = False
@@ -84,7 +84,7 @@ def sign_in(feeder, settings, pid):
     return door.link
 
 
-class _Door:
+class _MqttDoor:
     # As umqtt's `ssl` it gets hold of the socket that umqtt made; as its socket it sends in one
     # piece what umqtt writes word by word (each would be a TLS record), and waits for the answer.
     def __init__(self, feeder, pid, context, timeout, limits):

@@ -15,7 +15,7 @@ from pathlib import Path
 from tools.cloud.context import Context
 from tools.cloud.downloads import links
 from tools.cloud.identity import Identity
-from tools.cloud.records import Download
+from tools.cloud.records import DownloadRequest
 from tools.cloud.store import PackageFile, Release
 
 PIECE = 64 * 1024
@@ -28,7 +28,7 @@ class Answer:
 
     status: int
     headers: list[tuple[str, str]]
-    record: Download
+    record: DownloadRequest
     text: bytes = b""
     path: Path | None = None
     start: int = 0
@@ -79,7 +79,7 @@ class Downloads:
     def answer(self, method: str, target: str, range_header: str | None, scheme: str) -> Answer:
         """Decide, and begin the record of this request."""
         faults = self.faults
-        record = Download(
+        record = DownloadRequest(
             self.clock.time(),
             target.partition("?")[0][:256],
             None,
@@ -110,7 +110,7 @@ class Downloads:
         return self._file(record, file, range_header, method)
 
     def _file(
-        self, record: Download, file: PackageFile, range_header: str | None, method: str
+        self, record: DownloadRequest, file: PackageFile, range_header: str | None, method: str
     ) -> Answer:
         path = self.files / file.sha256
         size = path.stat().st_size
@@ -139,7 +139,11 @@ class Downloads:
         return answer
 
     def _refuse(
-        self, record: Download, status: int, why: str, headers: list[tuple[str, str]] | None = None
+        self,
+        record: DownloadRequest,
+        status: int,
+        why: str,
+        headers: list[tuple[str, str]] | None = None,
     ) -> Answer:
         text = b"" if record.method == "HEAD" else f"{status}: {why}\n".encode()
         record.status, record.ended = status, "refused"

@@ -10,7 +10,7 @@ from tools.cloud.identity import Identity
 from tools.cloud.local.threaded import Threaded
 from tools.cloud.mqtt import topics
 from tools.cloud.ota.tasks import DEFAULT_MODULE
-from tools.cloud.records import Block, Download, Message, Note, SignedIn, Violation
+from tools.cloud.records import Block, DownloadRequest, Message, Note, SignedIn, Violation
 from tools.cloud.store import Task
 
 _T = TypeVar("_T")
@@ -104,7 +104,7 @@ class Watched(Threaded):
         return list(self._records.sign_ins)
 
     @property
-    def downloads(self) -> list[Download]:
+    def downloads(self) -> list[DownloadRequest]:
         """Every HTTP request so far; the records of running ones still grow."""
         return list(self._records.downloads)
 

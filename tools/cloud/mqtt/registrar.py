@@ -16,7 +16,7 @@ from tools.cloud.clock import Clock
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import packets
 from tools.cloud.mqtt.sign_in import REGISTER, BadSignIn, SignIn, check_hex
-from tools.cloud.store import Store
+from tools.cloud.store import CloudStore
 
 TOKENS_PER_NAME = 5
 TOPICS = {"register": "/ext/register", "regnwl": "/ext/regnwl"}
@@ -31,7 +31,7 @@ def password(secret: str, identity: Identity, random: str, method: str = "sha256
 class Registrar:
     """Answers registrations, and knows the tokens they gave."""
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(self, store: CloudStore, clock: Clock) -> None:
         self.store = store
         self.clock = clock
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.cloud.store import Batch, Release, Store
+from tools.cloud.store import Batch, CloudStore, Release
 
 VERIFY, UPGRADE = "VERIFY_FIRMWARE", "UPGRADE_FIRMWARE"
 _SCHEMA = """
@@ -56,7 +56,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Module:
+class ModuleRecord:
     """An OTA module that a call has made."""
 
     product_key: str
@@ -69,7 +69,7 @@ class Module:
 class Ledger:
     """The two tables. Open it beside the store, in the same thread."""
 
-    def __init__(self, path: Path, store: Store) -> None:
+    def __init__(self, path: Path, store: CloudStore) -> None:
         self._store = store
         self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
         self._db.executescript(_SCHEMA)
@@ -143,20 +143,20 @@ class Ledger:
 
     # --- modules ---
 
-    def add_module(self, module: Module) -> None:
+    def add_module(self, module: ModuleRecord) -> None:
         """Remember a module."""
         self._db.execute(
             "insert into module values (?, ?, ?, ?, ?)",
             (module.product_key, module.name, module.alias, module.desc, module.created),
         )
 
-    def modules(self, product_key: str) -> list[Module]:
+    def modules(self, product_key: str) -> list[ModuleRecord]:
         """The modules that calls have made."""
         rows = self._db.execute(
             "select pk, name, alias, desc, created from module where pk = ? order by created",
             (product_key,),
         )
-        return [Module(*row) for row in rows]
+        return [ModuleRecord(*row) for row in rows]
 
     # --- batches ---
 

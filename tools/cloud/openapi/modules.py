@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from tools.cloud.openapi.errors import illegal
-from tools.cloud.openapi.ledger import Module
+from tools.cloud.openapi.ledger import ModuleRecord
 from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.services import Services
 from tools.cloud.openapi.times import utc
@@ -31,7 +31,7 @@ def create(services: Services, given: Parameters) -> dict[str, Any]:
     if len(there) > MODULES:
         raise illegal(f"There are {MODULES} modules already.")
     alias, desc = given.maybe("AliasName") or "", given.maybe("Desc") or ""
-    services.ledger.add_module(Module(product_key, name, alias, desc, services.clock.time()))
+    services.ledger.add_module(ModuleRecord(product_key, name, alias, desc, services.clock.time()))
     return {}
 
 

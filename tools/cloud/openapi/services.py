@@ -17,7 +17,7 @@ from tools.cloud.openapi.uploads import Uploads
 from tools.cloud.ota.rollout import Rollout
 from tools.cloud.ota.tasks import TaskBook
 from tools.cloud.records import Records
-from tools.cloud.store import Batch, Release, Store
+from tools.cloud.store import Batch, CloudStore, Release
 
 _T = TypeVar("_T")
 
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 class Services:
     """`online(identity)` says whether a device is signed in; `urls` lead to this server."""
 
-    store: Store
+    store: CloudStore
     files: Path
     book: TaskBook
     rollout: Rollout

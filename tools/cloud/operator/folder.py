@@ -12,17 +12,17 @@ from tools.cloud.clock import Clock
 from tools.cloud.ota.tasks import TaskBook
 from tools.cloud.records import Records
 from tools.cloud.rows import kept
-from tools.cloud.store import Store
+from tools.cloud.store import CloudStore
 
 
-class Folder:
+class CloudFolder:
     """What is kept: `files` of packages, the `store`, and the `book` that adds to it."""
 
     def __init__(self, path: Path) -> None:
         self.files = path / "files"
         try:
             self.files.mkdir(parents=True, exist_ok=True)
-            self.store = Store(path / "cloud.sqlite")
+            self.store = CloudStore(path / "cloud.sqlite")
         except (OSError, sqlite3.Error) as exc:
             why = getattr(exc, "strerror", None) or exc
             raise Refused(
@@ -42,4 +42,4 @@ def snapshot(path: Path) -> dict[str, Any]:
             f"there is nothing in {path} yet",
             "Begin with `device add`, or name another --folder.",
         )
-    return kept(Folder(path).store)
+    return kept(CloudFolder(path).store)

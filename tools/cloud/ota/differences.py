@@ -22,7 +22,7 @@ from tools.cloud.ota.tasks import (
     keep,
     read,
 )
-from tools.cloud.store import Difference, Release, Store, Task
+from tools.cloud.store import CloudStore, Difference, Release, Task
 
 _OFFERED = "difference"  # of a task's options: the source of the difference that it offers
 _CANNOT = -1  # the step of a device that cannot take what it is offered
@@ -76,7 +76,7 @@ def add(
 
 
 def _check(
-    store: Store, files: Path, release: Release, source: str, name: str, content: bytes
+    store: CloudStore, files: Path, release: Release, source: str, name: str, content: bytes
 ) -> None:
     """Raise Refused unless the package makes the release of its source."""
     from tools.release import DIFFERENCE, read_head, unpack  # slow to load
@@ -117,7 +117,7 @@ def _image(files: Path, release: Release) -> bytes:
     return unpack(data) if is_package(data) else data
 
 
-def choose(store: Store, task: Task) -> Task:
+def choose(store: CloudStore, task: Task) -> Task:
     """Decide what a task offers its device now, by the version that it reports."""
     release = store.release_by_id(task.release)
     found = None
@@ -131,7 +131,7 @@ def choose(store: Store, task: Task) -> Task:
     )
 
 
-def offered(store: Store, task: Task) -> Difference | None:
+def offered(store: CloudStore, task: Task) -> Difference | None:
     """The difference that a task offers, or None: the whole package."""
     source = task.options.get(_OFFERED)
     return None if source is None else store.release_by_id(task.release).difference(source)
@@ -145,7 +145,7 @@ def refused(task: Task, step: int) -> bool:
     return step == _CANNOT and _OFFERED in task.options and (task.step or 0) < _TRIAL
 
 
-def take_back(store: Store, task: Task) -> Task:
+def take_back(store: CloudStore, task: Task) -> Task:
     """From now on the task offers the whole package."""
     options = {key: value for key, value in task.options.items() if key != _OFFERED}
     return store.set_options(task, {**options, WHOLE: True})

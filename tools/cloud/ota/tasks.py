@@ -16,7 +16,7 @@ from tools.cli import Refused
 from tools.cloud.clock import Clock
 from tools.cloud.identity import Identity
 from tools.cloud.records import Records
-from tools.cloud.store import PackageFile, Product, Release, Store, Task
+from tools.cloud.store import CloudStore, PackageFile, Product, Release, Task
 
 DEFAULT_MODULE = "default"
 STREAM_BYTES = 16 * 1024 * 1024  # of a file over MQTT
@@ -75,7 +75,7 @@ def check_stream(release: Release) -> None:
 class TaskBook:
     """Adds releases and tasks, and ends tasks. Knows no device connection."""
 
-    def __init__(self, store: Store, clock: Clock, records: Records) -> None:
+    def __init__(self, store: CloudStore, clock: Clock, records: Records) -> None:
         self.store = store
         self.clock = clock
         self.records = records

@@ -18,7 +18,7 @@ from tools.cloud.store.things import (
 )
 
 
-class Store(DeviceTables, ReleaseTables, TaskTables):
+class CloudStore(DeviceTables, ReleaseTables, TaskTables):
     """The whole of it."""
 
 

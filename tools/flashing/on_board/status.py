@@ -16,7 +16,7 @@ NUMBERS = ("port", "secure", "allow_http", "regnwl", "dev")
 HIDDEN = ("device_secret", "product_secret", "device_token", "wifi_pass", "ca")
 
 
-class Volume:
+class SlotVolume:
     # The LittleFS behind an image, read-only; as boot.py has it.
     def __init__(self, part, start, block, count):
         self.part = part
@@ -73,7 +73,7 @@ def version_of(part, size):
         return "image", None
     size, count = struct.unpack("<II", block[24:])
     try:
-        vfs.mount(vfs.VfsLfs2(Volume(part, at, size, count)), "/_look", readonly=True)
+        vfs.mount(vfs.VfsLfs2(SlotVolume(part, at, size, count)), "/_look", readonly=True)
         try:
             with open("/_look/version.py") as f:
                 return "image", version_in(f.read(200))

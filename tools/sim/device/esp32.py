@@ -287,7 +287,7 @@ def _open_store():
         found = table.find(_table(), table.TYPE_DATA, table.SUBTYPE_DATA_NVS)
         if not found:
             _fail(0x105)
-        _store = nvsstore.Store(_NvsFlash(found[0].address), found[0].size)
+        _store = nvsstore.NvsLog(_NvsFlash(found[0].address), found[0].size)
     return _store
 
 

@@ -11,7 +11,7 @@ from typing import IO
 
 from tools.cli import Refused
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.folder import CloudFolder
 
 NAME = "device add"
 HELP = """\
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when the device is there. Raises Refused."""
     out = views.console()
-    book = Folder(options.folder).book
+    book = CloudFolder(options.folder).book
     with _secret_file(options.secret_file) as file:
         secret = book.add_device(options.product_key, options.device_name, None)
         if file is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.folder import CloudFolder
 
 NAME = "product add"
 HELP = """\
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when the product is there. Raises Refused."""
     out = views.console()
-    book = Folder(options.folder).book
+    book = CloudFolder(options.folder).book
     secret = book.add_product(options.product_key, options.secret, options.registration == "on")
     out.print(f"product     {options.product_key}, dynamic registration {options.registration}")
     out.print(f"secret      {secret}")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tools.cli import Refused
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota import differences
 from tools.cloud.store import PackageFile
 
@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when it is offered. Raises Refused."""
-    folder = Folder(options.folder)
+    folder = CloudFolder(options.folder)
     if options.source is not None:
         return _difference(options, folder)
     out = views.console()
@@ -69,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _difference(options: argparse.Namespace, folder: Folder) -> int:
+def _difference(options: argparse.Namespace, folder: CloudFolder) -> int:
     if len(options.files) > 1:
         raise Refused("a difference is one file", "Add one for each version it starts from.")
     offered = folder.book.release(options.product_key, options.module, options.version)

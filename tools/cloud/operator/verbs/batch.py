@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tools.cloud import control
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota.batches import RATE_MAX, RETRY_AFTER_MIN, RETRY_TIMES, BatchBook, Terms
 from tools.cloud.ota.tasks import TaskBook
 
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when there is a batch, of which the server has pushed what it allows. Raises Refused."""
     out = views.console()
-    book = Folder(options.folder).book
+    book = CloudFolder(options.folder).book
     terms = Terms(
         devices=tuple(options.device),
         sources=tuple(options.source),

@@ -7,7 +7,7 @@ import argparse
 from tools.cli import Refused
 from tools.cloud.identity import Identity
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota.batches import BatchBook
 
 NAME = "cancel"
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0, also when nothing was left to cancel in a batch. Raises Refused."""
     out = views.console()
-    book = Folder(options.folder).book
+    book = CloudFolder(options.folder).book
     if options.batch.isdecimal():
         count = BatchBook(book).cancel(int(options.batch), options.names)
         out.print(f"cancelled   {count}")

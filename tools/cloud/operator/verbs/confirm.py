@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.operator.verbs.batch import release
 from tools.cloud.ota.batches import BatchBook
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0, also when nobody waited. Raises Refused."""
     out = views.console()
-    book = Folder(options.folder).book
+    book = CloudFolder(options.folder).book
     count = BatchBook(book).confirm(options.batch, options.names)
     out.print(f"confirmed   {count}")
     release(options.folder, options.batch, book, out)

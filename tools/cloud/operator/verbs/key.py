@@ -6,7 +6,7 @@ import argparse
 
 from tools.cloud.openapi.keys import access_key
 from tools.cloud.operator import arguments
-from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.folder import CloudFolder
 
 NAME = "key"
 HELP = """\
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: two lines that a shell can read."""
-    Folder(options.folder)
+    CloudFolder(options.folder)
     key = access_key(options.folder)
     print(f"export ALIBABA_CLOUD_ACCESS_KEY_ID={key.id}")
     print(f"export ALIBABA_CLOUD_ACCESS_KEY_SECRET={key.secret}")

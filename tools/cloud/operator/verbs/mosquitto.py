@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tools.cloud.mqtt import mosquitto
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.folder import CloudFolder
 
 NAME = "mosquitto"
 HELP = """\
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when the files are there. Raises Refused."""
     out = views.console()
-    store = Folder(options.folder).store
+    store = CloudFolder(options.folder).store
     secrets = {device: store.secret(device) or "" for device in store.devices()}
     settings = mosquitto.write(options.to, secrets, options.port)
     out.print(f"written     {options.to}: passwords, acl, service.password, mosquitto.conf")

@@ -7,7 +7,7 @@ import argparse
 from tools.cli import Refused
 from tools.cloud import control
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.folder import Folder
+from tools.cloud.operator.folder import CloudFolder
 
 NAME = "push"
 HELP = """\
@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when there is a task that is not finished yet. Raises Refused."""
     out = views.console()
-    folder = Folder(options.folder)
+    folder = CloudFolder(options.folder)
     task = folder.book.add_task(
         options.product_key,
         options.device_name,

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # for mypy; MicroPython has no such modules
     from typing import Protocol
 
-    class Flash(Protocol):
+    class Sectors(Protocol):
         """A partition's flash: offsets count from its start."""
 
         def read(self, offset: int, length: int) -> bytes:
@@ -84,7 +84,7 @@ class Value:
         self.places = places  # an i32's record; a blob's BLOB record, then its parts
 
 
-class Store:
+class NvsLog:
     """The content of an nvs partition.
 
     flash has read(offset, length) -> bytes, erase(offset) of one sector and
@@ -92,7 +92,7 @@ class Store:
     Keys and namespaces are str; values are int (i32) or bytes (blob).
     """
 
-    def __init__(self, flash: "Flash", size: int) -> None:
+    def __init__(self, flash: "Sectors", size: int) -> None:
         self._flash = flash
         self._count = size // PAGE
         self._index: "dict[Name, Value]" = {}
