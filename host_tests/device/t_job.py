@@ -112,7 +112,7 @@ def test_what_is_no_job_changes_nothing():
 def test_jobs_this_firmware_cannot_do_are_refused_by_name():
     refused(errors.JOB_PROTOCOL, dProtocol="ftp")
     refused(errors.JOB_PROTOCOL, dProtocol=1)
-    refused(errors.JOB_DIFF, isDiff=1)
+    refused(errors.JOB_DIFF, isDiff=1, size=None, url=None, sign=None, files=[element()])
     refused(errors.JOB_FORM, dProtocol="mqtt", streamId=1, streamFileId=1, files=[element()])
 
 
@@ -132,6 +132,13 @@ def test_a_package_of_several_files_is_understood_in_order():
     assert [(one.name, one.size) for one in found.files] == [("app.bin", 272), ("assets.tar", 16)]
     assert found.files[1].url == URL + "2"
     assert found.size == 288
+
+
+def test_a_difference_is_told_from_a_whole_package():
+    assert not only().diff
+    assert not only(isDiff=0).diff
+    for said in (1, "1", True):
+        assert only(isDiff=said).diff
 
 
 def test_one_file_in_a_list_is_understood_by_either_set_of_names():

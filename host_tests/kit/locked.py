@@ -10,11 +10,13 @@ import micropython
 from alink import parts
 
 class Locked:
-    # Stands in for job/moving.py.
+    # Stands in for job/moving.py, or for what moves of a package.
 
     def __init__(self, plain):
         self.plain = plain
-        self.read = plain.read
+
+    def __getattr__(self, name):
+        return getattr(self.plain, name)
 
     def move(self, fetch):
         micropython.heap_lock()
@@ -29,10 +31,13 @@ plain_use = parts.use
 
 def use(name):
     module = plain_use(name)
-    return Locked(module) if name == "job.moving" else module
+    if name == "job.moving" or name == "job.unpack" or name == "job.patch":
+        return Locked(module)
+    return module
 
 parts.use = use
 """
 
-# Lines for an application that has a function moved(n): n bytes were carried, 0 while they wait.
+# Lines for an application that has a function moved(n): n bytes were carried, 0 while they wait
+# (of a package: until all have been).
 MOVER = told(_MOVER.encode(), "app", of(ALINK)).decode()  # it has another name in an image

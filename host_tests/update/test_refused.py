@@ -116,7 +116,7 @@ FILE = {
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        ({"isDiff": 1}, "job-diff"),
+        ({"isDiff": 1, "files": [FILE, FILE], "url": None, "size": None}, "job-diff"),
         ({"dProtocol": "coap"}, "job-protocol"),
         ({"module": "sensorhub"}, "job-module"),
         ({"files": [FILE, FILE], "url": None, "size": None}, "job-form"),

@@ -19,7 +19,7 @@ TABLE = """
 21 job-field -1 the job is incomplete or malformed: create the package again
 22 job-protocol -1 this download protocol is not supported: use HTTPS
 23 job-module -1 this board has no such module: check the package's module
-24 job-diff -1 differential packages are not supported: send the full image
+24 job-diff -1 no difference that this board can read: make it with tools/image.py pack
 25 job-refused -1 the application refused this update
 26 on-trial -1 the running image is not confirmed yet: send the job again later
 27 attempts -1 this image failed too often: release a corrected version
@@ -28,6 +28,7 @@ TABLE = """
 30 left-out -1 not built into this image: image.py build --with that part
 31 job-length -1 the offer is too long for the board: fewer files, or less custom data
 32 overtaken -1 the platform offers another job in its place
+33 other-source -1 the difference is for boards with another release: send the full image
 40 http-status -2 check that the package is still on the server
 41 http-head -2 the download server's answer is malformed
 42 http-length -2 not the job's size: another file, or a proxy's page, is at the link
@@ -51,6 +52,7 @@ TABLE = """
 70 archive -3 not an archive this board can unpack: use tools/image.py files
 71 member -3 not a file this board unpacks: use tools/image.py files
 72 too-many -3 beyond the board's limits: send fewer or smaller files
+73 package -3 damaged, or made by other means: make it with tools/image.py pack
 80 no-slot -1 no second app slot: flash a partition table with two
 81 flash -4 writing to flash failed: power supply or worn-out chip
 82 nvs -4 the settings memory (NVS) is full or damaged: erase it and provision the board anew

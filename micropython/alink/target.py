@@ -31,7 +31,8 @@ class Target:
     Each may raise AlinkError; other exceptions count as failures of the target (MODULE).
     """
 
-    label = written = None
+    label = written = holds = None
+    packs = False
 
     def take(self, version, index, name, count):
         if count > 1:

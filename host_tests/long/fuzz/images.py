@@ -11,7 +11,7 @@ from host_tests.long.fuzz import on_device
 from host_tests.long.fuzz.inputs import examples, mutated
 from host_tests.long.fuzz.target import Outcome, Progress
 
-_HEAP_KIB = 128
+_HEAP_KIB = 160
 _HEAD = 36
 
 

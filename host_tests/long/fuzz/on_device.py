@@ -33,8 +33,12 @@ def run(
     *,
     heap_kib: int,
     judge: Judge | None = None,
+    given: str = "",
 ) -> Outcome:
-    """Try all inputs, some hundred a process. judge(index, value) -> what is wrong, or None."""
+    """Try all inputs, some hundred a process. judge(index, value) -> what is wrong, or None.
+
+    given: a second argument for the script.
+    """
     outcome = Outcome(len(inputs))
     for start in range(0, len(inputs), _BATCH):
         batch = inputs[start : start + _BATCH]
@@ -43,7 +47,7 @@ def run(
             file.write_bytes(packed(batch))
             try:
                 said = run_device(
-                    DEVICE / script, str(file), heap_kib=heap_kib, timeout_s=_TIMEOUT_S
+                    DEVICE / script, str(file), given, heap_kib=heap_kib, timeout_s=_TIMEOUT_S
                 )
             except DeviceFailed as exc:
                 said = str(exc)

@@ -94,7 +94,6 @@ class MqttSource(Source):
         # What readinto() returns, one after the other.
         net = self.net
         packet = self.packet
-        block = self.block  # free while a header comes: the piece before it is complete
         table = self.table
         one = bytearray(1)
         two = bytearray(2)
@@ -118,6 +117,7 @@ class MqttSource(Source):
             if not net.send_prepared(packet):
                 continue
             self.session = self.device.session
+            block = self.block  # free while a header comes: the piece before it is complete
             while True:
                 # Its reply, which begins with the size of a header.
                 while net.left < 0:
@@ -174,7 +174,7 @@ class MqttSource(Source):
                 self._fail(_E_BLOCK, found)
             while left:
                 buf = self.buf
-                count = net.readinto(buf, self.n)
+                count = net.readinto(buf, min(self.n, left))
                 if not count:
                     yield None
                     continue

@@ -10,7 +10,7 @@ import time
 
 from micropython import const
 
-from .. import log
+from .. import log, parts
 
 _NOT_FOUND = const(-4354)  # ESP_ERR_NVS_NOT_FOUND
 
@@ -93,6 +93,9 @@ def _begin(download, recall):
     # Digest and target at their first byte; `recall` bytes come out of the target.
     file = download.file
     size = file.size
+    if download.packed is not None:
+        download.packed = download.mover = None
+        parts.drop("job.unpack", "job.patch", "job.add")
     download.recall = recall
     download.target.begin(size, file.method, file.digest, download.block)
     download.target.spare = download.spare

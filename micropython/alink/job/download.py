@@ -16,13 +16,15 @@ _PART = const(1024)
 _CHECKPOINT = const(61440)
 
 # What is let go before something moves; and before a connection is opened, with moving.py.
-_PASSING = ("job.checkpoint", "job.waiting", "job.slot_rest", "job.image")
+_PASSING = ("job.checkpoint", "job.waiting", "job.slot_rest", "job.image", "job.package")
 
 # States, for checkpoint.py, waiting.py and retry.py too.
 _DONE = const(0)
 _OPEN = const(1)
-_FIRST = const(5)  # the first block is on its way
-_READY = const(6)  # the first block is there and was looked at
+_PEEK = const(5)  # the first KiB is on its way, which tells a package
+_FIRST = const(6)  # the first block is on its way
+_READY = const(7)  # the first block is there and was looked at
+_CHECK = const(9)  # of a package, the first block is made
 
 
 class Source:
@@ -102,7 +104,9 @@ class Download:
         # of the last, short block. work: the target's, or None.
         self.file = self.link = self.source = self.target = None
         self.digest = self.tail = self.work = None
-        self.mover = None  # moving.py, while it is loaded
+        # moving.py, or what moves of a package, while it is loaded. packed: see package.py.
+        self.mover = self.packed = None
+        self.doubt = None  # what is wrong with bytes that are not vouched for yet: see retry.py
         # at: bytes of the piece that are in place, whole KiB. next: offset of the next checkpoint,
         # or the end. kept: bytes of an earlier run that are trusted so far. recall: bytes to be
         # hashed out of the target. failed: tries in a row, at the offset `seen`. links: fresh ones
@@ -136,7 +140,7 @@ class Download:
         try:
             if self.work is not None and self.work():
                 return False
-            if state >= _READY:
+            if _READY <= state < _CHECK:
                 if not self.mover.move(self) or self.offset < self.next:
                     return False
                 if self.offset == self.size:
@@ -149,22 +153,36 @@ class Download:
                         self.nvs.commit()
                     except OSError as e:
                         parts.ask("job.checkpoint", "unsaved", e)
+            elif state == _CHECK:
+                parts.use("job.package").check(self)
+                if self.state == _READY:
+                    parts.drop(*_PASSING)
+            elif state == _PEEK:
+                if self.mover.read(self, self.view, min(self.size, _PART)):
+                    self.at = _PART
+                    self.state = _FIRST
+                    if self.block[0] == 0x89 or self.file.diff:
+                        parts.use("job.package").take(self)
             elif state == _FIRST:
                 # Looked at before it is written.
-                if self.mover.read(self, self.view, min(self.size, _BLOCK)):
+                if self.size <= _PART or self.mover.read(self, self.view, min(self.size, _BLOCK)):
+                    self.at = 0
                     self.target.look(self.block, self.size)
                     parts.drop(*_PASSING)
                     self.state = _READY
             elif state:
                 start = -1
                 if state == _OPEN:
+                    if self.packed is not None:
+                        parts.ask("job.package", "keep", self)
                     self.mover = None
                     parts.drop("job.moving", *_PASSING)
                     start = self.source.open(self.link, self.offset, self.size)
                 parts.use("job.waiting").turn(self, start)
-                if self.state >= _FIRST:
+                if self.state >= _PEEK:
                     parts.drop(*_PASSING)
-                    self.mover = parts.use("job.moving")
+                    packed = self.packed
+                    self.mover = parts.use("job.moving" if packed is None else packed.code)
         except AlinkError as e:
             parts.ask("job.retry", "trouble", self, e)
         return False
@@ -173,7 +191,7 @@ class Download:
         """Give up: closes the connection. The checkpoint stays, for another try."""
         self.waits = ""
         self.state = _DONE
-        self.work = self.mover = None
+        self.work = self.mover = self.packed = None
         source = self.source
         if source is not None:
             source.block = None  # an application's source lives on, without it

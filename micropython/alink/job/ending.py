@@ -10,6 +10,7 @@ from ..nvs import JOURNAL, SETTINGS, Store, hint
 
 _E_LEFT_OUT = const(30)
 _E_OVERTAKEN = const(32)
+_E_OTHER_SOURCE = const(33)
 _E_NO_MEMORY = const(84)
 _E_MODULE = const(98)
 
@@ -78,15 +79,16 @@ def _store(run):
     up = run.up
     job = run.job
     image = job.files[0]
+    size, method, digest = run.target.holds or (image.size, image.method, image.digest)
     store = Store(JOURNAL)
     # Without it an interruption could not be told from a failure.
     found = {
         "version": job.version,
         "from_version": up.version,
         "slot": run.target.label,
-        "size": image.size,
-        "method": image.method,
-        "digest": "".join(["%02x" % byte for byte in image.digest]),
+        "size": size,
+        "method": method,
+        "digest": "".join(["%02x" % byte for byte in digest]),
         "key": job.key,
         "module": job.module,
         "attempts": parts.ask("attempts", "count", store, job.key),
@@ -105,7 +107,7 @@ def _store(run):
     said = "stored, restarting"
     written = run.target.written
     if written is not None:
-        blocks = (image.size + _BLOCK - 1) // _BLOCK
+        blocks = (size + _BLOCK - 1) // _BLOCK
         said = "stored, %d of %d blocks written, restarting" % (written, blocks)
     log.info(said)
     up.call(up.on_progress, 100)
@@ -150,6 +152,8 @@ def trouble(run, exc):
     else:
         error = AlinkError(_E_MODULE, "%s: %s" % (type(exc).__name__, exc))
     exc = None
+    if error.code == _E_OTHER_SOURCE:
+        error.detail = "%s runs, it is %s" % (run.up.version, error.detail)
     if (
         error.code == _E_NO_MEMORY
         and run.state in (_NEW, _FETCHING, _BEGINNING, _VERIFYING, _VERIFIED)

@@ -15,8 +15,8 @@ _BLOCK = const(4096)
 _PART = const(1024)
 _SHIFT = const(10)
 
-_READY = const(6)
-_MOVE = const(7)
+_READY = const(7)
+_MOVE = const(8)
 
 
 def move(download):

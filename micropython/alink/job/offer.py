@@ -34,13 +34,13 @@ class Facts:
     """
 
 
-def File(size, method, digest, url=None, stream=None, name="", signature=None):
+def File(size, method, digest, url=None, stream=None, name="", signature=None, diff=False):
     """One download of a job.
 
     size: int, bytes. method: "md5" or "sha256". digest: bytes, of the download. url: str, a
     signed link, or None. stream: (streamId, fileId), two int, of a download over MQTT, or None.
     name: str, "" unless the package has several files. signature: bytes, the platform's
-    `digestsign`, or None.
+    `digestsign`, or None. diff: whether the platform says that it is a difference.
     """
     return _facts(
         size=size,
@@ -50,6 +50,7 @@ def File(size, method, digest, url=None, stream=None, name="", signature=None):
         stream=stream,
         name=name,
         signature=signature,
+        diff=diff,
     )
 
 
@@ -140,8 +141,6 @@ def parse(payload, reply=False):
 
 
 def _files(data):
-    if data.get("isDiff") in (1, "1", True):
-        raise AlinkError(_E_JOB_DIFF)
     # Absent means MD5 given as `md5`; its spelling varies (MD5, Md5, SHA256, Sha256).
     method = data.get("signMethod", "md5")
     method = method.lower() if isinstance(method, str) else _shown(method)
@@ -152,7 +151,9 @@ def _files(data):
         raise AlinkError(_E_JOB_PROTOCOL, _shown(protocol))
     several = data.get("files")
     if several is None:
-        return [_file(data, method, protocol)]
+        return [_file(data, method, protocol, data.get("isDiff") in (1, "1", True))]
+    if data.get("isDiff") in (1, "1", True):
+        raise AlinkError(_E_JOB_DIFF, "several files")
     if protocol is not None:
         raise AlinkError(_E_JOB_FORM, "several files over MQTT")
     if not isinstance(several, list) or not 0 < len(several) <= _FILES_MAX:
@@ -175,7 +176,7 @@ def _rename(data):
         raise AlinkError(_E_JOB_FIELD, "fileName")
 
 
-def _file(data, method, protocol):
+def _file(data, method, protocol, diff=False):
     length = 16 if method == "md5" else 32
     sign = data.get("sign")
     md5 = data.get("md5") if length == 16 else None
@@ -204,7 +205,7 @@ def _file(data, method, protocol):
             signature = binascii.a2b_base64(signature) if isinstance(signature, str) else b""
         except ValueError:
             signature = b""
-    return File(size, method, digest, url, stream, data.get("name") or "", signature)
+    return File(size, method, digest, url, stream, data.get("name") or "", signature, diff)
 
 
 def _unhex(text, length):

@@ -149,6 +149,12 @@ def trouble(download, error):
     download.failed += 1
     if parts.ask("clock", "doubted", error):
         code = _E_CLOCK  # it was wrong: now it may be right
+    # A package acts on what has come of a block over MQTT before its CRC has: wrong is only what
+    # is wrong a second time.
+    early = code not in _TRANSIENT and source.unvouched and download.packed is not None
+    if early and download.doubt != error.detail:
+        download.doubt = error.detail
+        code = _E_BLOCK
     pause = -1
     if code in _TRANSIENT or (code in _ANYBODYS and (download.file.url or "").startswith("http:")):
         pause = pause_ms(download.config or {}, download.failed, os.urandom(1)[0])
@@ -165,7 +171,8 @@ def trouble(download, error):
     if damaged:
         # No digest can be turned back: what lies before the damage is hashed again, out of the
         # target; all of it is fetched again where it cannot be read back.
-        recall = 0 if download.target.label is None else download.offset - damaged
+        again = download.target.label is None or download.packed is not None
+        recall = 0 if again else download.offset - damaged
         parts.ask("job.checkpoint", "restart", download, error, recall)
     download.pause = time.ticks_add(time.ticks_ms(), pause)
     download.waits = "pause"

@@ -20,16 +20,17 @@ class Slot:
 
     label: str, of the partition, once begun. written: int, flash blocks that had to be written.
     spare: view of 1024 bytes, the download's, to compare with; while it is None every block is
-    written. Its methods beside these are functions of slot_rest.py; look() is in image.py,
-    activate() in slot_check.py.
+    written. holds: (size, method, digest) of what is made of a package. Its methods beside these
+    are functions of slot_rest.py; look() is in image.py, activate() in slot_check.py.
     """
 
     work = None  # nothing waits to be done
+    packs = True  # what comes may be a package: see package.py
 
     def __init__(self):
         self.label = self.part = self.block = self.rest = self.spare = None
         self.method = self.digest = self.found = None
-        self.views = None  # of the block, to be compared
+        self.holds = self.views = None  # views: of the block, to be compared
         # bytes; bytes that are in flash, bytes read back; blocks
         self.size = self.at = self.checked = self.written = 0
 

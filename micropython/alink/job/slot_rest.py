@@ -57,6 +57,7 @@ def begin(slot, size, method, digest, block):
     slot.block = block
     view = memoryview(block)
     slot.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
+    slot.holds = None
     slot.size = size
     slot.at = slot.checked = slot.written = 0
 

@@ -80,6 +80,7 @@ def fetched(run):
     if _is_whole(run):
         run.fetch = run.source = None
         parts.drop("job.download", "job.moving", "job.blocks", "job.stream")
+        parts.drop("job.unpack", "job.patch", "job.add")
     run.release()
     run.up.set_state("verifying")
 

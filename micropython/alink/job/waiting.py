@@ -19,8 +19,8 @@ _TIGHT_MS = const(5000)
 _OPEN = const(1)
 _RECALL = const(2)  # what is in the target already is hashed
 _PAUSE = const(3)
-_FIRST = const(5)
-_MOVE = const(7)
+_PEEK = const(5)
+_MOVE = const(8)
 
 
 def turn(download, start):
@@ -62,7 +62,10 @@ def _opened(download, start):
         # The server sends the whole file again (200 to a range): so the digest and the target
         # start again, too.
         parts.ask("job.checkpoint", "restart", download, "the server ignored the range")
-    download.state = _MOVE if download.offset else _FIRST
+    elif download.packed is not None:
+        parts.ask("job.package", "resume", download)
+        return
+    download.state = _MOVE if download.offset else _PEEK
 
 
 def complete(download):
@@ -77,5 +80,7 @@ def complete(download):
         # Perhaps only the part from before the reset is at fault: time, not correctness.
         parts.ask("job.checkpoint", "restart", download, found)
         return False
+    if download.packed is not None:
+        parts.ask("job.package", "finish", download)
     download.close()
     return True
