@@ -2,49 +2,55 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.ready
+TOOLS := $(VENV)/.ready
+TESTS := $(VENV)/.ready-test
 
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help demo test lint mutate powercut bench fuzz soak dist clean
+.PHONY: help env demo test lint mutate powercut bench fuzz soak dist clean
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
-# The environment: made once, remade when pyproject.toml changes.
-$(STAMP): pyproject.toml tools/dev/setup_env.py
+# The environment: made once, remade when pyproject.toml changes; with what tests need, where asked.
+$(TOOLS): pyproject.toml tools/dev/setup_env.py
 	@$(PYTHON) tools/dev/setup_env.py $(VENV)
 
-demo: $(STAMP)  ## watch one update succeed and one fall back
+$(TESTS): pyproject.toml tools/dev/setup_env.py
+	@$(PYTHON) tools/dev/setup_env.py $(VENV) test
+
+env: $(TOOLS)  ## the environment in .venv alone, with the command .venv/bin/alink
+
+demo: $(TOOLS)  ## watch one update succeed and one fall back
 	@$(BIN)/python -m tools.demo $(DEMO)
 
-test: $(STAMP)  ## lint, then every test
+test: $(TESTS)  ## lint, then every test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
-lint: $(STAMP)  ## ruff on everything, mypy on host code and on device code
+lint: $(TESTS)  ## ruff on everything, mypy on host code and on device code
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python tools/dev/typings.py .cache/typings
 	@$(BIN)/mypy --config-file tools/dev/mypy_device.ini
 
-mutate: $(STAMP)  ## remove each step of an update in turn: which test notices?
+mutate: $(TESTS)  ## remove each step of an update in turn: which test notices?
 	@$(BIN)/python -m host_tests.long.mutate
 
-powercut: $(STAMP)  ## cut the power at every flash operation of an update; POWERCUT=--help
+powercut: $(TESTS)  ## cut the power at every flash operation of an update; POWERCUT=--help
 	@$(BIN)/python -m host_tests.long.powercut $(POWERCUT)
 
-bench: $(STAMP)  ## measure every published figure, write docs/figures.md; ONLY=section prints one
+bench: $(TESTS)  ## measure every published figure, write docs/figures.md; ONLY=section prints one
 	@$(BIN)/python -m tools.bench $(ONLY)
 
-fuzz: $(STAMP)  ## thousands of hostile inputs for each parser, and updates over a bad network
+fuzz: $(TESTS)  ## thousands of hostile inputs for each parser, and updates over a bad network
 	@$(BIN)/python -m host_tests.long.fuzz $(FUZZ)
 
-soak: $(STAMP)  ## 200 updates, every fifth a bad one: no board is lost, each fault named, nothing piles up
+soak: $(TESTS)  ## 200 updates, every fifth a bad one: no board is lost, each fault named, nothing piles up
 	@$(BIN)/python -m host_tests.long.soak $(SOAK)
 
-dist: $(STAMP)  ## a release in dist/: alink as .mpy, an archive of it, SHA256SUMS
+dist: $(TOOLS)  ## a release in dist/: alink as .mpy, an archive of it, SHA256SUMS
 	@$(BIN)/python -m tools.dev.package dist
 
 clean:  ## remove what make made

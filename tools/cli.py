@@ -11,6 +11,7 @@ import importlib
 import io
 import os
 import re
+import select
 import shutil
 import sys
 import textwrap
@@ -67,27 +68,29 @@ class Program:
 
     def main(self, arguments: Sequence[str] | None = None, called: str = "") -> int:
         """Run one verb; the exit code. `called`: as what, where not as `typed`."""
+        global _alink
+        _alink = called.startswith("alink")
         words = sys.argv[1:] if arguments is None else list(arguments)
         try:
             return self._run(words, called or self.typed)
         except Refused as exc:
-            self._tell(str(exc), called)
+            self._tell(str(exc))
         except BrokenPipeError as exc:
             if not _nobody_reads():
-                self._tell(_of_system(exc), called)
+                self._tell(_of_system(exc))
         except OSError as exc:
-            self._tell(_of_system(exc), called)
+            self._tell(_of_system(exc))
         except UnicodeError as exc:
-            self._tell(f"this is not text as it should be: {exc}. Save it as UTF-8.", called)
+            self._tell(f"this is not text as it should be: {exc}. Save it as UTF-8.")
         except KeyboardInterrupt as exc:
-            self._tell(str(exc) or "stopped by Ctrl-C", called)
+            self._tell(str(exc) or "stopped by Ctrl-C")
             return 130
         return 1
 
     def _run(self, words: list[str], called: str) -> int:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold anything
-        parser = argparse.ArgumentParser(prog=called, formatter_class=_Help)
+        parser = help_parser(called, self.what)
         self.fill(parser)
         if not words:
             parser.print_help(sys.stderr)
@@ -97,19 +100,17 @@ class Program:
         sys.stdout.flush()  # here a reader that has gone is noticed, and not when Python ends
         return code
 
-    def _tell(self, text: str, called: str) -> None:
-        print(f"{self.name}: {worded(text, called)}", file=sys.stderr)
+    def _tell(self, text: str) -> None:
+        print(f"{self.name}: {worded(text)}", file=sys.stderr)
 
     def fill(self, parser: argparse.ArgumentParser) -> None:
         """Give a parser the verbs, and the help that teaches them."""
         package = importlib.import_module(self.verbs)
         called = parser.prog
         first = "\n".join(f"  {verb.EXAMPLES.splitlines()[0]}" for verb in package.VERBS)
-        parser.description = _wrapped(self.what)
         parser.epilog = worded(
             (self.more or f"examples:\n{first}\n")
-            + f"\n{called} VERB --help tells a verb's options and shows more examples.",
-            called,
+            + f"\n{called} VERB --help tells a verb's options and shows more examples."
         )
         verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
         groups: dict[str, Any] = {}
@@ -122,17 +123,24 @@ class Program:
                 groups[group] = members.add_subparsers(
                     dest="action", metavar="ACTION", required=True
                 )
-            _add(groups[group] if group else verbs, name, verb, called)
+            _add(groups[group] if group else verbs, name, verb)
 
 
-def _add(verbs: Any, name: str, verb: Verb, called: str) -> None:
+def help_parser(called: str, what: str, more: str = "") -> argparse.ArgumentParser:
+    """A parser whose help has `what` wrapped and `more` as it stands, however narrow it is."""
+    return argparse.ArgumentParser(
+        prog=called, description=_wrapped(what), epilog=more, formatter_class=_Help
+    )
+
+
+def _add(verbs: Any, name: str, verb: Verb) -> None:
     line, _, more = verb.HELP.partition("\n\n")
     examples = "\n".join(f"  {one}" for one in verb.EXAMPLES.splitlines())
     parser = verbs.add_parser(
         name,
         help=line,
         description=_wrapped(more or line[0].upper() + line[1:] + "."),
-        epilog=worded(f"examples:\n{examples}", called),
+        epilog=worded(f"examples:\n{examples}"),
         formatter_class=_Help,
     )
     verb.add_arguments(parser)
@@ -159,9 +167,12 @@ _COMMAND = re.compile(
 )
 
 
-def worded(text: str, called: str) -> str:
+_alink = False  # whether this run was typed as `alink ...`
+
+
+def worded(text: str) -> str:
     """A text with the commands in it as they are typed here: where `alink` is, `alink flash`."""
-    if not called.startswith("alink"):
+    if not _alink:
         return text
     return _COMMAND.sub(lambda found: f"alink {found[1] or found[2]}", text)
 
@@ -174,8 +185,12 @@ def _of_system(error: OSError) -> str:
 def _nobody_reads() -> bool:
     """Whether it is standard output that was closed: whoever read this has enough."""
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's own end
-        return True
-    return False
+        out = sys.stdout.fileno()
+    except (OSError, ValueError):
+        return False
+    poll = select.poll()
+    poll.register(out, 0)
+    if not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
+        return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), out)  # for what Python itself writes at the end
+    return True

@@ -17,8 +17,8 @@ from host_tests.kit.cloud_commands import run, start
 from host_tests.kit.mqtt_script import CHECKS
 from host_tests.kit.raw_mqtt import DN, PK, online
 from tools.cloud import LocalCloud, control
-from tools.cloud.__main__ import PROGRAM
 from tools.cloud.operator.verbs import VERBS
+from tools.programs import CLOUD
 
 ROOT = Path(__file__).parents[2]
 
@@ -201,7 +201,7 @@ def test_every_command_of_the_document_can_be_typed_as_it_stands() -> None:
     lines = re.findall(r"^python -m tools\.cloud (.*)$", text, re.M)
     named = set()
     parser = argparse.ArgumentParser()
-    PROGRAM.fill(parser)
+    CLOUD.fill(parser)
     for line in lines:
         named.add(parser.parse_args(line.split()).run)
     assert named == {verb.run for verb in VERBS}, "a command is missing there"

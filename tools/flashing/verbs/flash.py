@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tools.chip.boards import BoardType, board_named, boards, flash_bytes
 from tools.chip.image import MAGIC
 from tools.chip.layout import Layout, load_layout
-from tools.cli import Refused
+from tools.cli import Refused, worded
 from tools.flashing import bootloader as loader
 from tools.flashing.contents import Region, as_flash, regions
 from tools.flashing.files import make_image, read_firmware, read_image
@@ -233,7 +233,8 @@ def _to_board(
             screen.say("this port cannot reset the board: press its RESET button")
     kept = "erased" if options.erase_settings else "kept as they were"
     screen.say(f"done; the settings are {kept}")
-    screen.say("next: give the board its identity (flash.py provision); press RESET if it is idle")
+    todo = "give the board its identity (flash.py provision); press RESET if it is idle"
+    screen.say(worded(f"next: {todo}"))
 
 
 def _write(there: SerialBoard, region: Region, screen: Screen) -> None:

@@ -12,7 +12,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from tools.cli import Refused
+from tools.cli import Refused, worded
 from tools.flashing import settings
 from tools.flashing.link import Link
 
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         kept = [key for key in settings.SETTINGS if key in present and key not in given]
         if kept:
             print(f"  kept as they were: {', '.join(kept)}")
-    print("provisioned, read back and equal. Next: flash.py status, flash.py selftest.")
+    print(worded("provisioned, read back and equal. Next: flash.py status, flash.py selftest."))
     return 0
 
 

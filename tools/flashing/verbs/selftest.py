@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import dataclass
 
-from tools.cli import Refused
+from tools.cli import Refused, worded
 from tools.flashing.link import Link
 
 NAME = "selftest"
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"MicroPython {shown} on {link.machine or link.platform}, {link.name}")
         link.script("selftest", OFFLINE=options.offline, timeout_s=_QUIET_S, on_line=show)
     text, code = verdict(checks, options.offline)
-    print(text)
+    print(worded(text))
     return code
 
 

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import Any
 
+from tools.cli import worded
 from tools.flashing.link import Link
 from tools.flashing.refusals import BoardFailed
 from tools.flashing.settings import REQUIRED
@@ -34,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     """0 when the board could be asked, whatever it said."""
     with Link(options.port) as link:
         found = look(link)
-    print(json.dumps(found, indent=2) if options.json else as_text(found))
+    print(json.dumps(found, indent=2) if options.json else worded(as_text(found)))
     return 0
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tools.cli import Refused
+from tools.cli import Refused, worded
 from tools.images import Report, as_text, examine
 from tools.places import read_input
 from tools.release.package_format import is_package
@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
     elif isinstance(report, PackageReport):
-        print(package_text(report))
+        print(worded(package_text(report)))
     else:
-        print(as_text(report))
+        print(worded(as_text(report)))
     return 1 if report.problems else 0

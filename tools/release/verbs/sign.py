@@ -7,7 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from tools.cli import Refused
+from tools.cli import Refused, worded
 from tools.places import read_input
 
 NAME = "sign"
@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     if options.new_key is not None:
         public = signing.new_key(options.new_key)
         print(f"private key  {options.new_key} (keep it off boards and servers; back it up)")
-        print(f"public key   {public}: flash.py provision --sign-key {public}")
+        print(worded(f"public key   {public}: flash.py provision --sign-key {public}"))
         print(f"fingerprint  {signing.fingerprint(signing.load_public(public))}")
         if options.file is None:
             return 0

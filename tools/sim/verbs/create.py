@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tools.chip import image
 from tools.chip.layout import load_layout
-from tools.cli import Refused
+from tools.cli import Refused, worded
 from tools.sim.board import DEFAULT_TABLE, Board
 from tools.sim.flash import SIZE
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
             board.install_file(path, content)
         for key, value in settings.items():
             board.nvs_set("alink", key, value)
-    print(f"{options.flash}: made; run it with: python -m tools.sim run {options.flash}")
+    print(worded(f"{options.flash}: made; run it with: python -m tools.sim run {options.flash}"))
     return 0
 
 

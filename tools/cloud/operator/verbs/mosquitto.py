@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tools.cli import worded
 from tools.cloud.mqtt import mosquitto
 from tools.cloud.operator import arguments, views
 from tools.cloud.operator.folder import CloudFolder
@@ -39,10 +40,10 @@ def run(options: argparse.Namespace) -> int:
     out.print(f"written     {options.to}: passwords, acl, service.password, mosquitto.conf")
     out.print(f"devices     {len(secrets)}; write again after the next `device add`")
     out.print(f"run         mosquitto -c {settings}", soft_wrap=True)
-    out.print(
-        f"and         python -m tools.cloud serve --broker mqtt://127.0.0.1:{options.port} "
+    serve = (
+        f"python -m tools.cloud serve --broker mqtt://127.0.0.1:{options.port} "
         f"--broker-user {mosquitto.SERVICE_USER} "
-        f"--broker-password-file {options.to / 'service.password'}",
-        soft_wrap=True,
+        f"--broker-password-file {options.to / 'service.password'}"
     )
+    out.print(f"and         {worded(serve)}", soft_wrap=True)
     return 0

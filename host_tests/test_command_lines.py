@@ -1,0 +1,254 @@
+"""What a person types, and how it ends: help that teaches, one sentence for what is refused."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from host_tests.kit.firmware_files import application, merged
+from host_tests.kit.images import make_image
+from host_tests.kit.mock_rom import MockRom
+from host_tests.kit.rig import ROOT
+from tools import alink
+from tools.cli import Program, Refused, Verb
+from tools.flashing.serial_board import SerialBoard
+from tools.images import build as image_build
+from tools.programs import ALL, FLASH, IMAGE, PLATFORM, SIM
+
+VERBS: list[tuple[Program, Verb]] = [
+    (program, verb) for program in (*ALL, PLATFORM) for verb in import_module(program.verbs).VERBS
+]
+NAMES = [f"{program.typed} {verb.NAME}" for program, verb in VERBS]
+
+
+def named(program: Program, name: str) -> Verb:
+    return next(verb for one, verb in VERBS if one is program and name == verb.NAME)
+
+
+def helped(program: Program, words: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        program.main([*words, "--help"])
+    assert ended.value.code == 0
+    return capsys.readouterr().out
+
+
+# --- help ---
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5, 11, 20, 40, 80, 200])
+def test_help_is_there_on_a_terminal_of_any_width(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for program, verb in VERBS:
+        assert "examples:" in helped(program, verb.NAME.split(), capsys)
+    for program in ALL:
+        assert program.typed in helped(program, [], capsys)
+
+
+@pytest.mark.parametrize(("program", "verb"), VERBS, ids=NAMES)
+def test_every_example_of_the_help_can_be_typed(program: Program, verb: Verb) -> None:
+    parser = argparse.ArgumentParser(prog=program.typed)
+    program.fill(parser)
+    lines = re.sub(r"\\\n\s*", "", verb.EXAMPLES).splitlines()
+    start = program.typed.removesuffix(" desk")
+    typed = [line for line in lines if line.startswith(start)]
+    assert verb.run in [parsed(parser, program, line).run for line in typed]
+
+
+def parsed(parser: argparse.ArgumentParser, program: Program, line: str) -> argparse.Namespace:
+    """The arguments of a line, without the remark behind three spaces or a redirection."""
+    line = re.sub(r"--at \S+", "--at desk", line)
+    command = re.split(r"\s{3,}\S+ \S+ |\s{3,}(?=[a-z]+ )| > | \| ", line + " ")[0]
+    words = shlex.split(command)[len(program.typed.split()) :]
+    place = ["--at", "desk"] if program is PLATFORM else []
+    return parser.parse_args([*words, *place])
+
+
+def test_under_alink_help_and_advice_name_the_commands_of_alink(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for program in ALL:
+        with pytest.raises(SystemExit):
+            alink.main([program.name, "--help"])
+        said = capsys.readouterr().out
+        assert f"  alink {program.name} " in said
+        assert ".py " not in said.replace("micropython/boot.py", "")
+        assert "python -m" not in said
+    assert alink.main(["cloud", "watch", "--folder", str(tmp_path)]) == 1
+    assert "`alink cloud serve --folder" in capsys.readouterr().err
+    assert alink.main(["sim", "create", str(tmp_path / "desk.bin")]) == 0
+    assert "run it with: alink sim run" in capsys.readouterr().out
+    assert SIM.main(["create", str(tmp_path / "desk.bin"), "--force"]) == 0
+    assert "run it with: python -m tools.sim run" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("program", ALL, ids=lambda one: one.name)
+def test_without_a_word_the_help_is_shown_as_wrong_usage(
+    program: Program, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program.main([]) == 2
+    assert program.typed in capsys.readouterr().err
+    with pytest.raises(SystemExit) as ended:
+        program.main(["no-such-verb"])
+    assert ended.value.code == 2
+
+
+# --- how a run ends ---
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (Refused("it is broken", "Mend it."), "it is broken. Mend it."),
+        (FileNotFoundError(2, "No such file or directory", "x.bin"), "x.bin: No such file"),
+        (OSError("the port is gone"), "the port is gone"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "Save it as UTF-8."),
+        (BrokenPipeError(32, "Broken pipe", "/dev/ttyUSB0"), "/dev/ttyUSB0: Broken pipe"),
+    ],
+)
+@pytest.mark.parametrize("program", ALL, ids=lambda one: one.name)
+def test_what_cannot_be_done_is_one_sentence_and_exit_code_1(
+    program: Program,
+    error: Exception,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    words = failing(program, error, monkeypatch)
+    assert program.main(words) == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"{program.name}: ")
+    assert said in told
+    assert told.count("\n") == 1
+
+
+def failing(program: Program, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Have a verb of a program end in an error; the words that run it."""
+    words = ["explain"] if program is IMAGE else ["status", "x"] if program is SIM else ["status"]
+
+    def run(options: argparse.Namespace) -> int:
+        raise error
+
+    monkeypatch.setattr(named(program, words[0]), "run", run)
+    return words
+
+
+@pytest.mark.parametrize("program", ALL, ids=lambda one: one.name)
+def test_ctrl_c_is_one_line_and_exit_code_130(
+    program: Program, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program.main(failing(program, KeyboardInterrupt(), monkeypatch)) == 130
+    assert capsys.readouterr().err == f"{program.name}: stopped by Ctrl-C\n"
+
+
+def test_who_has_read_enough_of_a_report_sees_no_traceback(tmp_path: Path) -> None:
+    (tmp_path / "image.bin").write_bytes(make_image())
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "image.py"), "inspect", str(tmp_path / "image.bin")],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_a_file_whose_name_is_no_text_can_be_inspected(tmp_path: Path) -> None:
+    name = os.fsencode(tmp_path) + b"/r\xe9l.bin"
+    with open(name, "wb") as out:
+        out.write(make_image())
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "flash.py"), "check", name],
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, place: object, name: str) -> Callable[[], bool]:
+    """Ctrl-C as soon as this function is called; whether it was."""
+    called = []
+
+    def stop(*arguments: object, **more: object) -> None:
+        called.append(name)
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.sigwait(())  # never comes back: the handler's KeyboardInterrupt ends it
+
+    monkeypatch.setattr(place, name, stop)
+    return lambda: bool(called)
+
+
+def test_ctrl_c_while_an_image_is_built_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "f.bin").write_bytes(make_image())
+    application(tmp_path / "app")
+    (tmp_path / "out").mkdir()
+    out = tmp_path / "out" / "release.bin"
+    stopped = interrupted(monkeypatch, image_build, "make_volume")
+    given = ("--firmware", tmp_path / "f.bin", "--app", tmp_path / "app", "--version", "1", "-o")
+    assert IMAGE.main(["build", *map(str, given), str(out)]) == 130
+    assert stopped()
+    assert capsys.readouterr().err == "image: stopped by Ctrl-C\n"
+    assert list(out.parent.iterdir()) == []
+
+
+@pytest.mark.xdist_group("serial")
+def test_ctrl_c_while_a_board_is_flashed_says_that_it_is_incomplete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "f.bin").write_bytes(merged())
+    application(tmp_path / "app")
+    given = ("--firmware", tmp_path / "f.bin", "--app", tmp_path / "app", "--version", "1")
+    stopped = interrupted(monkeypatch, SerialBoard, "write")
+    with MockRom() as rom:
+        words = ["flash", "--board", "ESP32_GENERIC", "--port", rom.port, *map(str, given)]
+        assert FLASH.main(words) == 130
+    assert stopped()
+    assert "the board is incomplete" in capsys.readouterr().err
+
+
+# --- without the environment ---
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["tools/flash.py", "status"],
+        ["tools/image.py", "inspect", "x"],
+        ["-m", "tools.cloud", "status"],
+        ["-m", "tools.sim", "run", "x"],
+        ["-m", "tools.demo"],
+        ["-m", "tools.bench"],
+        ["-m", "tools.dev.package", "dist"],
+    ],
+    ids=" ".join,
+)
+def test_a_tool_under_a_bare_python_names_make_env(words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-S", *words],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1, done.stdout
+    assert "Run make env, then .venv/bin/python" in done.stderr
+    assert done.stderr.count("\n") == 1

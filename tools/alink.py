@@ -1,0 +1,100 @@
+"""`alink flash|image|cloud|sim VERB`: the command that `pip install .` gives, from any folder.
+
+Installed, the tools lie with boards/ and micropython/ in a folder `alink_desk` of their own, as in
+a checkout: their imports, and the files that they bring, are found from there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+if __package__ != "tools":  # installed, or run as a file
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools.cli import help_parser
+from tools.programs import ALL, CLOUD, cloud
+
+HOME = Path(__file__).resolve().parents[1]
+_MORE = """\
+examples:
+  alink flash flash --board ESP32_GENERIC --firmware F.bin --app my_app --version 1.0.0
+  alink image build --firmware F.bin --app my_app --version 1.1.0 -o release-1.1.0.bin
+  alink cloud serve
+  alink sim run desk.bin
+
+alink NAME --help tells more of each. The shell completes words and files after
+  bash: eval "$(alink completion bash)"          in ~/.bashrc
+  zsh:  eval "$(alink completion zsh)"           in ~/.zshrc, after compinit
+  fish: alink completion fish > ~/.config/fish/completions/alink.fish
+"""
+_WHAT = (
+    "Over-the-air updates for ESP32 boards: flash a board, make a release, try both on the desk."
+)
+_SHELLS = ("bash", "zsh", "fish")
+
+
+def version() -> str:
+    """The release of alink: of these tools, and of the package that they put on boards."""
+    text = (HOME / "micropython" / "alink" / "__init__.py").read_text(encoding="utf-8")
+    found = re.search(r'^__version__ = "(.+)"$', text, re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a verb of one of the four; returns the exit code."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    for program in ALL:
+        if words[:1] == [program.name]:
+            run = cloud if program is CLOUD else program.main
+            return run(words[1:], f"alink {program.name}")
+    parser, _ = _parser()
+    if not words:
+        parser.print_help(sys.stderr)
+        return 2
+    print(completion(parser.parse_args(words).shell), end="")
+    return 0
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The parser of everything, and those in it that still have to be filled with verbs."""
+    what = (
+        "Over-the-air updates for ESP32 boards: flash boards, make releases, try both on the desk."
+    )
+    parser = help_parser("alink", what, _MORE)
+    parser.add_argument("--version", action="version", version=f"alink {version()}")
+    names = parser.add_subparsers(dest="name", metavar="NAME", required=True)
+    programs = {one.name: names.add_parser(one.name, help=one.what) for one in ALL}
+    shell = names.add_parser("completion", help="print what makes a shell complete `alink`")
+    shell.add_argument("shell", choices=_SHELLS)
+    return parser, programs
+
+
+def completion(shell: str) -> str:
+    """The script with which a shell completes every verb, option and file."""
+    import shtab
+
+    parser, programs = _parser()
+    for one in ALL:
+        one.fill(programs[one.name])
+    _complete_files(parser)
+    return str(shtab.complete(parser, shell))
+
+
+def _complete_files(parser: argparse.ArgumentParser) -> None:
+    import shtab
+
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for one in action.choices.values():
+                _complete_files(one)
+        elif action.type is Path:
+            action.complete = shtab.FILE  # type: ignore[attr-defined]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
