@@ -21,13 +21,14 @@ ON_BOARD = (
 WALLS = {
     "cli": (),
     "places": ("cli",),
+    "programs": ("cli",),
     "signing": ("cli",),
     "chip": ("cli",),
     "images": ("cli", "places", "chip"),
     "release": ("cli", "places", "signing", "chip", "images"),
     "flashing": ("cli", "places", "signing", "chip", "images"),
-    "sim": ("cli", "places", "chip"),
-    "cloud": ("cli", "places", "signing", "release"),
+    "sim": ("cli", "programs", "places", "chip"),
+    "cloud": ("cli", "programs", "places", "signing", "release"),
 }
 # Of a package of this room nothing but its face: what its __init__ offers.
 FACES = (("cloud", "release"),)
