@@ -32,6 +32,10 @@ _ADVICE = {
 _OTHERWISE = "What the platform means by that: docs/platform-api.md."
 
 
+class Unreachable(Refused):
+    """There was no answer; the next try may have one."""
+
+
 class Api:
     """One place to call: `name` for messages, `instance` where the place has instances.
 
@@ -82,7 +86,7 @@ class Api:
                     continue
                 if getattr(exc, "status_code", None):
                     raise _refused(self.name, action, code, _plain(str(exc.message))) from None
-                raise Refused(
+                raise Unreachable(
                     f"{self.name} cannot be reached: {_plain(str(exc.message))}",
                     "Start the stand-in with `serve`."
                     if self.desk

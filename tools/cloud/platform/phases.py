@@ -1,0 +1,361 @@
+"""A rollout in phases that stops itself, at the stand-in and at the platform alike.
+
+Nothing but the API's own calls: each phase is one or more static batches of named devices. What
+a look finds decides; how far it is stands in a file (standing.py), so that any look may be the
+last one of a program, and the next one another's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from tools.cli import Refused
+from tools.cloud.platform import batches, devices, packages, standing
+from tools.cloud.platform.api import Api
+from tools.cloud.platform.plan import Phase, Plan
+from tools.cloud.platform.show import Row
+from tools.cloud.platform.standing import DONE, RUNNING, STOPPED, Begun
+
+_BATCH_DEVICES, _VERIFY_DEVICES = 200, 10
+
+
+class Clock(Protocol):
+    """The time a rollout lives in: `time` and `sleep` of the module, or a test's."""
+
+    def time(self) -> float:
+        """Seconds since 1970."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Let them pass."""
+
+
+class Phases:
+    """One rollout. `tell` hears of what happens, as a dictionary with an `event`."""
+
+    def __init__(
+        self,
+        api: Api,
+        plan: Plan,
+        path: Path,
+        held: standing.Standing,
+        clock: Clock,
+        tell: Callable[[Row], None],
+    ) -> None:
+        self.standing = held
+        self._api = api
+        self._plan = plan
+        self._path = path
+        self._clock = clock
+        self._tell = tell
+        self._package: Row | None = None
+        self._rows: dict[str, list[Row]] = {}  # of batches that are over
+        self._told: Row | None = None
+
+    def look(self) -> str:
+        """Find out how far it is and do what is due: RUNNING, DONE or STOPPED. Raises Refused."""
+        now = self.standing
+        try:
+            if now.state == RUNNING:
+                self._pause()
+                if not now.of(now.phase) and not now.todo and not now.paused:
+                    self._begin()
+                if now.todo and not now.paused:
+                    self._make(now.todo)
+                self._judge()
+        finally:
+            standing.save(self._path, now)
+        return now.state
+
+    def stop(self, why: str) -> int:
+        """Cancel what has not begun and end the rollout; how many devices that spared."""
+        now = self.standing
+        spared = 0
+        for one in now.batches:
+            spared += self._cancel(one, "Queued", "Notified", "Unconfirmed", "Scheduled")
+        now.state, now.why = STOPPED, why
+        standing.save(self._path, now)
+        return spared
+
+    # --- a phase begins ---
+
+    def _begin(self) -> None:
+        now, phase = self.standing, self._phase
+        there = devices.devices(self._api, self._plan.product)
+        fleet = sorted(
+            (one for one in there if one["status"] not in ("UNACTIVE", "DISABLE")), key=self._place
+        )
+        count = phase.count(len(fleet), len(now.offered))
+        chosen = self._chosen(fleet, phase, count)
+        now.began, now.enough = self._clock.time(), None
+        if not chosen:
+            self._tell({**self._head("skipped"), "why": "no further device for it"})
+            self._next()
+            return
+        now.todo = chosen
+        self._tell({**self._head("begins"), "devices": len(chosen)})
+
+    def _place(self, device: Row) -> tuple[bool, bytes]:
+        """Who is there comes first; else an order that each version has of its own."""
+        text = f"{self._plan.version} {device['device']}"
+        return device["status"] != "ONLINE", hashlib.sha256(text.encode()).digest()
+
+    def _chosen(self, fleet: list[Row], phase: Phase, count: int | None) -> list[str]:
+        names = [one["device"] for one in fleet]
+        if phase.names:
+            unknown = [name for name in phase.names if name not in names]
+            if unknown:
+                raise Refused(
+                    f"{unknown[0]} of phase {self.standing.phase + 1} was never there",
+                    "`device list` shows who is.",
+                )
+            names = list(phase.names)
+        offered = self.standing.offered
+        chosen: list[str] = []
+        for name in names:
+            if count is not None and len(chosen) >= count:
+                break
+            if name not in offered and self._wants(name):
+                chosen.append(name)
+        return chosen
+
+    def _wants(self, name: str) -> bool:
+        """Whether a device reports a version that this rollout is for."""
+        device = {"ProductKey": self._plan.product, "DeviceName": name}
+        if self._plan.module == packages.DEFAULT_MODULE:
+            version = self._api.call("QueryDeviceDetail", **device)["Data"].get("FirmwareVersion")
+        else:
+            found = self._api.pages(
+                "ListOTAModuleVersionsByDevice",
+                "Data",
+                "SimpleOTAModuleInfo",
+                ProductKey=self._plan.product,
+                DeviceName=name,
+            )
+            modules = {one["ModuleName"]: one["ModuleVersion"] for one in found}
+            version = modules.get(self._plan.module)
+        sources = self._plan.sources or ((self._plan.source,) if self._plan.source else ())
+        return version not in (None, self._plan.version) and (not sources or version in sources)
+
+    def _make(self, names: list[str]) -> None:
+        package = self._package_now()
+        fields: dict[str, Any] = {
+            "FirmwareId": package["package"],
+            "ProductKey": self._plan.product,
+        }
+        # A package that was never tried is tried by the first phase.
+        verify = package["verification"] in ("unverified", "failed")
+        if verify and len(names) > _VERIFY_DEVICES:
+            raise Refused(
+                f"{self._plan.version} has not been verified, and the phase has {len(names)} "
+                "devices",
+                f"Begin with a phase of up to {_VERIFY_DEVICES}, or use `release verify`.",
+            )
+        for at in range(0, len(names), _BATCH_DEVICES):
+            some = names[at : at + _BATCH_DEVICES]
+            if verify:
+                kept = ("TimeoutInMinutes", "DownloadProtocol")
+                terms = {name: self._plan.terms.get(name) for name in kept}
+                made = self._api.call(
+                    "CreateOTAVerifyJob", TargetDeviceName=some, **fields, **terms
+                )
+            else:
+                made = self._api.call(
+                    "CreateOTAStaticUpgradeJob",
+                    TargetSelection="SPECIFIC",
+                    TargetDeviceName=some,
+                    **fields,
+                    **self._plan.terms,
+                )
+            # Kept at once: a batch that nobody remembers would go on without a threshold.
+            now = self.standing
+            now.batches.append(Begun(now.phase, made["Data"]["JobId"], some, verify))
+            now.todo = [name for name in now.todo if name not in some]
+            standing.save(self._path, now)
+            self._tell({**self._head("batch"), "devices": len(some), "job": now.batches[-1].job})
+
+    def _package_now(self) -> Row:
+        plan = self._plan
+        return packages.package(self._api, plan.product, plan.version, plan.module, plan.source)
+
+    # --- and is judged ---
+
+    def _judge(self) -> None:
+        now = self.standing
+        if now.state != RUNNING:
+            return
+        for number in range(now.phase + 1):
+            rows = self._devices(number)
+            failed = [row for row in rows if row["state"] == "FAILED"]
+            allowed = int(len(rows) * self._plan.failed_percent / 100)
+            if len(failed) > allowed:
+                self._stopped(
+                    f"phase {number + 1}: {len(failed)} of {len(rows)} devices failed, "
+                    f"{allowed} may",
+                    failed,
+                )
+                return
+        rows = self._devices(now.phase)
+        if not rows:
+            return
+        counts = batches.counts(rows)
+        told = {**self._head("progress"), "counts": counts}
+        if told != self._told:
+            self._told = told
+            self._tell(told)
+        if not now.paused:
+            self._advance(rows, counts.get("SUCCEEDED", 0))
+
+    def _advance(self, rows: list[Row], succeeded: int) -> None:
+        now, phase = self.standing, self._phase
+        need = math.ceil(len(rows) * self._plan.enough_percent / 100)
+        if any(one.verify for one in now.of(now.phase)):
+            need = len(rows)  # the package is not verified before
+        time = self._clock.time()
+        if succeeded < need:
+            waiting = any(row["state"] in batches.UNFINISHED for row in rows)
+            late = phase.limit_s is not None and time - (now.began or time) >= phase.limit_s
+            if late or not waiting:
+                when = "in time" if late else "at all"
+                self._stopped(
+                    f"phase {now.phase + 1}: {succeeded} of {len(rows)} devices succeeded "
+                    f"{when}, {need} have to",
+                    [row for row in rows if row["state"] != "SUCCEEDED"],
+                )
+            return
+        if now.enough is None:
+            now.enough = time
+            if phase.soak_s:
+                self._tell({**self._head("soaks"), "minutes": phase.soak_s / 60})
+        if time - now.enough >= phase.soak_s:
+            self._tell({**self._head("passed"), "succeeded": succeeded, "devices": len(rows)})
+            self._next()
+
+    def _next(self) -> None:
+        now = self.standing
+        now.phase += 1
+        if now.phase == len(self._plan.phases):
+            now.phase -= 1
+            if not now.batches:
+                now.phase = 0
+                raise Refused(
+                    f"no device of {self._plan.product} is there for {self._plan.version}",
+                    "`device list` shows who is there, `device versions` what they run.",
+                )
+            now.state = DONE
+            rows = [row for number in range(now.phase + 1) for row in self._devices(number)]
+            succeeded = sum(row["state"] == "SUCCEEDED" for row in rows)
+            self._tell({"event": "done", "succeeded": succeeded, "devices": len(rows)})
+
+    def _stopped(self, why: str, failed: list[Row]) -> None:
+        spared = self.stop(why)
+        self._tell(
+            {
+                "event": "stopped",
+                "why": why,
+                "failed": [{"device": row["device"], "why": row["why"]} for row in failed],
+                "cancelled": spared,
+            }
+        )
+
+    def _devices(self, phase: int) -> list[Row]:
+        """The devices of a phase, as their last batch has them."""
+        found: dict[str, Row] = {}
+        held = {*self.standing.held, *self.standing.todo}
+        for one in self.standing.of(phase):
+            for row in self._tasks(one):
+                found[row["device"]] = row
+        # Who was cancelled by somebody else is no part of it any more.
+        return [
+            row for row in found.values() if row["state"] != "CANCELED" or row["device"] in held
+        ]
+
+    def _tasks(self, one: Begun) -> list[Row]:
+        if one.over and one.job in self._rows:
+            return self._rows[one.job]
+        rows = batches.tasks(self._api, one.job)
+        missing = set(one.names) - {row["device"] for row in rows}
+        # The platform may make tasks one after the other, or leave somebody out.
+        if missing and batches.batch(self._api, one.job)["state"] not in batches.ENDED:
+            rows += [{"device": name, "state": "QUEUED", "why": None} for name in missing]
+        one.over = bool(rows) and all(row["state"] in ("SUCCEEDED", "CANCELED") for row in rows)
+        self._rows[one.job] = rows
+        return rows
+
+    # --- pause and resume ---
+
+    def _pause(self) -> None:
+        now = self.standing
+        wanted = standing.pause_of(self._path).exists()
+        if wanted and not now.paused:
+            now.paused = True
+            for one in now.of(now.phase):
+                queued = [
+                    r["device"] for r in self._tasks(one) if r["state"] in ("QUEUED", "CONFIRM")
+                ]
+                if queued:
+                    self._cancel(one, "Queued", "Unconfirmed", "Scheduled")
+                    left = {r["device"] for r in self._tasks(one) if r["state"] == "CANCELED"}
+                    now.held += [name for name in queued if name in left]
+            self._tell({**self._head("paused"), "held": len(now.held)})
+        elif now.paused and not wanted:
+            now.paused, now.enough = False, None  # it soaks anew
+            self._tell({**self._head("resumed"), "devices": len(now.held)})
+            now.todo += now.held
+            now.held = []
+
+    def _cancel(self, one: Begun, *states: str) -> int:
+        """Cancel the tasks of a batch that are in these states; how many those were."""
+        before = sum(row["state"] in batches.UNFINISHED for row in self._tasks(one))
+        if not before:
+            return 0
+        self._api.call(
+            "CancelOTATaskByJob", JobId=one.job, **{f"Cancel{name}Task": True for name in states}
+        )
+        one.over = False
+        return before - sum(row["state"] in batches.UNFINISHED for row in self._tasks(one))
+
+    # --- words ---
+
+    @property
+    def _phase(self) -> Phase:
+        return self._plan.phases[self.standing.phase]
+
+    def _head(self, event: str) -> Row:
+        return {
+            "event": event,
+            "phase": self.standing.phase + 1,
+            "of": len(self._plan.phases),
+            "for": str(self._phase),
+        }
+
+
+def worded(event: Row) -> str:
+    """An event as a line for people."""
+    head = ""
+    if "phase" in event:
+        head = f"phase {event['phase']} of {event['of']} ({event['for']}): "
+    texts = {
+        "begins": lambda: f"begins with {event['devices']} device(s)",
+        "batch": lambda: f"job {event['job']}, {event['devices']} device(s)",
+        "skipped": lambda: f"skipped, {event['why']}",
+        "progress": lambda: batches.told(event["counts"]),
+        "soaks": lambda: f"enough have succeeded, soaks for {event['minutes']:g} min",
+        "passed": lambda: f"passed, {event['succeeded']} of {event['devices']} succeeded",
+        "paused": lambda: f"paused, {event['held']} device(s) held back",
+        "resumed": lambda: f"resumed, {event['devices']} device(s) again",
+        "done": lambda: f"done: {event['succeeded']} of {event['devices']} devices succeeded",
+        "unreachable": lambda: f"waits: {event['why']}",
+        "stopped": lambda: _stopped(event),
+    }
+    return head + texts[event["event"]]()
+
+
+def _stopped(event: Row) -> str:
+    names = [f"{one['device']} ({one['why'] or 'not finished'})" for one in event["failed"][:5]]
+    more = len(event["failed"]) - len(names)
+    told = ", ".join(names) + (f" and {more} more" if more > 0 else "")
+    return f"stopped: {event['why']}; {event['cancelled']} task(s) cancelled\n  {told}".rstrip()

@@ -1,0 +1,84 @@
+"""`rollout run`: a rollout in phases that stops itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+from tools.cloud.platform import phases, place, plan, show, standing, watching
+from tools.cloud.platform.api import Unreachable
+from tools.cloud.platform.show import Row
+from tools.cloud.platform.standing import DONE, STOPPED
+
+NAME = "rollout run"
+HELP = """\
+a rollout in phases, by a plan, that stops itself
+
+Begin a rollout, or go on with it: phase by phase, each when enough devices of the one before \
+have succeeded and it has soaked. When more devices of a phase fail than may, it stops: no \
+further device is told. Without --watch it looks once, does what is due, and ends; call it again \
+(cron). With --watch it stays until the end. Exit codes: 0 done, 3 stopped itself, 4 (without \
+--watch) not finished yet, 1 refused, 130 Ctrl-C; after which it goes on with the same command."""
+EXAMPLES = """\
+python -m tools.cloud --at desk rollout run plan.toml --watch
+python -m tools.cloud --at cn-shanghai rollout run plan.toml --watch --json"""
+
+STOPPED_CODE, RUNNING_CODE = 3, 4
+CLOCK: phases.Clock = time
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The verb's options."""
+    place.add_arguments(parser)
+    parser.add_argument("plan", type=Path, metavar="PLAN", help="what it says: docs/rollouts.md")
+    parser.add_argument("--watch", action="store_true", help="stay until it has ended")
+    parser.add_argument("--again", action="store_true", help="begin anew what has ended")
+    show.add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 done, 3 stopped, 4 not finished. Raises Refused."""
+    said = plan.read(options.plan)
+    with standing.alone(options.plan):
+        held = standing.load(options.plan, options.at, again=options.again)
+        if held.state == STOPPED:
+            tell(options, {"event": "ended", "state": held.state, "why": held.why})
+            return STOPPED_CODE
+        if held.state == DONE:
+            tell(options, {"event": "ended", "state": held.state, "why": held.why})
+            return 0
+        api = place.connect(options)
+        rollout = phases.Phases(
+            api, said, options.plan, held, CLOCK, lambda event: tell(options, event)
+        )
+        while True:
+            try:
+                state = rollout.look()
+            except Unreachable as exc:
+                if not options.watch:
+                    raise
+                state = held.state
+                tell(options, {"event": "unreachable", "why": str(exc)})
+            else:
+                if state == DONE:
+                    return 0
+                if state == STOPPED:
+                    return STOPPED_CODE
+                if not held.of(held.phase) and not held.paused:
+                    continue  # the next phase begins at once
+            if not options.watch:
+                return RUNNING_CODE
+            CLOCK.sleep(watching.DESK_S if api.desk else watching.PLATFORM_S)
+
+
+def tell(options: argparse.Namespace, event: Row) -> None:
+    """An event as a line, for people or for programs."""
+    if options.json:
+        print(json.dumps(event, ensure_ascii=False), flush=True)
+    elif event["event"] == "ended":
+        why = f": {event['why']}" if event["why"] else ""
+        print(f"{event['state']} already{why}; --again begins anew", flush=True)
+    else:
+        print(phases.worded(event), flush=True)
