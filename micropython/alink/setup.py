@@ -53,8 +53,11 @@ def _check(began, limit_ms):
         raise OSError("no network")
 
 
-def device(settings):
-    """The Device of these settings; a board with a product secret alone registers itself."""
+def device(settings, **more):
+    """The Device of these settings; more: further arguments of its.
+
+    A board with a product secret alone registers itself.
+    """
     if settings.get_text("product_secret"):
         parts.use("signin.registration").ensure(settings, feed=trial.feed)
         parts.drop("signin")
@@ -70,6 +73,7 @@ def device(settings):
         ca=settings.get_bytes("ca"),
         device_token=settings.get_text("device_token"),
         client_id=settings.get_text("client_id"),
+        **more,
     )
 
 

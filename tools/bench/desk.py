@@ -58,6 +58,8 @@ class Desk:
         # What looks at modules looks at those of an image.
         text = told(source.read_bytes(), app, of(ALINK))
         (folder / "main.py").write_bytes(text)
+        if b"import common\n" in text:
+            shutil.copy(APPS / "common.py", folder)
         return build_image(firmware(self.small if small is None else small), folder, version)
 
     def board(self, name: str, *, secure: bool = True, **settings: Any) -> Board:

@@ -21,3 +21,15 @@ class Context:
     clock: Clock
     faults: Faults
     dialect: Dialect
+
+
+class Part:
+    """A part of the stand-in that works with all of it: what the context has is its own, too."""
+
+    def __init__(self, context: Context) -> None:
+        self.store = context.store
+        self.files = context.files
+        self.records = context.records
+        self.clock = context.clock
+        self.faults = context.faults
+        self.dialect = context.dialect

@@ -1,4 +1,6 @@
 # bench: says when it starts, when the package is there, and when the platform knows. MIT licence.
+#
+# It begins by itself, not with common.py: the time of that would be part of what it tells.
 
 import time
 

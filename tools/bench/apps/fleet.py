@@ -5,29 +5,14 @@ import select
 import socket
 import time
 
-import network
-from alink import Device, Updater, log, trial
-from alink.journal import SETTINGS, Store
+import common
+from alink import Updater, log
 from version import VERSION
 
 log.level = 0
-settings = Store(SETTINGS)
-ca = settings.get_bytes("ca")
-network.WLAN(network.STA_IF).active(True)
-network.WLAN(network.STA_IF).connect("desk", "")
-while not network.WLAN(network.STA_IF).isconnected():
-    trial.feed()
-    time.sleep_ms(50)
-device = Device(
-    settings.get_text("product_key"),
-    settings.get_text("device_name"),
-    settings.get_text("device_secret"),
-    settings.get_text("host"),
-    settings.get_int("port"),
-    ca=ca,
-    connect_timeout_ms=120000,
-)
-updater = Updater(device, VERSION, ca=ca)
+device, settings = common.begin(connect_timeout_ms=120000)
+updater = Updater(device, VERSION, ca=settings.get_bytes("ca"))
+settings = None
 
 
 def new_socket(*args):

@@ -4,15 +4,12 @@ import json
 import time
 from array import array
 
-import network
-from alink import Device, Updater
-from alink.journal import SETTINGS, Store
+import common
+from alink import Updater
 from version import VERSION
 
 _ROOM = 100000
 
-settings = Store(SETTINGS)
-ca = settings.get_bytes("ca")
 samples = array("I", bytes(4 * _ROOM))
 count = 0
 opened = False
@@ -60,22 +57,9 @@ def next_phase():
         pass
 
 
-network.WLAN(network.STA_IF).active(True)
-network.WLAN(network.STA_IF).connect("desk", "")
-while not network.WLAN(network.STA_IF).isconnected():
-    time.sleep_ms(10)
 # As it comes, but for a gateway that is found dead after 2 s instead of 60.
-device = Device(
-    settings.get_text("product_key"),
-    settings.get_text("device_name"),
-    settings.get_text("device_secret"),
-    settings.get_text("host"),
-    settings.get_int("port"),
-    ca=ca,
-    ping_ms=1000,
-    ack_timeout_ms=1000,
-)
-updater = Updater(device, VERSION, ca=ca, on_state=on_state)
+device, settings = common.begin(ping_ms=1000, ack_timeout_ms=1000)
+updater = Updater(device, VERSION, ca=settings.get_bytes("ca"), on_state=on_state)
 while not device.connected:
     updater.poll()
 print("bench ready 1")

@@ -7,17 +7,13 @@ import json
 import socket
 import time
 
+import common
 import esp32
-import network
 import tls
-from alink import Device, Updater, errors, parts
+from alink import Updater, errors, parts
 from alink.errors import AlinkError
-from alink.journal import SETTINGS, Store
 from version import VERSION
 
-settings = Store(SETTINGS)
-ca = settings.get_bytes("ca")
-secure = bool(settings.get_int("secure"))
 now = time.ticks_us
 took = time.ticks_diff
 # Since the download began: in NVS (C on a chip, Python on the sim), and in loading parts of the
@@ -154,19 +150,9 @@ def bare(url, size, part):
     return spent, shaken, md5.digest()
 
 
-network.WLAN(network.STA_IF).active(True)
-network.WLAN(network.STA_IF).connect("desk", "")
-while not network.WLAN(network.STA_IF).isconnected():
-    time.sleep_ms(10)
-device = Device(
-    settings.get_text("product_key"),
-    settings.get_text("device_name"),
-    settings.get_text("device_secret"),
-    settings.get_text("host"),
-    settings.get_int("port"),
-    secure=secure,
-    ca=ca,
-)
+device, settings = common.begin()
+ca = settings.get_bytes("ca")
+secure = bool(settings.get_int("secure"))
 updater = Updater(
     device,
     VERSION,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.cloud.context import Context
+from tools.cloud.context import Context, Part
 from tools.cloud.downloads import links
 from tools.cloud.identity import Identity
 from tools.cloud.records import DownloadRequest
@@ -48,16 +48,11 @@ class Answer:
                 yield piece
 
 
-class Downloads:
+class Downloads(Part):
     """Links and answers. `urls` maps a scheme to where it is served, "https://127.0.0.1:8443"."""
 
     def __init__(self, context: Context) -> None:
-        self.store = context.store
-        self.files = context.files
-        self.records = context.records
-        self.clock = context.clock
-        self.faults = context.faults
-        self.dialect = context.dialect
+        super().__init__(context)
         self.urls: dict[str, str] = {}
         self._key = self.store.link_key()
 

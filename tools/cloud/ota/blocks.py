@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tools.cloud.context import Context
+from tools.cloud.context import Context, Part
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.service import Sender
@@ -69,18 +69,13 @@ def frame(header: dict[str, Any], data: bytes, crc: int | None) -> bytes:
     return len(text).to_bytes(2, "big") + text + data + end
 
 
-class Blocks:
+class Blocks(Part):
     """Answers requests for blocks, and spoils the answers as the faults say."""
 
     def __init__(
         self, context: Context, sender: Sender, cut: Callable[[Identity, str, bytes], None]
     ) -> None:
-        self.store = context.store
-        self.files = context.files
-        self.records = context.records
-        self.clock = context.clock
-        self.faults = context.faults
-        self.dialect = context.dialect
+        super().__init__(context)
         self.sender = sender
         self._cut = cut
         self._asked: dict[Identity, float] = {}

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from tools.cloud.clock import Timer
-from tools.cloud.context import Context
+from tools.cloud.context import Context, Part
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.service import Sender
@@ -25,15 +25,11 @@ from tools.cloud.store import Task
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
-class OtaService:
+class OtaService(Part):
     """Behind the gateway: version reports, pushes, queries, progress and time-outs."""
 
     def __init__(self, context: Context, sender: Sender, links: LinkMaker, blocks: Blocks) -> None:
-        self.store = context.store
-        self.records = context.records
-        self.clock = context.clock
-        self.faults = context.faults
-        self.dialect = context.dialect
+        super().__init__(context)
         self.sender = sender
         self.blocks = blocks
         self.upgrades = Upgrades(context, links, blocks)

@@ -162,10 +162,11 @@ def wifi():
 
 def clock():
     import ntptime
+    from alink.clock import is_set
 
     ntptime.host = store.get_text("ntp_host", "ntp.aliyun.com")
     for n in range(NTP_TRIES):
-        if time.gmtime()[0] >= 2024:
+        if is_set():
             break
         try:
             ntptime.settime()
@@ -173,7 +174,7 @@ def clock():
             need(n < NTP_TRIES - 1, "%s does not answer: %s" % (ntptime.host, e))
             time.sleep_ms(500)
     t = time.gmtime()
-    need(t[0] >= 2024, "the clock says %d" % t[0])
+    need(is_set(), "the clock says %d" % t[0])
     return "%d-%02d-%02d %02d:%02d UTC" % t[:5]
 
 
@@ -206,20 +207,10 @@ def register():
 
 
 def sign_in():
-    from alink import AlinkError, Device
+    from alink import AlinkError, setup
 
     first = register()
-    device = Device(
-        store.get_text("product_key"),
-        store.get_text("device_name"),
-        store.get_text("device_secret"),
-        store.get_text("host"),
-        store.get_int("port") or None,
-        secure=bool(store.get_int("secure", 1)),
-        ca=store.get_bytes("ca"),
-        device_token=store.get_text("device_token"),
-        client_id=store.get_text("client_id"),
-    )
+    device = setup.device(store)
     start = time.ticks_ms()
     try:
         device.connect()

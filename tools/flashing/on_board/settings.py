@@ -11,6 +11,7 @@ import esp32
 _INVALID_LENGTH = -0x110C
 
 
+# The same as in status.py: each of these scripts is sent to a board alone.
 def blob(key):
     size = 64
     while size <= 4096:

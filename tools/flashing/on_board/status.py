@@ -105,6 +105,7 @@ def otadata(count):
     return states
 
 
+# The same as in settings.py: each of these scripts is sent to a board alone.
 def blob(nvs, key):
     size = 64
     while size <= 4096:

@@ -147,15 +147,7 @@ class WLAN:
             return _ADDRESS if self.isconnected() else ("0.0.0.0",) * 4
 
     def ipconfig(self, name=None, **settings):
-        address = self.ifconfig() or _ADDRESS
-        if name == "addr4":
-            return address[:2]
-        if name == "gw4":
-            return address[2]
-        if name == "dhcp4":
-            return True
-        if name is not None or not settings:
-            raise ValueError("unknown config param")
+        return _ipconfig(self.ifconfig() or _ADDRESS, name, settings)
 
     def config(self, name=None, **settings):
         if name is not None:
@@ -177,6 +169,18 @@ class WLAN:
         if not _control.flag(_control.WIFI):
             return []
         return [(b"desk", b"\x02\0\0\0\0\1", 1, -55, 3, False)]
+
+
+def _ipconfig(address, name, settings):
+    # What ipconfig() of an interface with this address says, Wi-Fi's and Ethernet's (sim_lan.py).
+    if name == "addr4":
+        return address[:2]
+    if name == "gw4":
+        return address[2]
+    if name == "dhcp4":
+        return True
+    if name is not None or not settings:
+        raise ValueError("unknown config param")
 
 
 _interfaces = [object.__new__(WLAN), object.__new__(WLAN)]

@@ -6,6 +6,7 @@
 
 import time
 
+from network import _ipconfig
 from simchip import control
 
 PHY_LAN8710 = 0
@@ -96,15 +97,7 @@ class LAN:
             return _ADDRESS if self.isconnected() else ("0.0.0.0",) * 4
 
     def ipconfig(self, name=None, **settings):
-        address = self.ifconfig()
-        if name == "addr4":
-            return address[:2]
-        if name == "gw4":
-            return address[2]
-        if name == "dhcp4":
-            return True
-        if name is not None or not settings:
-            raise ValueError("unknown config param")
+        return _ipconfig(self.ifconfig(), name, settings)
 
     def config(self, name=None, **settings):
         if name == "mac":
