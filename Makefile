@@ -21,7 +21,7 @@ $(TESTS): pyproject.toml tools/dev/setup_env.py
 
 env: $(TOOLS)  ## the environment in .venv alone, with the command .venv/bin/alink
 
-demo: $(TOOLS)  ## watch one update succeed and one fall back
+demo: $(TOOLS)  ## watch an update succeed, one fall back, and one of a few hundred bytes
 	@$(BIN)/python -m tools.demo $(DEMO)
 
 test: $(TESTS)  ## lint, then every test

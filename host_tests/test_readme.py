@@ -67,7 +67,7 @@ def test_the_demo_ends_as_told() -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "both acts ended as told" in done.stdout
+    assert "all acts ended as told" in done.stdout
 
 
 def block(page: str, title: str) -> str:
@@ -80,6 +80,7 @@ def block(page: str, title: str) -> str:
 
 RELEASE = block("README.md", "A release")
 TRYING = block("docs/trying.md", "Trying it by hand, without the platform")
+SMALL = block("README.md", "Small updates")
 BOARD = re.sub(r"\\\n\s*", "", block("README.md", "Your board")).splitlines()
 
 
@@ -118,6 +119,14 @@ def test_the_release_and_the_board_by_hand_are_made_as_written(tmp_path: Path) -
         assert board.nvs_get("alink", "device_secret") == secret.encode()
         assert board.slot_bytes(0).startswith((tmp_path / "release-1.0.0.bin").read_bytes())
     assert (tmp_path / "release-1.1.0.bin").is_file()
+
+
+def test_a_small_update_is_made_as_written(tmp_path: Path) -> None:
+    said = shell(tmp_path, RELEASE + SMALL)
+    found = re.search(r"from-1\.1\.0\.alp: (\d+) bytes, 0\.0 % of the image", said)
+    assert found
+    assert int(found[1]) <= 1024
+    assert "difference  1.1.0 -> 1.1.1 of a1B2c3D4e5F" in said
 
 
 @pytest.mark.xdist_group("serial")  # a name like /dev/pts/3 is soon another test's board

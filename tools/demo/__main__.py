@@ -1,8 +1,9 @@
-"""make demo: a board on the desk is updated over the air, then refuses a version that crashes.
+"""make demo: a board on the desk is updated over the air, and falls back from a bad version.
 
 Act 1: 1.0.0 -> 1.1.0, a real stock ESP32 firmware with a small application, over verified TLS.
 Act 2: 1.2.0 crashes at its start; the board falls back to 1.1.0 and tells the cloud why.
-Ends with what the cloud recorded, and with 0 only if both acts ended as told.
+Act 3: 1.1.0 -> 1.1.1, in which one line is another, as a difference of some hundred bytes.
+Ends with what the cloud recorded, and with 0 only if all acts ended as told.
 """
 
 from __future__ import annotations
@@ -22,35 +23,44 @@ from tools.cloud import LocalCloud
 from tools.demo.show import watch_download
 from tools.dev import stock
 from tools.images import build_image
+from tools.release.pack import blocks, difference
+from tools.release.package_report import told
 from tools.sim import Board
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APP = Path(__file__).resolve().parent / "app"
 PK, DN = "a1B2c3D4e5F", "greenhouse_07"
 CRASH = "raise ValueError('calibration table is missing')\n"
+LINE = "\nprint('the line that is new in 1.1.1')\n"
 PACE_BYTES, PACE_S = 16384, 0.02
+SERVED_AT_MOST, WRITTEN_AT_MOST = 1024, 4  # bytes, flash blocks: of one line
 
 out = Console(highlight=False, soft_wrap=True)
 
 
-def application(folder: Path, broken: bool = False) -> Path:
-    """The application's folder: the demo's files and the reference application."""
+def application(folder: Path, main: str | None = None) -> Path:
+    """The application's folder: the demo's files and the reference application.
+
+    main: what main.py is instead.
+    """
     shutil.copytree(APP, folder)
     shutil.copy(ROOT / "micropython" / "main.py", folder / "reference.py")
-    if broken:
-        (folder / "main.py").write_text(CRASH)
+    if main is not None:
+        (folder / "main.py").write_text(main)
     return folder
 
 
 def build(folder: Path) -> dict[str, bytes]:
-    """The three images, by version."""
+    """The four images, by version."""
     firmware = stock.app_image()
     kind = "stock MicroPython v1.23.0" if firmware.real else "synthesised firmware of that size"
     good = application(folder / "app")
-    bad = application(folder / "app-broken", broken=True)
+    bad = application(folder / "app-broken", CRASH)
+    head, start = (APP / "main.py").read_text().split("\nimport stopwatch\n")
+    line = application(folder / "app-line", f"{head}{LINE}import stopwatch\n{start}")
     images = {
         version: build_image(firmware.data, app, version)
-        for version, app in (("1.0.0", good), ("1.1.0", good), ("1.2.0", bad))
+        for version, app in (("1.0.0", good), ("1.1.0", good), ("1.2.0", bad), ("1.1.1", line))
     }
     out.print(
         f"images: {kind}, {len(firmware.data):,} bytes, and an application of "
@@ -115,9 +125,35 @@ def act_two(board: Board, cloud: LocalCloud, image: bytes) -> bool:
     return "trial-crashed" in task.desc and board.running_slot() == 1 and confirmed(board, 1)
 
 
+def act_three(board: Board, cloud: LocalCloud, image: bytes, source: bytes) -> bool:
+    """The small update."""
+    out.rule("[bold]Act 3: 1.1.0 -> 1.1.1, one line changed, as a difference")
+    cloud.advance(60)  # a minute on its clock: the platform takes five sign-ins in one
+    package = difference(image, source)
+    out.print(f"image.py pack 1.1.1 --from 1.1.0: {told(package, image, source)}")
+    cloud.add_release(PK, "1.1.1", image)
+    cloud.add_difference(PK, "1.1.1", package, "1.1.0")
+    before = board.flash_ops["ota_0"].erases
+    began = time.monotonic()
+    cloud.push(PK, DN, "1.1.1")
+    watch_download(out, cloud, len(package), 3)
+    task = cloud.wait_task(PK, DN, "1.1.1", "SUCCEEDED", 60)
+    board.wait_for(lambda: confirmed(board, 0), 10, "the confirmation")
+    exact = board.slot_bytes(0)[: len(image)] == image
+    served = sum(download.bytes_sent for download in cloud.downloads[2:])
+    written = board.flash_ops["ota_0"].erases - before
+    out.print(
+        f"1.1.1 {task.state} after {time.monotonic() - began:.1f} s: {served:,} bytes served, "
+        f"{written} of {blocks(image)} flash blocks written; slot 0 is confirmed and holds the "
+        f"image{'' if exact else ' WITH DIFFERENCES'}"
+    )
+    return exact and served <= SERVED_AT_MOST and written <= WRITTEN_AT_MOST
+
+
 def recorded(cloud: LocalCloud) -> None:
     """What the cloud recorded, act by act."""
-    for title, version in (("Act 1", "1.1.0"), ("Act 2", "1.2.0")):
+    for number, version in enumerate(("1.1.0", "1.2.0", "1.1.1"), 1):
+        title = f"Act {number}"
         task = cloud.task(PK, DN, version)
         table = Table(title=f"{title}: what the cloud recorded of {version}", title_justify="left")
         for name in ("second", "state", "step", "said"):
@@ -131,7 +167,7 @@ def recorded(cloud: LocalCloud) -> None:
 
 
 def main() -> int:
-    """Play both acts; 0 when both ended as told."""
+    """Play the acts; 0 when all ended as told."""
     parser = argparse.ArgumentParser(
         prog="make demo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -161,7 +197,8 @@ def main() -> int:
             board.power_on()
             first = act_one(board, cloud, images["1.1.0"])
             second = act_two(board, cloud, images["1.2.0"])
-            good = first and second and not cloud.violations
+            third = act_three(board, cloud, images["1.1.1"], images["1.1.0"])
+            good = first and second and third and not cloud.violations
             board.power_cut()
             recorded(cloud)
     except KeyboardInterrupt:
@@ -170,7 +207,7 @@ def main() -> int:
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
     out.rule()
-    verdict = "both acts ended as told" if good else "NOT as told"
+    verdict = "all acts ended as told" if good else "NOT as told"
     out.print(f"{verdict}; {time.monotonic() - began:.1f} s")
     return 0 if good else 1
 
