@@ -65,7 +65,7 @@ def _arguments(verb: str, tmp_path: Path) -> list[str]:
 def test_a_port_that_is_not_there_is_named(verb: str, tmp_path: Path) -> None:
     code, said = flash(verb, "--port", "/dev/ttyNoBoard7", *_arguments(verb, tmp_path))
     assert code == 1
-    assert said.startswith(f"{verb}: there is no port /dev/ttyNoBoard7. Plug the board in")
+    assert said.startswith("flash: there is no port /dev/ttyNoBoard7. Plug the board in")
 
 
 @pytest.mark.parametrize("verb", VERBS)
