@@ -10,7 +10,7 @@ import hashlib
 import struct
 from dataclasses import dataclass, field
 
-from tools.chip import image as form
+from tools.chip import image
 from tools.chip.chips import chip_by_id
 from tools.chip.image import HASH_SIZE, HEADER_SIZE, MAGIC, MAX_SEGMENTS, SEGMENT_HEADER_SIZE
 from tools.chip.nor import SECTOR
@@ -72,13 +72,13 @@ def parse_image(data: bytes) -> Image:
         return Image(problems=(f"wrong magic byte 0x{data[0]:02x} (an image starts with 0xe9)",))
     problems: list[str] = []
     count = data[1]
-    chip_id = form.chip_id(data)
+    chip_id = image.chip_id(data)
     chip = chip_by_id(chip_id)
     if chip is None:
         problems.append(f"unknown chip id {chip_id}")
     if data[23] > 1:
         problems.append(f"wrong hash flag 0x{data[23]:02x} (0 or 1 expected)")
-    has_hash = form.has_hash(data)
+    has_hash = image.has_hash(data)
     if not 1 <= count <= MAX_SEGMENTS:
         problems.append(f"{count} segments (1 to {MAX_SEGMENTS} are allowed)")
     segments, position, torn = _walk(data, count)
@@ -87,7 +87,7 @@ def parse_image(data: bytes) -> Image:
     hash_ok: bool | None = None
     end = 0
     if not torn:
-        body_end = form.body_end(position)
+        body_end = image.body_end(position)
         end = body_end + (HASH_SIZE if has_hash else 0)
         if end > len(data):
             problems.append(f"truncated: the image has {end} bytes, here are {len(data)}")
@@ -122,7 +122,7 @@ def _walk(data: bytes, count: int) -> tuple[list[Segment], int, list[str]]:
         start = position + SEGMENT_HEADER_SIZE
         if start > len(data):
             return segments, position, [f"truncated: the header of segment {index} is missing"]
-        address, size = form.segment(data[position:start])
+        address, size = image.segment(data[position:start])
         if size % 4:
             return segments, position, [f"segment {index} has {size} bytes (not whole words)"]
         if start + size > len(data):
@@ -139,5 +139,5 @@ def _checksum(data: bytes, segments: list[Segment]) -> int:
     for segment in segments:
         end = segment.offset + segment.size
         for at in range(segment.offset, end, 1024):
-            folded = form.fold(folded, data[at : min(at + 1024, end)])
-    return form.checksum(folded)
+            folded = image.fold(folded, data[at : min(at + 1024, end)])
+    return image.checksum(folded)

@@ -12,8 +12,8 @@ from marshal import dumps, loads
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.images import features as parts
 from tools.images.compile import compile_mpy
+from tools.images.features import left_out, packed, used
 from tools.images.homes import homes, moved
 from tools.images.kept import kept
 from tools.images.program import NAME, compile_program
@@ -90,7 +90,7 @@ def _digest(version: str, files: dict[str, bytes]) -> str:
 def mentioned(app: Path) -> set[str]:
     """The features of alink (see features.py) that an application's own files mention."""
     python = (path for name, path in walk(app, "") if name.endswith((".py", ".mpy")))
-    return parts.used(path.read_bytes() for path in python)
+    return used(path.read_bytes() for path in python)
 
 
 def collect(
@@ -131,7 +131,7 @@ def collect(
                 "Compile it with mpy-cross 1.23 or later, or give the .py instead.",
             )
         _add(files, path, content, source)
-    kept = set(parts.packed(mentioned(app)) if features is None else features)
+    kept = set(packed(mentioned(app)) if features is None else features)
     for path, content in package(alink, kept).items():
         _add(files, path, content, alink)
     files["/main.py"] = MAIN_TEMPLATE.read_bytes()
@@ -164,7 +164,7 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
     files = {}
     for path, content in sources.items():
         origin = f"{origins.get(path, path).removeprefix('alink/')}.py"
-        if parts.left_out(origin, features):
+        if left_out(origin, features):
             continue
         module = path.replace("/", ".").removesuffix(".__init__")
         # Its line numbers would be 900 bytes of an idle board's RAM; an application keeps its own.

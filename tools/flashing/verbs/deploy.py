@@ -73,9 +73,9 @@ def run(options: argparse.Namespace) -> int:
             _deploy(link, files, packed(mentioned(options.folder)))
         name = link.name
     if options.monitor:
-        from tools.flashing.verbs import monitor as device_monitor
+        from tools.flashing.verbs import monitor
 
-        device_monitor.watch(name, None)
+        monitor.watch(name, None)
     return 0
 
 

@@ -12,7 +12,7 @@ from tools.chip.boards import BoardType, board_named, boards, flash_bytes
 from tools.chip.image import MAGIC
 from tools.chip.layout import Layout, load_layout
 from tools.cli import Refused, worded
-from tools.flashing import bootloader as loader
+from tools.flashing import bootloader
 from tools.flashing.contents import Region, as_flash, regions
 from tools.flashing.files import make_image, read_firmware, read_image
 from tools.flashing.screen import Screen
@@ -96,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     with Screen() as screen:
         image, boot = _content(options, board, layout)
         if boot is not None:
-            boot = loader.with_flash_size(boot, size)
+            boot = bootloader.with_flash_size(boot, size)
         found = regions(
             layout,
             image,
@@ -121,7 +121,7 @@ def _table(options: argparse.Namespace, board: BoardType) -> tuple[Layout, int]:
         size = flash_bytes(options.flash_size)
         return load_layout(options.partitions, size), size
     layout = load_layout(options.partitions)
-    return layout, next(size for size in sorted(loader.SIZE_CODES) if size >= layout.end)
+    return layout, next(size for size in sorted(bootloader.SIZE_CODES) if size >= layout.end)
 
 
 def _check_options(options: argparse.Namespace) -> None:
@@ -168,7 +168,7 @@ def _content(
         firmware = read_firmware(options.firmware, board, options.keep_bootloader)
     boot = None
     if firmware is not None and not options.keep_bootloader:
-        boot = loader.from_merged(firmware, board)
+        boot = bootloader.from_merged(firmware, board)
     if options.image:
         return read_image(options.image, board), boot
     assert firmware is not None
@@ -221,7 +221,7 @@ def _to_board(
             if region.data[:1] == IMAGE_START:
                 there.check_revision(region.data, f"the {region.name}'s image")
         if options.keep_bootloader:
-            loader.check_kept(there.read_bootloader(board), board, size)
+            bootloader.check_kept(there.read_bootloader(board), board, size)
         try:
             for region in found:
                 _write(there, region, screen)
