@@ -81,7 +81,7 @@ class CloudState:
     rows: dict[str, list[list[Any]]] = field(repr=False)
 
     def task(self, version: str) -> str:
-        """State of the latest task to `version` ("" without one); columns: see store.py."""
+        """State of the latest task to `version` ("" without one); columns: see tools/cloud."""
         found = [str(row[7]) for row in self.rows["task"] if row[4] == version]
         return found[-1] if found else ""
 

@@ -14,7 +14,7 @@ from tools.cloud.store import PackageFile, Release, Task
 
 
 class LinkMaker(Protocol):
-    """Makes the address of a release's file for one device (see downloads.py)."""
+    """Makes the address of a release's file for one device (see downloads/)."""
 
     def url(self, release: Release, identity: Identity, scheme: str, number: int = 0) -> str:
         """A fresh signed link with `scheme` "https" or "http"; number: of release.downloads."""
