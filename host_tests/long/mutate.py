@@ -28,6 +28,7 @@ VERDICT = "host_tests/update/test_verdict.py"
 SIGNED = "host_tests/update/test_signed.py"
 APPLICATION = "host_tests/update/test_application.py"
 REFUSED = "host_tests/update/test_refused.py"
+PACKED = "host_tests/update/test_packed.py"
 LIMIT_S = 300
 
 
@@ -295,6 +296,48 @@ MUTANTS = (
         "                if i == _BLOCK // _PART:\n",
         "                if i == 1:\n",
         "host_tests/update/test_written.py",
+    ),
+    Mutant(
+        "a difference is to what runs",
+        "alink/job/package.py",
+        "            if packed.found.digest() != packed.wanted:\n",
+        "            if False:\n",
+        PACKED + " -k another_release",
+    ),
+    Mutant(
+        "a package makes the image that its head tells of",
+        "alink/job/package.py",
+        "    if packed.digest.digest() != download.target.digest:\n",
+        "    if False:\n",
+        PACKED + " -k has_a_name",
+    ),
+    Mutant(
+        "nothing is read behind the source of a difference",
+        "alink/job/patch.py",
+        "    if op != _INSERT and n > packed.source - packed.at:\n",
+        "    if False:\n",
+        "host_tests/long/test_fuzz_short.py -k package",
+    ),
+    Mutant(
+        "nothing of a difference is made behind its image",
+        "alink/job/patch.py",
+        "    if n > room:\n",
+        "    if False:\n",
+        PACKED + " -k has_a_name",
+    ),
+    Mutant(
+        "nothing stands behind a package's stream",
+        "alink/job/unpack.py",
+        "    if packed.ring.any() or download.offset < download.size:\n",
+        "    if False:\n",
+        PACKED + " -k has_a_name",
+    ),
+    Mutant(
+        "a block that is half made outlives a lost link",
+        "alink/job/package.py",
+        '        _flash(download, "writeblocks")\n',
+        "        pass\n",
+        PACKED + " -k link_that_drops",
     ),
     Mutant(
         "the time of proof",

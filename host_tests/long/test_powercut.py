@@ -29,6 +29,7 @@ SHORT = {
     "first": runner.of_otadata,
     "second": runner.interesting,
     "files": runner.interesting,
+    "delta": runner.of_otadata,
 }
 
 

@@ -202,6 +202,8 @@ def damaged(image: bytes, old: bytes, kind: str) -> bytes:
         package = bytearray(alp.compressed(image))
         package[-1] ^= 16
         return bytes(package)
+    if kind == "further":
+        return alp.difference(old[:-BLOCK], old, ops=[(alp.COPY, len(old) - 9, b"")])
     if kind == "source":
         ops.insert(1, alp.seek(len(old)))
     elif kind == "seeks":
@@ -214,7 +216,18 @@ def damaged(image: bytes, old: bytes, kind: str) -> bytes:
 @pytest.mark.parametrize("scheme", ["https", "mqtt"])
 @pytest.mark.parametrize(
     "kind",
-    ["another image", "behind", "longer", "shorter", "bit", "adler", "source", "seeks", "nothing"],
+    [
+        "another image",
+        "behind",
+        "longer",
+        "shorter",
+        "bit",
+        "adler",
+        "further",
+        "source",
+        "seeks",
+        "nothing",
+    ],
 )
 def test_a_package_that_is_wrong_has_a_name_and_never_boots(
     rig: Rig, kind: str, scheme: str
@@ -236,7 +249,7 @@ def test_what_is_wrong_with_the_image_is_told_before_anything_is_erased(rig: Rig
 
 
 def test_a_link_that_drops_costs_only_what_was_lost_on_the_way(rig: Rig) -> None:
-    old = running(rig)
+    old = running(rig, sibling=False)
     image, package = scattered(rig, old)
     rig.cloud.faults.cut_after = 30_000
     rig.cloud.faults.cut_times = 3

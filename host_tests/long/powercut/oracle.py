@@ -78,7 +78,12 @@ class _Bytes:
 
 
 def missing(recording: Recording, flash: Image) -> int:
-    """Bytes of the new image that are not in the new slot, counted from the first wrong block."""
+    """Bytes of the new image that are not in the new slot, counted from the first wrong block.
+
+    A package comes again from its first byte; what is right of the image is not written again.
+    """
+    if recording.package:
+        return len(recording.package)
     slot = flash.partition(f"ota_{recording.slot_new}")
     at = 0
     while at < len(recording.new) and slot[at : at + BLOCK].startswith(

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from host_tests.kit import alp
 from host_tests.kit.images import make_image
 from host_tests.kit.rig import PK, Rig, app
 from host_tests.long.powercut import sets
@@ -37,7 +38,7 @@ from tools.sim.tape import Tape, Taped
 # the first of a board's life (otadata is as it comes), "second" the one after it; in "worn" NVS is
 # so full that the update's own entries make it move a page and erase it. In "files" the slot stays
 # and a module that is a set of files is updated, for the third time: see sets.py. "in turn" and
-# "alone" take the first update those ways.
+# "alone" take the first update those ways; "delta" takes it as the difference to what runs.
 UPDATES = {
     "first": ("1.0.0", "1.1.0", 0),
     "second": ("1.1.0", "1.2.0", 1),
@@ -45,6 +46,7 @@ UPDATES = {
     "files": ("f1", "f2", 0),
     "in turn": ("1.0.0", "1.1.0", 0),
     "alone": ("1.0.0", "1.1.0", 0),
+    "delta": ("1.0.0", "1.1.0", 0),
 }
 _NVS_LEFT = 250  # bytes in the last page before the one that is kept free
 WAYS = ("in turn", "alone")
@@ -90,7 +92,8 @@ class CloudState:
 class Recording:
     """An update from `old` to `new` (images) out of slot `slot_old` into slot `slot_new`.
 
-    One of the files alone has no images, and its board stays in `slot_old`.
+    One of the files alone has no images, and its board stays in `slot_old`. `package` is what
+    travelled in place of the image, if something did.
     """
 
     name: str
@@ -100,6 +103,7 @@ class Recording:
     states: list[CloudState] = field(repr=False)
     old: bytes = field(repr=False)
     new: bytes = field(repr=False)
+    package: bytes = field(repr=False)
     slot_old: int
     slot_new: int
     entries: list[table.Entry] = field(repr=False)
@@ -123,6 +127,7 @@ class Recording:
         entries = load_table(flash)
         flash.close()
         slot_old = UPDATES[name][2]
+        package = folder / "package.bin"
         return Recording(
             name=name,
             folder=folder,
@@ -131,6 +136,7 @@ class Recording:
             states=[CloudState(*pair) for pair in json.loads((folder / "states").read_text())],
             old=(folder / "old.bin").read_bytes(),
             new=(folder / "new.bin").read_bytes(),
+            package=package.read_bytes() if package.exists() else b"",
             slot_old=slot_old,
             slot_new=1 - slot_old,
             entries=entries,
@@ -230,8 +236,12 @@ def record(folder: Path, name: str, size: int, scratch: Path) -> Recording:
             rig.cloud.add_release(PK, new, sets.package(new), sets.MODULE)
             rig.push(new, module=sets.MODULE)
         else:
-            rig.release(new, images[new])
-            rig.push(new)
+            travels = images[new]
+            if name == "delta":
+                travels = alp.difference(images[new], images[old])
+                (folder / "package.bin").write_bytes(travels)
+            rig.release(new, travels)
+            rig.push(new, isDiff=int(name == "delta"))
         shutil.copy(rig.board.path, folder / "start.bin")
         _with_board(rig, Board(rig.board.path, tape=folder / "tape", **where))
         watched = _watch(rig.cloud)
