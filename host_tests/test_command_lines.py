@@ -180,6 +180,16 @@ def test_a_file_whose_name_is_no_text_can_be_inspected(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_settings_that_are_no_text_are_refused_by_their_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "board.env"
+    path.write_bytes("device_name = Gew\xe4chshaus".encode("latin-1"))
+    assert FLASH.main(["provision", "--file", str(path)]) == 1
+    told = capsys.readouterr().err
+    assert f"{path} is not text in UTF-8 (byte 17 is 0xe4). Save it as UTF-8." in told
+
+
 def interrupted(monkeypatch: pytest.MonkeyPatch, place: object, name: str) -> Callable[[], bool]:
     """Ctrl-C as soon as this function is called; whether it was."""
     called = []

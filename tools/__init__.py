@@ -12,7 +12,10 @@ _before = sys.excepthook
 
 
 def _told(kind: type[BaseException], error: BaseException, trace: "TracebackType | None") -> None:
-    """A package that is missing: what to do about it, in place of a traceback."""
+    """One line for a package that is missing, and for Ctrl-C while everything is loaded."""
+    if kind is KeyboardInterrupt:
+        sys.stderr.write("alink: stopped by Ctrl-C\n")
+        return
     package = error.name if isinstance(error, ModuleNotFoundError) and error.name else "tools"
     package = package.partition(".")[0]
     if package in ("tools", "host_tests"):

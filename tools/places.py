@@ -28,6 +28,19 @@ def check_input(path: Path) -> None:
         raise Refused(f"{path} is {kind}, not a file", "Name the file itself.")
 
 
+def read_text(path: Path) -> str:
+    """The text of a file, or of a pipe that a shell made for it. Raises Refused, by its name, when
+    it is not UTF-8; OSError.
+    """
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as exc:
+        raise Refused(
+            f"{path} is not text in UTF-8 (byte {exc.start} is {exc.object[exc.start]:#04x})",
+            "Save it as UTF-8.",
+        ) from None
+
+
 def check_output(path: Path, inputs: Iterable[Path | None]) -> None:
     """Raise Refused when `path` is not a place to write to.
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from tools.cli import Refused, worded
 from tools.flashing import settings
 from tools.flashing.link import Link
+from tools.places import read_text
 
 NAME = "provision"
 HELP = "give the board its identity, server and Wi-Fi (they survive every update)"
@@ -123,7 +124,7 @@ def _given(options: argparse.Namespace) -> dict[str, settings.Value]:
         values = settings.read_settings(sys.stdin.read(), "standard input", Path())
     elif options.file:
         path = Path(options.file)
-        values = settings.read_settings(path.read_text(encoding="utf-8"), str(path), path.parent)
+        values = settings.read_settings(read_text(path), str(path), path.parent)
     for key in _OPTIONS:
         text = getattr(options, key)
         if text is not None:
