@@ -22,6 +22,8 @@ DN = "greenhouse_07"
 
 # An application in the form of micropython/main.py, with short pauses; {body} and {options} differ
 # from test to test. WAITS makes the download's pauses short enough to test them.
+# It makes its Device and sets the clock by itself, as an application may that has no use for
+# alink.setup (main.py and the examples are tried with it): so a test can change each step.
 APP = """
 import time
 import network, ntptime
