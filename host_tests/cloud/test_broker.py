@@ -255,7 +255,7 @@ def test_tls_to_the_broker_is_verified(tmp_path: Path, hosted: Hosted) -> None:
     [
         (b"HTTP/1.1 400 Bad Request\r\n\r\n", "does not speak MQTT"),
         (b"\x20\x02\0\x03", "refused: it is not available"),
-        (b"\x20\x02\0\0\x90\x06\0\1\x80\1\1\1", "/ota/device/inform/+/+"),
+        (b"\x20\x02\0\0\x90\x07\0\1\x80\1\1\1\1", "/ota/device/inform/+/+"),
         (b"\x20\x02\0\0\x90\x03\0\1\1", "does not speak MQTT"),
         (b"", "closed the connection"),
     ],
@@ -281,7 +281,7 @@ def test_a_broker_that_is_none_is_told_from_one_that_refuses(
 
 @pytest.mark.parametrize(
     ("answer", "pings"),
-    [(b"", 0), (b"\x20\x02\0\0\x90\x06\0\1\1\1\1\1", 1)],
+    [(b"", 0), (b"\x20\x02\0\0\x90\x07\0\1\1\1\1\1\1", 1)],
     ids=["from the start", "later"],
 )
 def test_a_broker_that_falls_silent_is_given_up(

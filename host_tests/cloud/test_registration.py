@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import ssl
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -135,6 +138,7 @@ def test_a_device_that_is_not_listed_signs_in_with_a_token(cloud: LocalCloud) ->
         assert device.connect(**by_token(answer)) == 0
         assert device.subscribe(f"/ota/device/upgrade/{PK}/newcomer") == [0]
         assert cloud.online(PK, "newcomer")
+        assert "TLS, device token, keep alive" in cloud.notes[-1].text
     # It is a device like any other now.
     cloud.add_release(PK, "1.1.0", b"image")
     assert cloud.push(PK, "newcomer", "1.1.0").state == "QUEUED"
@@ -175,6 +179,64 @@ def test_nothing_but_a_good_bye_follows_a_registration(cloud: LocalCloud) -> Non
         device.message()
         cloud.advance(11)
         assert device.is_closed(), "it may stay for ever"
+
+
+def over_https(cloud: LocalCloud, *, tls: bool = True, **changes: Any) -> dict[str, Any]:
+    """Register as devices without MQTT do; the answer."""
+    form = {
+        "productKey": PK,
+        "deviceName": DN,
+        "random": "8Ygb7ULY",
+        "signMethod": "hmacsha256",
+        "sign": asking()["password"],
+        **changes,
+    }
+    port = cloud.https_port if tls else cloud.http_port
+    request = urllib.request.Request(
+        f"{'https' if tls else 'http'}://127.0.0.1:{port}/auth/register/device",
+        urlencode(form).encode(),
+    )
+    context = ssl.create_default_context(cadata=cloud.ca_der) if tls else None
+    with urllib.request.urlopen(request, timeout=15, context=context) as response:
+        answer: dict[str, Any] = json.load(response)
+    return answer
+
+
+def test_a_listed_device_gets_its_secret_over_https(cloud: LocalCloud) -> None:
+    wanted = {"productKey": PK, "deviceName": DN, "deviceSecret": SECRET}
+    assert over_https(cloud) == {"code": 200, "data": wanted, "message": "success"}
+    md5 = hmac_hex("hmacmd5", PRODUCT_SECRET, f"deviceName{DN}productKey{PK}random8Ygb7ULY")
+    assert over_https(cloud, signMethod="HmacMD5", sign=md5)["data"] == wanted
+    with RawDevice(cloud, tls=True) as device:
+        assert device.connect() == 0
+    assert over_https(cloud)["code"] == 401
+    assert "in use already" in cloud.notes[-1].text
+    assert SECRET not in repr((cloud.notes, cloud.messages))
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "why"),
+    [
+        ({"sign": "0" * 64}, 401, "wrong password"),
+        ({"sign": "no digest"}, 460, "hex"),
+        ({"deviceName": "stranger"}, 401, "wrong password"),
+        ({"productKey": "strange"}, 401, "no such product"),
+        ({"random": ""}, 460, "without random"),
+        ({"signMethod": "rot13"}, 460, "signMethod"),
+        ({"extra": "x" * 9000}, 460, "too large"),
+    ],
+)
+def test_who_may_not_register_gets_no_secret_over_https_either(
+    cloud: LocalCloud, changes: dict[str, Any], code: int, why: str
+) -> None:
+    answer = over_https(cloud, **changes)
+    assert (answer["code"], set(answer)) == (code, {"code", "message"})
+    assert why in cloud.notes[-1].text
+
+
+def test_no_secret_goes_out_without_tls(cloud: LocalCloud) -> None:
+    assert over_https(cloud, tls=False)["code"] == 460
+    assert "without TLS" in cloud.notes[-1].text
 
 
 def test_secrets_are_on_no_record(cloud: LocalCloud) -> None:

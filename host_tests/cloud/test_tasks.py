@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from host_tests.kit.raw_mqtt import DN, PK, QUERY, QUERY_REPLY, SECRET, UPGRADE, RawDevice, online
+from host_tests.kit.raw_mqtt import (
+    DN,
+    PK,
+    PROGRESS,
+    QUERY,
+    QUERY_REPLY,
+    SECRET,
+    UPGRADE,
+    RawDevice,
+    online,
+)
 from tools.cli import Refused
 from tools.cloud import LocalCloud
 
@@ -169,7 +179,7 @@ def test_a_device_that_is_offline_gets_its_task_when_it_reports(cloud: LocalClou
     assert cloud.task(PK, DN, "1.1.0").source == "1.0.0"
 
 
-def test_an_unfinished_task_is_pushed_again_at_every_report_and_reconnect(
+def test_a_device_that_lost_its_update_is_told_about_it_when_it_reports(
     cloud: LocalCloud,
 ) -> None:
     with updating(cloud) as device:
@@ -177,10 +187,70 @@ def test_an_unfinished_task_is_pushed_again_at_every_report_and_reconnect(
         device.push()
         assert state(cloud) == "IN_PROGRESS"
     with online(cloud, None) as device:
+        device.report("1.0.0")
         device.push()
         device.report("1.0.0")
         device.push()
     assert state(cloud) == "IN_PROGRESS"
+
+
+@pytest.mark.parametrize("extra", ["", ",_ss=1"])
+def test_a_device_that_signs_in_is_told_about_its_task_once(cloud: LocalCloud, extra: str) -> None:
+    online(cloud).sock.close()
+    cloud.wait_for(lambda: not cloud.online(PK, DN))
+    cloud.push(PK, DN, "1.1.0")
+    with RawDevice(cloud) as device:
+        assert device.connect(extra=extra) == 0
+        if extra:
+            device.push()
+        assert device.subscribe(UPGRADE, QUERY_REPLY) == [0, 0]
+        if not extra:
+            device.push()
+        device.report("1.0.0")
+        device.subscribe(UPGRADE)
+        device.ping()
+        # To report once more is to ask once more.
+        device.report("1.0.0")
+        device.push()
+
+
+def test_a_device_that_runs_its_new_version_is_not_told_to_install_it(cloud: LocalCloud) -> None:
+    with updating(cloud) as device:
+        device.progress("100")
+        device.ping()
+    with RawDevice(cloud) as device:
+        assert device.connect(extra=",_ss=1") == 0
+        assert device.subscribe(UPGRADE) == [0]
+        device.report("1.1.0")
+        cloud.wait_task(PK, DN, "1.1.0", "SUCCEEDED")
+        device.ping()
+
+
+def test_a_task_is_told_anew_to_a_device_that_runs_another_version_than_was_thought(
+    cloud: LocalCloud,
+) -> None:
+    online(cloud).sock.close()
+    cloud.wait_for(lambda: not cloud.online(PK, DN))
+    cloud.push(PK, DN, "1.1.0")
+    with online(cloud, None) as device:
+        device.push()
+        device.report("0.9.0")
+        device.push()
+    assert cloud.task(PK, DN, "1.1.0").source == "0.9.0"
+
+
+@pytest.mark.parametrize("identifier", [1700000000123, "1700000000123", -1, "x", ""])
+def test_what_a_device_reports_under_an_unusual_id_is_not_lost(
+    cloud: LocalCloud, identifier: str | int
+) -> None:
+    with updating(cloud) as device:
+        said = {"id": identifier, "params": {"step": "35", "desc": ""}}
+        device.publish(PROGRESS, said)
+        device.publish(QUERY, {"id": identifier, "params": {}})
+        topic, payload = device.message()
+    assert (topic, json.loads(payload)["id"]) == (QUERY_REPLY, identifier)
+    assert cloud.task(PK, DN, "1.1.0").step == 35
+    assert [v.rule for v in cloud.violations] == ["id", "id"]
 
 
 def test_a_finished_task_is_never_pushed_again(cloud: LocalCloud) -> None:
@@ -244,7 +314,6 @@ def test_the_normal_exchange_ends_in_success(cloud: LocalCloud) -> None:
         assert state(cloud) == "IN_PROGRESS"
         assert cloud.task(PK, DN, "1.1.0").step == 100
     with online(cloud, None) as device:
-        device.push()
         device.report("1.1.0")
         task = cloud.wait_task(PK, DN, "1.1.0", "SUCCEEDED")
     assert [(e.state, e.step) for e in task.history] == [
@@ -254,7 +323,6 @@ def test_the_normal_exchange_ends_in_success(cloud: LocalCloud) -> None:
         ("IN_PROGRESS", 35),
         ("IN_PROGRESS", 70),
         ("IN_PROGRESS", 100),
-        ("IN_PROGRESS", None),  # pushed again when the device came back
         ("SUCCEEDED", None),
     ]
     assert [e.time for e in task.history] == sorted(e.time for e in task.history)
@@ -431,6 +499,7 @@ def test_tasks_and_versions_survive_a_restart(tmp_path: Path) -> None:
         assert cloud.task(PK, DN, "1.1.0") == before
         assert cloud.version(PK, DN) == "1.0.0"
         with online(cloud, None) as device:
+            device.report("1.0.0")
             assert device.push()["data"]["version"] == "1.1.0"
             device.report("1.1.0")
             cloud.wait_task(PK, DN, "1.1.0", "SUCCEEDED")

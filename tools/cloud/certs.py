@@ -15,6 +15,11 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+# RSA of 2048 bits, as the platform's own: the TLS of Alibaba's C SDK (mbedTLS as it configures it)
+# knows no other keys. It offers suites without a Diffie-Hellman exchange first, as
+# TLS_RSA_WITH_AES_128_CBC_SHA256, and Python's own list has none of them.
+_KEYS = trustme.KeyType.RSA
+_ALSO = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA256", "AES256-SHA256")
 KINDS = ("good", "expired", "not-yet-valid", "wrong-host", "other-ca")
 
 
@@ -32,7 +37,7 @@ class Certificates:
         if self.ca_file.exists() and key_file.exists():
             self._ca = trustme.CA.from_pem(self.ca_file.read_bytes(), key_file.read_bytes())
         else:
-            self._ca = trustme.CA(organization_name="alink test cloud")
+            self._ca = trustme.CA(organization_name="alink test cloud", key_type=_KEYS)
             descriptor = os.open(key_file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(self._ca.private_key_pem.bytes())
@@ -48,15 +53,17 @@ class Certificates:
         """
         if kind not in KINDS:
             raise ValueError(f"certificate {kind!r}: use one of {', '.join(KINDS)}")
-        ca = trustme.CA() if kind == "other-ca" else self._ca
+        ca = trustme.CA(key_type=_KEYS) if kind == "other-ca" else self._ca
         hosts = ("elsewhere.example",) if kind == "wrong-host" else self.hosts
         begin = end = None
         if kind == "expired":
             begin, end = datetime.datetime(2020, 1, 1), datetime.datetime(2021, 1, 1)
         elif kind == "not-yet-valid":
             begin, end = datetime.datetime(2049, 1, 1), datetime.datetime(2050, 1, 1)
-        leaf = ca.issue_cert(*hosts, not_before=begin, not_after=end)
+        leaf = ca.issue_cert(*hosts, not_before=begin, not_after=end, key_type=_KEYS)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        own = [one["name"] for one in context.get_ciphers() if one["protocol"] != "TLSv1.3"]
+        context.set_ciphers(":".join((*own, *_ALSO)))
         leaf.configure_cert(context)
         return context

@@ -16,6 +16,7 @@ from tools.cloud.clock import Clock
 from tools.cloud.context import Context
 from tools.cloud.control import Control
 from tools.cloud.downloads.answers import Downloads
+from tools.cloud.downloads.registration import HttpRegistration
 from tools.cloud.downloads.web import Web
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.mqtt.broker import Broker, BrokerLink
@@ -103,7 +104,8 @@ class StandIn:
                 context, sender, self.downloads, Blocks(context, sender, self.gateway.cut)
             )
             self.gateway.service = self.ota
-            self.web = Web(self.downloads, [self._api().route()])
+            registration = HttpRegistration(self.gateway.registrar, self.records)
+            self.web = Web(self.downloads, [self._api().route(), registration.route()])
             await self._listen()
             self.control = Control(self.folder, self.records, self._answer)
             await self.control.start()

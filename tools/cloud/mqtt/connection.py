@@ -222,7 +222,7 @@ class Connection(asyncio.Protocol):
         self._records.note(
             "online",
             claim.identity,
-            f"signed in ({'TLS' if self.tls else 'plain'}, {claim.method}, "
+            f"signed in ({'TLS' if self.tls else 'plain'}, {claim.proof}, "
             f"keep alive {connect.keepalive} s)",
         )
         if self._sessions.service is not None:

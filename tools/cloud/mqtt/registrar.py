@@ -36,7 +36,12 @@ class Registrar:
         self.clock = clock
 
     def register(self, claim: SignIn, given: str | None, wrong_code: int) -> tuple[str, bytes]:
-        """Check a registration and give (topic, payload) of its answer. Raises BadSignIn.
+        """Check a registration and give (topic, payload) of its answer. Raises BadSignIn."""
+        answer = self.answer(claim, given, wrong_code)
+        return TOPICS[claim.auth_type], json.dumps(answer, separators=(",", ":")).encode()
+
+    def answer(self, claim: SignIn, given: str | None, wrong_code: int) -> dict[str, str]:
+        """Check a registration and give what the device gets. Raises BadSignIn.
 
         Whatever is wrong, the device sees one code; the console is told which.
         """
@@ -70,7 +75,7 @@ class Registrar:
             self.store.add_token(
                 identity, answer["clientId"], answer["deviceToken"], self.clock.time()
             )
-        return TOPICS[claim.auth_type], json.dumps(answer, separators=(",", ":")).encode()
+        return answer
 
     def check_token(self, claim: SignIn, given: str | None, wrong_code: int) -> None:
         """Check the sign-in of a device that was registered with `regnwl`. Raises BadSignIn."""

@@ -57,7 +57,10 @@ class Sessions(Generic[P]):
         earlier = self.sessions.get(identity)
         self.sessions[identity] = connection
         if earlier is not None:
-            earlier.close("evicted: a second connection with the same identity")
+            why = "evicted: a second connection with the same identity"
+            earlier.close(why)
+            # gone() is silent about it: the device as such stays online.
+            self.context.records.note("offline", identity, why)
 
     def gone(self, connection: P) -> None:
         """A connection is closed."""

@@ -53,6 +53,11 @@ class SignIn:
         return self.auth_type in (REGISTER, REGISTER_ANY)
 
     @property
+    def proof(self) -> str:
+        """What the device proves with who it is: its method, or the token it was given."""
+        return "device token" if self.auth_type == TOKEN else self.method
+
+    @property
     def hash_name(self) -> str:
         """The method as hashlib calls it."""
         return METHODS[self.method]

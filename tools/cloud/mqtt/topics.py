@@ -11,11 +11,13 @@ QUERY = "/sys/{pk}/{dn}/thing/ota/firmware/get"
 QUERY_REPLY = "/sys/{pk}/{dn}/thing/ota/firmware/get_reply"
 BLOCK = "/sys/{pk}/{dn}/thing/file/download"
 BLOCK_REPLY = "/sys/{pk}/{dn}/thing/file/download_reply"
+NTP = "/ext/ntp/{pk}/{dn}/request"
+NTP_REPLY = "/ext/ntp/{pk}/{dn}/response"
 _USER = "/{pk}/{dn}/user/#"
 
 # The OTA service's side of a broker: what it listens to, and what it sends.
-TO_CLOUD = (INFORM, PROGRESS, QUERY, BLOCK)
-TO_DEVICE = (UPGRADE, QUERY_REPLY, BLOCK_REPLY)
+TO_CLOUD = (INFORM, PROGRESS, QUERY, BLOCK, NTP)
+TO_DEVICE = (UPGRADE, QUERY_REPLY, BLOCK_REPLY, NTP_REPLY)
 # A device's side, for a broker's access list.
 OF_DEVICE = (
     *(("write", topic) for topic in TO_CLOUD),

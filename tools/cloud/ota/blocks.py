@@ -15,6 +15,7 @@ from tools.cloud.context import Context, Part
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import topics
 from tools.cloud.mqtt.service import Sender
+from tools.cloud.ota import ids
 from tools.cloud.ota.differences import offered
 from tools.cloud.records import Block
 from tools.cloud.store import PackageFile, Task
@@ -94,8 +95,7 @@ class Blocks(Part):
             size, offset = (int(params["fileBlock"][key]) for key in ("size", "offset"))
             token = params.get("fileToken")
             number = body["id"]
-            if not 0 <= int(number) <= 4294967295:
-                raise ValueError("id is not within 0 and 4294967295")
+            ids.check(self.records, identity, number)
         # AttributeError: JSON, but no object where one has to be. RecursionError: nested deeply.
         # OverflowError: 1e999 is infinite.
         except (

@@ -13,10 +13,11 @@ from typing import Any
 from tools.cloud.clock import Timer
 from tools.cloud.context import Context, Part
 from tools.cloud.identity import Identity
-from tools.cloud.mqtt import topics
+from tools.cloud.mqtt import ntp, topics
 from tools.cloud.mqtt.service import Sender
-from tools.cloud.ota import differences, progress, verdicts
+from tools.cloud.ota import differences, ids, progress, verdicts
 from tools.cloud.ota.blocks import Blocks
+from tools.cloud.ota.pushes import Pushes
 from tools.cloud.ota.rollout import Rollout
 from tools.cloud.ota.tasks import DEFAULT_MODULE, TaskBook
 from tools.cloud.ota.upgrades import LinkMaker, Upgrades
@@ -34,6 +35,7 @@ class OtaService(Part):
         self.blocks = blocks
         self.upgrades = Upgrades(context, links, blocks)
         self.book = TaskBook(self.store, self.clock, self.records)
+        self.pushes = Pushes()
         self._timers: dict[int, Timer] = {}
         self._last_push_id = 0
         self.rollout = Rollout(self.book, self.clock, self.records, self.offer)
@@ -44,6 +46,7 @@ class OtaService(Part):
 
     def online(self, identity: Identity) -> None:
         """A device signed in: an auto-subscribed one is offered its task at once."""
+        self.pushes.begin(identity)
         self.offer_all(identity)
 
     def subscribed(self, identity: Identity, topic_filter: str) -> None:
@@ -52,11 +55,14 @@ class OtaService(Part):
             self.offer_all(identity)
 
     def message(self, identity: Identity, topic: str, payload: bytes) -> None:
-        """Take a version report, a progress report, a query or the request for a block; other
-        topics are not ours.
+        """Take a version report, a progress report, a query, the request for a block or for the
+        time; other topics are not ours.
         """
         if topic == topics.name(topics.BLOCK, identity):
             self.blocks.request(identity, payload)
+            return
+        if topic == topics.name(topics.NTP, identity):
+            self._on_ntp(identity, topic, payload)
             return
         handlers = {
             topics.name(topics.INFORM, identity): (self._on_inform, self.faults.drop_inform),
@@ -72,19 +78,19 @@ class OtaService(Part):
             module = params.get("module") or DEFAULT_MODULE
             if not isinstance(module, str):
                 raise TypeError("module is not a string")
-            self._check_id(body)
+            ids.check(self.records, identity, body.get("id"))
             handler(identity, body, params, module)
         # AttributeError: JSON, but no object where one has to be. RecursionError: nested deeply.
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
             self.records.violation(identity, "bad message", f"{topic}: {exc!r}")
 
-    @staticmethod
-    def _check_id(body: dict[str, Any]) -> None:
-        number = body.get("id")
-        if isinstance(number, bool) or not isinstance(number, str | int):
-            raise TypeError("id is neither a string nor a number")
-        if not 0 <= int(number) <= 4294967295:
-            raise ValueError("id is not within 0 and 4294967295")
+    def _on_ntp(self, identity: Identity, topic: str, payload: bytes) -> None:
+        try:
+            reply = ntp.answer(payload, int(self.clock.time() * 1000))
+        except (ValueError, TypeError, KeyError, RecursionError) as exc:
+            self.records.violation(identity, "bad message", f"{topic}: {exc!r}")
+            return
+        self.sender.send(identity, topics.name(topics.NTP_REPLY, identity), reply)
 
     # --- version reports ---
 
@@ -96,6 +102,7 @@ class OtaService(Part):
             raise ValueError("version is not 1 to 64 letters, digits, dots, minus or underscores")
         self.store.set_version(identity, module, version, self.clock.time())
         self.records.note("version", identity, f"{module} {version}")
+        first = self.pushes.first_report(identity)
         task = self.rollout.task_of(identity, module, version)
         if task is None:
             return
@@ -105,9 +112,11 @@ class OtaService(Part):
             if verdict.state == "FAILED":
                 self.rollout.failed(task)
         else:
-            if task.source != version:
+            known = task.source == version
+            if not known:
                 self.store.set_source(task, version)
-            self.offer(task)
+            if not (first and known and self.pushes.known(task)):
+                self.offer(task)
 
     # --- progress ---
 
@@ -174,13 +183,17 @@ class OtaService(Part):
         )
 
     def offer_all(self, identity: Identity) -> None:
-        """Push what a device still has to do, of each module."""
+        """Push what a device that signed in has to begin, of each module.
+
+        What it has begun waits for its report: it may run the new version already.
+        """
         for task in self.store.tasks(
-            "pk = ? and dn = ? and state in ('QUEUED', 'NOTIFIED', 'IN_PROGRESS')",
+            "pk = ? and dn = ? and state in ('QUEUED', 'NOTIFIED')",
             identity.product_key,
             identity.device_name,
         ):
-            self.offer(task)
+            if not self.pushes.known(task):
+                self.offer(task)
 
     def offer(self, task: Task) -> bool:
         """Push a task to its device if it applies and the device listens; True when sent."""
@@ -202,6 +215,7 @@ class OtaService(Part):
             task.identity, topic, _json(message), self.dialect.push_qos, push=True
         ):
             return False
+        self.pushes.sent(task)
         self._notified(task, "pushed")
         return True
 
