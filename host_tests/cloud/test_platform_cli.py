@@ -15,8 +15,8 @@ from host_tests.kit.member import Member
 from host_tests.kit.raw_mqtt import PK, SECRET
 from tools.cloud import LocalCloud
 from tools.cloud.__main__ import main
-from tools.cloud.platform import place, watching
-from tools.cloud.platform.api import Api
+from tools.cloud.platform import batches, place, watching
+from tools.cloud.platform.api import Api, Unreachable
 from tools.release.pack import difference
 
 NAMES = ("east", "north", "south", "west")
@@ -103,6 +103,31 @@ def test_a_failure_is_an_exit_code_and_a_reason(
         told = line("release", "verify", PK, "1.1.0", "north", code=1)
     assert told.splitlines()[-1] == "north  FAILED  told"
     assert line.json("release", "list", PK)[0]["verification"] == "failed"
+
+
+def test_who_watches_waits_when_there_is_no_answer_for_a_while(
+    cloud: LocalCloud, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line("release", "publish", PK, "1.1.0", file(tmp_path, "app.bin", b"x"), "--no-verify")
+    with Member(cloud, "north") as north:
+        north.hears_nothing()
+        job = line.json("rollout", "start", PK, "1.1.0", "--device", "north")["job"]
+        plain, asked = batches.batch, [0]
+
+        def batch(api: Api, number: str) -> Any:
+            asked[0] += 1
+            if asked[0] == 2:
+                raise Unreachable("it cannot be reached", "Wait.")
+            return plain(api, number)
+
+        def act(seconds: float) -> None:
+            if asked[0] == 2:
+                north.updates()
+
+        monkeypatch.setattr(batches, "batch", batch)
+        monkeypatch.setattr(watching.watch, "__defaults__", (act,))
+        assert line("rollout", "watch", job).splitlines()[-1] == "COMPLETED  1 SUCCEEDED"
+    assert asked[0] == 3
 
 
 def test_packages_of_several_files_of_modules_and_differences_are_published(

@@ -127,14 +127,14 @@ class OpenApi:
         return operation(self._services, Parameters(query, request.scope["scheme"]))
 
     async def _upload(self, request: Request) -> Response:
-        uploads = self._services.uploads
+        uploads, began = self._services.uploads, self._services.clock.time()
         try:
             form = await request.form(max_files=1, max_fields=20)
             file = form.get("file")
             if not isinstance(file, UploadFile):
                 raise UploadError(400, "InvalidArgument", "The form field file is missing.")
             fields = {name: value for name, value in form.items() if isinstance(value, str)}
-            key = uploads.check(fields)
+            key = uploads.check(fields, began)
             uploads.put(key, file.file)
             self._services.records.note("api", "-", f"uploaded {file.size} bytes")
         except (UploadError, MultiPartException) as exc:

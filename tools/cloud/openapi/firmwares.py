@@ -13,7 +13,7 @@ from tools.cloud.openapi.times import utc
 from tools.cloud.openapi.uploads import SUFFIXES
 from tools.cloud.ota import differences
 from tools.cloud.ota.tasks import DEFAULT_MODULE, described
-from tools.cloud.store import PackageFile, Release
+from tools.cloud.store import UNFINISHED, PackageFile, Release
 
 PACKAGES = 500
 FULL, DIFFERENCE = 0, 1
@@ -226,26 +226,24 @@ def status(services: Services, firmware: Firmware) -> int:
     """-1 to 3: what the last verification of a package has come to."""
     if not firmware.verify:
         return NOT_NEEDED
-    states = _verifying(services, firmware)
-    if not states:
+    counts = _verifying(services, firmware)
+    if not counts:
         return UNVERIFIED
-    if any(state in ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS") for state in states):
+    if counts.keys() & UNFINISHED:
         return VERIFYING
-    return VERIFIED if all(state == "SUCCEEDED" for state in states) else FAILED
+    return VERIFIED if counts.keys() == {"SUCCEEDED"} else FAILED
 
 
 def verify_progress(services: Services, firmware: Firmware) -> int:
     """0 to 100: the share of devices that have verified a package."""
-    states = _verifying(services, firmware)
-    return 100 * states.count("SUCCEEDED") // len(states) if states else 0
+    counts = _verifying(services, firmware)
+    return 100 * counts.get("SUCCEEDED", 0) // sum(counts.values()) if counts else 0
 
 
-def _verifying(services: Services, firmware: Firmware) -> list[str]:
+def _verifying(services: Services, firmware: Firmware) -> dict[str, int]:
     jobs = [
         job
         for job in services.ledger.jobs(services.clock.time())
         if (job.firmware, job.kind) == (firmware.id, VERIFY)
     ]
-    if not jobs:
-        return []
-    return [task.state for task in services.store.tasks("batch = ?", jobs[-1].batch)]
+    return services.store.counts(jobs[-1].batch) if jobs else {}

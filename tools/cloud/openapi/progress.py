@@ -114,8 +114,7 @@ def _job_said(services: Services, job: Job, batch: Batch) -> dict[str, Any]:
 
 def _job_state(services: Services, batch: Batch) -> tuple[str, float]:
     """(JobStatus, when it was changed last)."""
-    tasks = services.store.tasks("batch = ?", batch.id)
-    changed = max([batch.created, *(task.history[-1].time for task in tasks)])
+    changed = services.store.batch_changed(batch.id) or batch.created
     starts = terms_of(batch).starts
     if batch.state == "CANCELED":
         return "CANCELED", changed
@@ -123,7 +122,7 @@ def _job_state(services: Services, batch: Batch) -> tuple[str, float]:
         return "COMPLETED", changed
     if starts is not None and starts > services.clock.time():
         return "PLANNED", changed
-    if batch.dynamic or any(task.unfinished for task in tasks):
+    if batch.dynamic or services.store.counts(batch.id).keys() & UNFINISHED:
         return "IN_PROGRESS", changed
     return "COMPLETED", changed
 
@@ -173,16 +172,17 @@ def cancel_by_job(services: Services, given: Parameters) -> dict[str, Any]:
 def list_tasks_by_job(services: Services, given: Parameters) -> dict[str, Any]:
     """The devices of a batch and how far each is."""
     job, batch = services.job(given.text("JobId"))
-    state, names = given.maybe("TaskStatus"), set(given.texts("DeviceNames"))
+    state, names = given.maybe("TaskStatus"), sorted(set(given.texts("DeviceNames")))
     if state not in (None, *_STATES):
         raise illegal(f"TaskStatus is one of {', '.join(_STATES)}.")
-    found = [
-        task
-        for task in services.store.tasks("batch = ?", batch.id)
-        if state in (None, task.state) and (not names or task.device_name in names)
-    ]
+    where, values = "batch = ?", [batch.id, *([] if state is None else [state]), *names]
+    if state is not None:
+        where += " and state = ?"
+    if names:
+        where += f" and dn in ({', '.join('?' * len(names))})"
+    found = services.store.task_numbers(where, *values)
     page, said = paged(found, given.page())
-    infos = [_task_said(services, task, job) for task in page]
+    infos = [_task_said(services, services.store.task_by_id(number), job) for number in page]
     return {**said, "Data": {"SimpleOTATaskInfo": infos}}
 
 

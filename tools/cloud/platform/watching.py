@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections.abc import Callable
 
 from tools.cloud.platform import batches
-from tools.cloud.platform.api import Api
+from tools.cloud.platform.api import Api, Unreachable
 from tools.cloud.platform.show import Row
 
 DESK_S, PLATFORM_S = 1.0, 10.0
@@ -26,7 +27,15 @@ def watch(
     """
     said = None
     while True:
-        row, found = batches.batch(api, job), batches.tasks(api, job)
+        try:
+            row, found = batches.batch(api, job), batches.tasks(api, job)
+        except Unreachable as exc:
+            # It has been there: --watch is what somebody waits by.
+            if said is None:
+                raise
+            print(f"waits: {exc}", file=sys.stderr, flush=True)
+            pause(PLATFORM_S)
+            continue
         now = {"job": job, "state": row["state"], "counts": batches.counts(found)}
         if now != said:
             said = now

@@ -80,6 +80,9 @@ class Database:
                 there = [row[1] for row in self._db.execute(f"pragma table_info({table})")]
                 if column not in there:
                     self._db.execute(f"alter table {table} add column {column} {kind}")
+            for columns in ("batch", "pk, dn"):
+                name = "task_" + columns.replace(", ", "_")
+                self._db.execute(f"create index if not exists {name} on task ({columns})")
 
     def close(self) -> None:
         """Close the file."""

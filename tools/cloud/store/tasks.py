@@ -101,10 +101,12 @@ class TaskTables(Database):
 
     def tasks(self, where: str = "1", *values: object) -> list[Task]:
         """Tasks that meet a condition on the columns, the oldest first."""
-        rows = self._db.execute(
-            f"select id from task where {where} order by id", values
-        ).fetchall()
-        return [self.task_by_id(row[0]) for row in rows]
+        return [self.task_by_id(number) for number in self.task_numbers(where, *values)]
+
+    def task_numbers(self, where: str = "1", *values: object) -> list[int]:
+        """The numbers of those alone: of many, one page is read."""
+        rows = self._db.execute(f"select id from task where {where} order by id", values)
+        return [row[0] for row in rows]
 
     def unfinished(self, identity: Identity, module: str) -> Task | None:
         """The one task a device has to do for this module, or None."""
@@ -151,6 +153,14 @@ class TaskTables(Database):
             Batch(number, pk, module, version, bool(dynamic), state, created, json.loads(terms))
             for number, pk, module, version, dynamic, state, created, terms in rows
         ]
+
+    def batch_changed(self, number: int) -> float | None:
+        """When a task of a batch was changed last (seconds since 1970); None without a task."""
+        (when,) = self._db.execute(
+            "select max(time) from event where task in (select id from task where batch = ?)",
+            (number,),
+        ).fetchone()
+        return None if when is None else float(when)
 
     def counts(self, batch: int) -> dict[str, int]:
         """State -> how many tasks of a batch are in it."""

@@ -133,5 +133,6 @@ def _tell(cloud: LocalCloud, at: broker.Broker | None, out: Console) -> None:
         out.print(f"MQTT        port {cloud.mqtt_port} (plain, securemode=3)")
         out.print(f"MQTT, TLS   port {cloud.mqtts_port} (securemode=2)")
     out.print(f"downloads   port {cloud.https_port} (HTTPS), {cloud.http_port} (HTTP)")
+    out.print(f"API         port {cloud.http_port} (--at desk finds it; `key` tells its key)")
     out.print(f"CA file     {cloud.ca_file}", soft_wrap=True)
     out.print("Ctrl-C stops it.")

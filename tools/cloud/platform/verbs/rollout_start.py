@@ -113,6 +113,11 @@ def run(options: argparse.Namespace) -> int:
     package = packages.package(
         api, options.product_key, options.version, options.module, options.source
     )
+    if package["verification"] in ("unverified", "verifying", "failed"):
+        raise Refused(
+            f"{options.version} has not been verified ({package['verification']})",
+            "Try it on a few devices with `release verify`; or publish it with --no-verify.",
+        )
     fields: dict[str, Any] = {
         "FirmwareId": package["package"],
         "ProductKey": options.product_key,
