@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -31,13 +31,10 @@ def type_(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Type:
     return type_
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.add_device(PK, DN)
-        cloud.add_device(PK, "south")
-        cloud.add_release(PK, "1.1.0", b"image")
-        yield cloud
+def prepare(cloud: LocalCloud) -> None:
+    cloud.add_device(PK, DN)
+    cloud.add_device(PK, "south")
+    cloud.add_release(PK, "1.1.0", b"image")
 
 
 def test_a_batch_typed_beside_a_running_server_is_confirmed_pushed_and_cancelled(

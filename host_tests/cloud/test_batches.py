@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from host_tests.kit.batches import NAMES, four_devices, history, only, states
 from host_tests.kit.member import MINUTE, Member
-from host_tests.kit.raw_mqtt import PK, SECRET, RawDevice
+from host_tests.kit.raw_mqtt import PK, SECRET
 from tools.cli import Refused
-from tools.cloud import LocalCloud, Task
+from tools.cloud import LocalCloud
 from tools.cloud.store import CloudStore
 
-NAMES = ("north", "south", "east", "west")
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        prepare(cloud)
-        yield cloud
-
-
-def prepare(cloud: LocalCloud) -> None:
-    cloud.faults.connects_per_minute = None
-    for name in NAMES:
-        cloud.add_device(PK, name, SECRET)
-    for version in ("1.1.0", "1.2.0"):
-        cloud.add_release(PK, version, version.encode())
-
-
-def states(cloud: LocalCloud, batch: int) -> dict[str, str]:
-    return {task.device_name: task.state for task in cloud.batch_tasks(batch)}
-
-
-def history(task: Task) -> list[tuple[str, str]]:
-    return [(event.state, event.desc) for event in task.history]
-
-
-def only(cloud: LocalCloud, batch: int) -> Task:
-    (task,) = cloud.batch_tasks(batch)
-    return task
+prepare = four_devices
 
 
 # --- whom a batch is for ---
@@ -110,137 +82,6 @@ def test_terms_that_the_platform_does_not_have_are_refused_with_advice(cloud: Lo
     batch = cloud.batch(PK, "1.1.0", devices=("north",))
     with pytest.raises(Refused, match="south is not in batch"):
         cloud.cancel_batch(batch.id, "south")
-
-
-# --- time-out and retry ---
-
-
-def test_the_time_out_of_a_batch_counts_for_each_device_from_its_first_progress(
-    cloud: LocalCloud,
-) -> None:
-    with Member(cloud, "north") as north, Member(cloud, "south") as south:
-        south.hears_nothing()
-        batch = cloud.batch(
-            PK, "1.1.0", devices=("north", "south"), timeout_min=10, retry_after_min=0
-        )
-        for member in (north, south):
-            member.pushed()
-        north.progress(1)
-        north.hears_nothing()
-        cloud.advance(9 * MINUTE)
-        south.progress(1)
-        south.hears_nothing()
-        cloud.advance(MINUTE + 1)
-        cloud.wait_task(PK, "north", "1.1.0", "FAILED")
-        assert states(cloud, batch.id)["south"] == "IN_PROGRESS"
-        # What took too long is not tried again.
-        north.hears_nothing()
-
-
-@pytest.mark.parametrize(("after", "times"), [(0, 1), (10, 2), (30, 5), (60, 1), (1440, 2)])
-def test_a_device_that_failed_is_tried_again_as_often_and_as_late_as_told(
-    cloud: LocalCloud, after: int, times: int
-) -> None:
-    with Member(cloud, "north") as north:
-        north.hears_nothing()
-        batch = cloud.batch(
-            PK, "1.1.0", devices=("north",), retry_after_min=after, retry_times=times
-        )
-        for retry in range(1, times + 1):
-            assert north.pushed() == "1.1.0"
-            north.progress(7)
-            north.progress(-2)
-            if after:
-                # Not told early, neither by a push nor on a query nor when it reports.
-                assert north.asks() is None
-                north.waits(cloud, after - 1)
-                north.report("1.0.0")
-                north.hears_nothing()
-                assert only(cloud, batch.id).state == "QUEUED"
-                assert only(cloud, batch.id).retries == retry
-                cloud.advance(MINUTE + 1)
-        assert north.pushed() == "1.1.0"
-        north.progress(-2)
-        north.hears_nothing()
-    task = only(cloud, batch.id)
-    assert task.state == "FAILED"
-    once = [("NOTIFIED", "pushed"), ("IN_PROGRESS", "told"), ("FAILED", "told")]
-    expected = [("QUEUED", "created")]
-    for retry in range(1, times + 1):
-        expected += [*once, ("QUEUED", f"retry {retry} of {times} in {after} min")]
-    assert history(task) == [*expected, ("NOTIFIED", "pushed"), ("FAILED", "told")]
-
-
-def test_a_wrong_version_is_tried_again_from_that_version(cloud: LocalCloud) -> None:
-    with Member(cloud, "north") as north:
-        north.hears_nothing()
-        batch = cloud.batch(PK, "1.1.0", devices=("north",), retry_after_min=10)
-        north.pushed()
-        north.progress(1)
-        north.report("0.5")
-        north.hears_nothing()
-        assert (only(cloud, batch.id).state, only(cloud, batch.id).source) == ("QUEUED", "0.5")
-        cloud.advance(10 * MINUTE + 1)
-        assert north.pushed() == "1.1.0"
-        north.progress(1)
-        north.report("0.5")
-        assert north.pushed() == "1.1.0"
-        north.report("1.1.0")
-        cloud.wait_task(PK, "north", "1.1.0", "SUCCEEDED")
-
-
-def test_a_retry_has_its_own_time_out(cloud: LocalCloud) -> None:
-    with Member(cloud, "north") as north:
-        north.hears_nothing()
-        cloud.batch(
-            PK, "1.1.0", devices=("north",), retry_after_min=60, timeout_min=5, retry_times=2
-        )
-        north.pushed()
-        north.progress(1)
-        north.progress(-4)
-        north.hears_nothing()
-        north.waits(cloud, 59)
-        cloud.advance(2 * MINUTE)
-        north.pushed()
-        north.progress(1)
-        north.hears_nothing()
-        cloud.advance(4 * MINUTE)
-        assert cloud.task(PK, "north", "1.1.0").state == "IN_PROGRESS"
-        cloud.advance(2 * MINUTE)
-        cloud.wait_task(PK, "north", "1.1.0", "FAILED")
-
-
-def test_a_retry_that_waits_survives_a_restart(tmp_path: Path) -> None:
-    with LocalCloud(tmp_path) as cloud:
-        prepare(cloud)
-        with Member(cloud, "north") as north:
-            north.hears_nothing()
-            cloud.batch(PK, "1.1.0", devices=("north",), retry_after_min=30)
-            north.pushed()
-            north.progress(-2)
-            north.hears_nothing()
-    with LocalCloud(tmp_path) as cloud, Member(cloud, "north") as north:
-        north.hears_nothing()
-        north.waits(cloud, 31)
-        assert north.pushed() == "1.1.0"
-
-
-def test_a_retry_that_became_due_while_the_server_was_off_is_made_up_for(tmp_path: Path) -> None:
-    with LocalCloud(tmp_path) as cloud:
-        prepare(cloud)
-        with Member(cloud, "north") as north:
-            north.hears_nothing()
-            batch = cloud.batch(PK, "1.1.0", devices=("north",), retry_after_min=0)
-            north.pushed()
-        cloud.wait_for(lambda: not cloud.online(PK, "north"), what="the device's end")
-        # It fails from afar: nobody is there for the retry at once.
-        with RawDevice(cloud) as again:
-            assert again.connect(dn="north") == 0
-            again.publish(f"/ota/device/progress/{PK}/north", {"id": 1, "params": {"step": -2}})
-            again.ping()
-        assert (only(cloud, batch.id).state, only(cloud, batch.id).retries) == ("QUEUED", 1)
-    with LocalCloud(tmp_path) as cloud, Member(cloud, "north") as north:
-        assert north.pushed() == "1.1.0"
 
 
 # --- confirmation ---
@@ -342,77 +183,12 @@ def test_a_cancelled_batch_ends_for_everybody_but_keeps_what_succeeded(cloud: Lo
         assert cloud.cancel_batch(batch.id) == 0
 
 
-# --- dynamic batches ---
-
-
-def test_a_dynamic_batch_matches_devices_that_report_later(cloud: LocalCloud) -> None:
-    with Member(cloud, "north") as north:
-        north.hears_nothing()
-        batch = cloud.batch(PK, "1.1.0", dynamic=True, sources=("1.0.0", "0.9"))
-        assert north.pushed() == "1.1.0"
-        assert states(cloud, batch.id) == {"north": "NOTIFIED"}
-        with Member(cloud, "south", "0.9") as south, Member(cloud, "east", "2.0") as east:
-            assert south.pushed() == "1.1.0"
-            east.hears_nothing()
-            south.report("1.1.0")
-            south.hears_nothing()
-            # It comes back with the old version, and is matched again.
-            south.report("0.9")
-            assert south.pushed() == "1.1.0"
-        assert sorted(task.device_name for task in cloud.batch_tasks(batch.id)) == [
-            "north",
-            "south",
-            "south",
-        ]
-        cloud.cancel_batch(batch.id)
-        with Member(cloud, "west", "0.9") as west:
-            west.hears_nothing()
-
-
-def test_a_dynamic_batch_matches_the_same_device_ten_times_at_most(cloud: LocalCloud) -> None:
-    batch = cloud.batch(PK, "1.1.0", dynamic=True)
-    with Member(cloud, "north", None) as north:
-        for _ in range(10):
-            north.report("1.0.0")
-            assert north.pushed() == "1.1.0"
-            north.progress(-1)
-        north.report("1.0.0")
-        north.hears_nothing()
-    assert len(cloud.batch_tasks(batch.id)) == 10
-    assert any("10 times" in note.text for note in cloud.notes)
-
-
-def test_the_newest_dynamic_batch_decides(cloud: LocalCloud) -> None:
-    cloud.batch(PK, "1.1.0", dynamic=True)
-    cloud.batch(PK, "1.2.0", dynamic=True)
-    with Member(cloud, "north") as north:
-        assert north.pushed() == "1.2.0"
-        north.report("1.2.0")
-        # Not back to the older one's target.
-        north.hears_nothing()
-    cloud.wait_task(PK, "north", "1.2.0", "SUCCEEDED")
-
-
-def test_a_dynamic_batch_leaves_a_busy_device_alone_unless_it_may_override(
-    cloud: LocalCloud,
-) -> None:
-    with Member(cloud, "north") as north:
-        north.hears_nothing()
-        cloud.push(PK, "north", "1.1.0")
-        north.pushed()
-        for override, expected in ((False, "1.1.0"), (True, "1.2.0")):
-            batch = cloud.batch(PK, "1.2.0", dynamic=True, sources=("1.0.1",), override=override)
-            north.report("1.0.1")
-            assert north.pushed() == expected
-            cloud.cancel_batch(batch.id)
-
-
 # --- the file ---
 
 
 def test_a_file_made_before_there_were_batches_is_taken_over(tmp_path: Path) -> None:
     with LocalCloud(tmp_path) as cloud:
-        prepare(cloud)
+        four_devices(cloud)
         cloud.push(PK, "north", "1.1.0")
     path = tmp_path / "cloud.sqlite"
     with sqlite3.connect(path) as db:
@@ -430,7 +206,7 @@ def test_a_file_made_before_there_were_batches_is_taken_over(tmp_path: Path) -> 
 
 def test_batches_survive_a_restart_with_all_their_terms(tmp_path: Path) -> None:
     with LocalCloud(tmp_path) as cloud:
-        prepare(cloud)
+        four_devices(cloud)
         batch = cloud.batch(PK, "1.1.0", devices=("north",), confirm=True, rate=1, push=False)
     with LocalCloud(tmp_path) as cloud, Member(cloud, "north") as north:
         assert north.asks() is None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,13 +28,10 @@ HUGE = (
 )
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.faults.connects_per_minute = None
-        cloud.add_device(PK, DN, SECRET)
-        cloud.add_release(PK, "1.1.0", TOY)
-        yield cloud
+def prepare(cloud: LocalCloud) -> None:
+    cloud.faults.connects_per_minute = None
+    cloud.add_device(PK, DN, SECRET)
+    cloud.add_release(PK, "1.1.0", TOY)
 
 
 @pytest.fixture

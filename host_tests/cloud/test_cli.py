@@ -8,10 +8,7 @@ import re
 import signal
 import stat
 import threading
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from host_tests.kit.cloud_commands import run, start
 from host_tests.kit.mqtt_script import CHECKS
@@ -29,11 +26,8 @@ def secret_of(text: str) -> str:
     return match.group(1)
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.faults.connects_per_minute = None
-        yield cloud
+def prepare(cloud: LocalCloud) -> None:
+    cloud.faults.connects_per_minute = None
 
 
 def test_a_person_can_run_an_update_with_the_commands_alone(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,15 +25,12 @@ DIFF = difference(NEW, OLD)
 ASK = f"/sys/{PK}/{DN}/thing/file/download"
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.faults.connects_per_minute = None
-        cloud.add_device(PK, DN, SECRET)
-        cloud.add_release(PK, "1.0.0", OLD)
-        cloud.add_release(PK, "1.1.0", NEW)
-        cloud.add_difference(PK, "1.1.0", ("from-1.0.0.alp", DIFF), "1.0.0")
-        yield cloud
+def prepare(cloud: LocalCloud) -> None:
+    cloud.faults.connects_per_minute = None
+    cloud.add_device(PK, DN, SECRET)
+    cloud.add_release(PK, "1.0.0", OLD)
+    cloud.add_release(PK, "1.1.0", NEW)
+    cloud.add_difference(PK, "1.1.0", ("from-1.0.0.alp", DIFF), "1.0.0")
 
 
 def offered(cloud: LocalCloud, device: RawDevice, **push: Any) -> dict[str, Any]:

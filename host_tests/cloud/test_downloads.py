@@ -6,7 +6,6 @@ import hashlib
 import re
 import socket
 import ssl
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,12 +19,9 @@ from tools.cloud import LocalCloud
 IMAGE = bytes(hashlib.sha256(b"seed").digest()[n % 32] ^ n & 255 for n in range(300_000))
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.add_device(PK, DN, SECRET)
-        cloud.add_release(PK, "1.1.0", IMAGE)
-        yield cloud
+def prepare(cloud: LocalCloud) -> None:
+    cloud.add_device(PK, DN, SECRET)
+    cloud.add_release(PK, "1.1.0", IMAGE)
 
 
 def link_of(cloud: LocalCloud, scheme: str = "https") -> str:

@@ -7,22 +7,12 @@ test_cloud_gateway.py; `desc` in test_cloud_tasks.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from host_tests.kit.raw_mqtt import DN, INFORM, PK, SECRET, online
+from host_tests.kit.raw_mqtt import DN, INFORM, PK, online
 from tools.cloud import LocalCloud
 
 USER = f"/{PK}/{DN}/user/"
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.add_device(PK, DN, SECRET)
-        yield cloud
 
 
 def rules(cloud: LocalCloud) -> list[str]:

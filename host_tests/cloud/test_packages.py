@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,12 +16,9 @@ from tools.cloud import LocalCloud
 FILES = [("web.tar.gz", b"an archive" * 50), ("model.bin", b"a model" * 99), ("notes", b"words")]
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.faults.connects_per_minute = None
-        cloud.add_device(PK, DN, SECRET)
-        yield cloud
+def prepare(cloud: LocalCloud) -> None:
+    cloud.faults.connects_per_minute = None
+    cloud.add_device(PK, DN, SECRET)
 
 
 @pytest.mark.parametrize("method", ["Md5", "SHA256"])

@@ -23,12 +23,9 @@ IMAGE = bytes(range(256)) * 500
 _BOTH = pytest.mark.parametrize("sdk", [True, False], indirect=True, ids=["tls", "plain"])
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.add_device(PK, DN, SECRET)
-        cloud.add_release(PK, "1.1.0", IMAGE)
-        yield cloud
+def prepare(cloud: LocalCloud) -> None:
+    cloud.add_device(PK, DN, SECRET)
+    cloud.add_release(PK, "1.1.0", IMAGE)
 
 
 @pytest.fixture

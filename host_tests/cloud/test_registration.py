@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import ssl
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -19,12 +18,9 @@ from tools.cloud.__main__ import main
 PRODUCT_SECRET = "PsExample0123456"
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.add_product(PK, PRODUCT_SECRET)
-        cloud.add_device(PK, DN, SECRET)
-        yield cloud
+def prepare(cloud: LocalCloud) -> None:
+    cloud.add_product(PK, PRODUCT_SECRET)
+    cloud.add_device(PK, DN, SECRET)
 
 
 def asking(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,6 @@ from host_tests.kit.raw_mqtt import (
     text,
 )
 from tools.cloud import LocalCloud
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.add_device(PK, DN, SECRET)
-        yield cloud
 
 
 def sign_in(cloud: LocalCloud, *, tls: bool = False, **fields: Any) -> int:

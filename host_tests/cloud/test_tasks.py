@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -15,153 +13,15 @@ from host_tests.kit.raw_mqtt import (
     PROGRESS,
     QUERY,
     QUERY_REPLY,
-    SECRET,
     UPGRADE,
     RawDevice,
     online,
 )
+from host_tests.kit.tasks import TOY, state, three_versions, updating
 from tools.cli import Refused
 from tools.cloud import LocalCloud
 
-TOY = bytes(range(256)) + bytes(range(16))
-TOY_MD5 = "5aea39a2a288d22d9b19b9cab95bf00c"
-TOY_SHA256 = "6aed54b2c80834cc921daeb23e938d39137f3c6878c1e56d8cbe176ac2bcd258"
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        prepare(cloud)
-        yield cloud
-
-
-def prepare(cloud: LocalCloud) -> None:
-    """A device, and three versions for it."""
-    cloud.faults.connects_per_minute = None
-    cloud.add_device(PK, DN, SECRET)
-    for version in ("1.0.0", "1.1.0", "1.2.0"):
-        cloud.add_release(PK, version, TOY)
-
-
-def state(cloud: LocalCloud, version: str = "1.1.0") -> str:
-    return cloud.task(PK, DN, version).state
-
-
-def updating(cloud: LocalCloud, **push: Any) -> RawDevice:
-    """A device in the middle of its update from 1.0.0 to 1.1.0."""
-    device = online(cloud)
-    cloud.push(PK, DN, "1.1.0", **push)
-    device.push()
-    device.progress("1", "started")
-    device.ping()
-    assert state(cloud) == "IN_PROGRESS"
-    return device
-
-
-# --- the message ---
-
-
-def test_a_push_has_the_form_of_captured_ones(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        push = device.push()
-    url = push["data"].pop("url")
-    assert url.startswith(f"https://127.0.0.1:{cloud.https_port}/ota/")
-    assert len(url) >= 600
-    assert "auth_key=" in url
-    number = push.pop("id")
-    assert isinstance(number, int)
-    assert len(str(number)) == 13
-    assert push == {
-        "code": "1000",
-        "data": {
-            "size": 272,
-            "version": "1.1.0",
-            "signMethod": "Md5",
-            "sign": TOY_MD5,
-            "md5": TOY_MD5,
-        },
-        "message": "success",
-    }
-
-
-def test_sha256_comes_without_md5(cloud: LocalCloud) -> None:
-    cloud.add_release(PK, "2.0.0", TOY, sign_method="SHA256")
-    with online(cloud) as device:
-        cloud.push(PK, DN, "2.0.0")
-        data = device.push()["data"]
-    assert (data["signMethod"], data["sign"]) == ("SHA256", TOY_SHA256)
-    assert "md5" not in data
-
-
-def test_every_spelling_the_documents_leave_open_can_be_chosen(cloud: LocalCloud) -> None:
-    cloud.dialect.push_code = 200
-    cloud.dialect.push_id_text = True
-    cloud.dialect.push_message = False
-    cloud.dialect.push_qos = 1
-    cloud.dialect.sign_methods = ("MD5", "Sha256")
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        push = device.push()
-        device.ping()
-    assert push["code"] == 200
-    assert isinstance(push["id"], str)
-    assert "message" not in push
-    assert push["data"]["signMethod"] == "MD5"
-    assert cloud.messages[-1].qos == 1
-    assert cloud.messages[-1].acked
-
-
-def test_any_field_can_be_replaced_or_left_out(cloud: LocalCloud) -> None:
-    cloud.add_release(PK, "2.0.0", TOY, extData={"ring": "beta"}, isDiff=1)
-    with online(cloud) as device:
-        cloud.push(
-            PK, DN, "2.0.0", size=5, sign="0" * 32, md5=None, data={"module": "m"}, version="9"
-        )
-        data = device.push()["data"]
-        assert device.query()["data"]["size"] == 5
-    assert data.pop("url")
-    assert data == {
-        "size": 5,
-        "version": "9",
-        "signMethod": "Md5",
-        "sign": "0" * 32,
-        "extData": {"ring": "beta"},
-        "isDiff": 1,
-        "module": "m",
-    }
-
-
-def test_a_query_is_answered_with_the_job_and_the_id_as_it_was_sent(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        pushed = device.push()["data"]
-        reply = device.query()
-        assert (reply["id"], reply["code"]) == ("7", 200)
-        # A fresh link each time, otherwise the same job.
-        assert reply["data"].pop("url") != pushed.pop("url")
-        assert reply["data"] == pushed
-        device.publish(QUERY, b'{"id":4294967295}')
-        assert json.loads(device.message()[1])["id"] == 4294967295
-
-
-def test_a_query_without_a_job_is_answered_with_an_empty_one(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        assert device.query() == {"id": "7", "code": 200, "data": {}}
-        cloud.push(PK, DN, "1.1.0")
-        device.push()
-        assert device.query(module="sensor")["data"] == {}
-
-
-def test_a_query_alone_makes_a_task_notified(cloud: LocalCloud) -> None:
-    with RawDevice(cloud) as device:
-        assert device.connect() == 0
-        assert device.subscribe(QUERY_REPLY) == [0]
-        device.report("1.0.0")
-        device.ping()
-        assert cloud.push(PK, DN, "1.1.0").state == "QUEUED"
-        assert device.query()["data"]["version"] == "1.1.0"
-        assert state(cloud) == "NOTIFIED"
+prepare = three_versions
 
 
 # --- when a task is offered ---
@@ -302,166 +162,6 @@ def test_a_module_has_its_own_version_and_its_own_task(cloud: LocalCloud) -> Non
         assert state(cloud, "1.1.0") == "SUCCEEDED"
 
 
-# --- how a task goes and ends ---
-
-
-def test_the_normal_exchange_ends_in_success(cloud: LocalCloud) -> None:
-    with updating(cloud) as device:
-        for step in ("35", 70, "100"):
-            device.progress(step)
-        device.ping()
-        # 100 alone never completes a job.
-        assert state(cloud) == "IN_PROGRESS"
-        assert cloud.task(PK, DN, "1.1.0").step == 100
-    with online(cloud, None) as device:
-        device.report("1.1.0")
-        task = cloud.wait_task(PK, DN, "1.1.0", "SUCCEEDED")
-    assert [(e.state, e.step) for e in task.history] == [
-        ("QUEUED", None),
-        ("NOTIFIED", None),
-        ("IN_PROGRESS", 1),
-        ("IN_PROGRESS", 35),
-        ("IN_PROGRESS", 70),
-        ("IN_PROGRESS", 100),
-        ("SUCCEEDED", None),
-    ]
-    assert [e.time for e in task.history] == sorted(e.time for e in task.history)
-
-
-@pytest.mark.parametrize("step", ["-1", "-2", "-3", "-4", -1])
-def test_a_negative_step_fails_the_task_with_the_devices_reason(
-    cloud: LocalCloud, step: str | int
-) -> None:
-    with updating(cloud) as device:
-        device.progress(step, "because")
-        device.progress("50")
-        device.ping()
-    task = cloud.wait_task(PK, DN, "1.1.0", "FAILED")
-    assert (task.step, task.desc) == (int(step), "because")
-
-
-def test_a_job_can_be_refused_before_it_began(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        device.push()
-        device.progress("-1", "not now")
-        device.ping()
-    assert state(cloud) == "FAILED"
-
-
-def test_step_0_starts_a_task_as_the_c_sdk_does(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        device.push()
-        device.progress("0", "")
-        device.ping()
-    assert state(cloud) == "IN_PROGRESS"
-
-
-def test_a_third_version_fails_a_task_that_is_updating(cloud: LocalCloud) -> None:
-    with updating(cloud) as device:
-        device.report("0.9.0")
-        device.ping()
-    task = cloud.task(PK, DN, "1.1.0")
-    assert task.state == "FAILED"
-    assert "0.9.0" in task.desc
-
-
-def test_a_third_version_before_updating_only_changes_the_source(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        device.push()
-        device.report("0.9.0")
-        device.push()
-        device.progress("1")
-        device.report("0.9.0")
-        device.push()
-    assert cloud.task(PK, DN, "1.1.0").source == "0.9.0"
-    assert state(cloud) == "IN_PROGRESS"
-
-
-def test_the_old_version_reported_again_does_not_fail_the_task(cloud: LocalCloud) -> None:
-    with updating(cloud) as device:
-        device.report("1.0.0")
-        device.push()
-    assert state(cloud) == "IN_PROGRESS"
-
-
-def test_progress_without_an_offered_task_changes_nothing(cloud: LocalCloud) -> None:
-    with online(cloud, None) as device:
-        cloud.push(PK, DN, "1.1.0")
-        device.progress("-1", "about an older task")
-        device.ping()
-    assert state(cloud) == "QUEUED"
-
-
-def test_a_version_that_only_resembles_the_target_is_no_success(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        device.push()
-        for version in ("1.1.0-rc", "1.1", "v1.1.0"):
-            device.report(version)
-            device.push()
-    assert state(cloud) == "NOTIFIED"
-
-
-def test_a_long_reason_is_cut_and_told(cloud: LocalCloud) -> None:
-    with updating(cloud) as device:
-        device.progress("-1", "x" * 129)
-        device.ping()
-    assert cloud.task(PK, DN, "1.1.0").desc == "x" * 128
-    assert cloud.violations[-1].rule == "desc"
-
-
-# --- time-out ---
-
-
-def test_the_time_out_counts_from_the_first_progress(cloud: LocalCloud) -> None:
-    with online(cloud, keepalive=1200) as device:
-        cloud.push(PK, DN, "1.1.0", timeout_min=10)
-        device.push()
-        # No progress yet: the task waits for ever, as the platform's users know.
-        cloud.advance(1000)
-        assert state(cloud) == "NOTIFIED"
-        device.progress("1")
-        device.ping()
-        cloud.advance(590)
-        device.progress("2")
-        device.ping()
-        assert state(cloud) == "IN_PROGRESS"
-        cloud.advance(11)
-        task = cloud.wait_task(PK, DN, "1.1.0", "FAILED")
-        assert "10 min" in task.desc
-        # A late success is too late.
-        device.report("1.1.0")
-        device.ping()
-        assert state(cloud) == "FAILED"
-
-
-def test_without_a_time_out_a_task_goes_on(cloud: LocalCloud) -> None:
-    with updating(cloud):
-        cloud.advance(10_000_000)
-        assert state(cloud) == "IN_PROGRESS"
-
-
-def test_a_task_that_succeeded_in_time_does_not_fail_later(cloud: LocalCloud) -> None:
-    with updating(cloud, timeout_min=1) as device:
-        device.report("1.1.0")
-        device.ping()
-        cloud.advance(100)
-    assert state(cloud) == "SUCCEEDED"
-
-
-def test_a_time_out_survives_a_restart(tmp_path: Path) -> None:
-    with LocalCloud(tmp_path) as cloud:
-        prepare(cloud)
-        updating(cloud, timeout_min=5).sock.close()
-    with LocalCloud(tmp_path) as cloud:
-        assert state(cloud) == "IN_PROGRESS"
-        cloud.advance(301)
-        cloud.wait_task(PK, DN, "1.1.0", "FAILED")
-
-
 # --- one at a time ---
 
 
@@ -492,7 +192,7 @@ def test_a_cancelled_task_is_over(cloud: LocalCloud) -> None:
 
 def test_tasks_and_versions_survive_a_restart(tmp_path: Path) -> None:
     with LocalCloud(tmp_path) as cloud:
-        prepare(cloud)
+        three_versions(cloud)
         updating(cloud).sock.close()
         before = cloud.task(PK, DN, "1.1.0")
     with LocalCloud(tmp_path) as cloud:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,13 +16,6 @@ GUARDED = {
     "\nif __name__ == '__main__':\n    run()\n    while True: pass\n",
     "helper.py": "import main\n\ndef pin():\n    return main.PIN\n",
 }
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig(tmp_path) as rig:
-        rig.cloud.faults.connects_per_minute = None
-        yield rig
 
 
 def test_the_usual_guard_works_and_modules_find_main(rig: Rig) -> None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from host_tests.kit.rig import ROOT, Rig
 
@@ -63,12 +59,8 @@ def application(work: str) -> str:
     return source
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig(tmp_path) as rig:
-        rig.cloud.faults.connects_per_minute = None
-        rig.limits(pause_ms=50)
-        yield rig
+def ready(rig: Rig) -> None:
+    rig.limits(pause_ms=50)
 
 
 def test_the_reference_application_on_asyncio_is_updated(rig: Rig) -> None:

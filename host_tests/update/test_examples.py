@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,6 @@ from host_tests.kit.rig import DN, PK, ROOT, Rig
 from tools.release import build_archive
 
 EXAMPLES = ROOT / "micropython" / "examples"
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig(tmp_path) as rig:
-        rig.cloud.faults.connects_per_minute = None
-        yield rig
 
 
 def example(name: str, **constants: int) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from host_tests.kit.archives import tar
@@ -17,12 +14,8 @@ files = FilesTarget("/assets", 200000, wbits=12)
 MODULE = 'updater.module("assets", files, files.version or "0")'
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig(tmp_path) as rig:
-        rig.cloud.faults.connects_per_minute = None
-        rig.cloud.faults.uplink_qos0_per_s = None
-        yield rig
+def ready(rig: Rig) -> None:
+    rig.cloud.faults.uplink_qos0_per_s = None
 
 
 def offer(rig: Rig, size: int = 70_000, **options: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,12 +29,8 @@ SMALL = source()
 LARGE = source(block_size=65536)
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig(tmp_path) as rig:
-        rig.cloud.faults.connects_per_minute = None
-        rig.cloud.faults.uplink_qos0_per_s = None
-        yield rig
+def ready(rig: Rig) -> None:
+    rig.cloud.faults.uplink_qos0_per_s = None
 
 
 def pushed(rig: Rig, text: str, size: int = SIZE) -> bytes:

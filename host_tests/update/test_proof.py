@@ -2,21 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from host_tests.kit.rig import Rig, app
 
 LONG_MS = 300_000  # longer than any test
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig(tmp_path) as rig:
-        rig.cloud.faults.connects_per_minute = None
-        yield rig
 
 
 def turns(then: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,14 +15,10 @@ KEPT = 65536  # bytes of a download that a reset may cost, at most
 SIZE = 500_000
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
+def ready(rig: Rig) -> None:
     """A board that has signed in once, and is off."""
-    with Rig(tmp_path) as rig:
-        rig.cloud.faults.connects_per_minute = None
-        rig.start("1.0.0")
-        rig.board.power_cut()
-        yield rig
+    rig.start("1.0.0")
+    rig.board.power_cut()
 
 
 def cut_after(rig: Rig, least: int) -> int:

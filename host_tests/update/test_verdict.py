@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from host_tests.kit.rig import DN, PK, Rig, app
@@ -18,14 +15,6 @@ def once():
     store.set_int("done", 1)
     return not done
 """
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig(tmp_path) as rig:
-        # Every restart signs in anew: more often than a board that is not tested would.
-        rig.cloud.faults.connects_per_minute = None
-        yield rig
 
 
 def gets_its_trial(rig: Rig, ran: list[int]) -> None:
