@@ -12,7 +12,8 @@ import pytest
 
 from host_tests.kit.device_process import ROOT
 from host_tests.kit.mosquitto import Mosquitto
-from host_tests.kit.mqtt_script import CHECKS, CONNACK, PONG, Check, End, connect_password
+from host_tests.kit.mqtt_check import CONNACK, PONG, Check, End, connect_password
+from host_tests.kit.mqtt_script import CHECKS
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, connect_packet
 from tools.cloud import LocalCloud
 from tools.cloud.mqtt.mosquitto import password_line
