@@ -193,6 +193,7 @@ def test_a_file_made_before_there_were_batches_is_taken_over(tmp_path: Path) -> 
     path = tmp_path / "cloud.sqlite"
     with sqlite3.connect(path) as db:
         db.execute("drop table batch")
+        db.execute("drop index if exists task_batch")
         for column in ("batch", "retries", "due"):
             db.execute(f"alter table task drop column {column}")
     db.close()

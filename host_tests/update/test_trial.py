@@ -87,7 +87,7 @@ def test_a_version_that_restarts_itself_without_a_reset_falls_back(rig: Rig, end
 
 def test_a_version_that_takes_the_loaders_timer_is_limited_all_the_same(rig: Rig) -> None:
     rig.board.power_cut()
-    rig.limits(trial_ms=700, no_link_ms=700)
+    rig.limits(trial_ms=2000, no_link_ms=2000)
     rig.board.power_on()
     rig.wait(lambda: len(rig.sent("/inform/")) >= 2, "the board to be back")
     source = app(

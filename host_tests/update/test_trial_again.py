@@ -123,7 +123,7 @@ updater.on_state = on_state
 def test_a_link_lost_on_trial_is_not_the_new_versions_fault(tmp_path: Path) -> None:
     with Rig(tmp_path) as rig:
         rig.cloud.faults.connects_per_minute = None
-        rig.limits(no_link_ms=600, trial_ms=20000)
+        rig.limits(no_link_ms=3000, trial_ms=60000)
         rig.start("1.0.0", app(options="retry_trial_ms=100"))
         on_trial(rig)
         rig.cloud.go_dead(refuse=True)
