@@ -215,6 +215,28 @@ def test_a_device_that_fails_while_a_later_phase_runs_still_counts(
     assert of(events, "stopped")[0]["why"].startswith("phase 1: 1 of 10 devices failed")
 
 
+@pytest.mark.parametrize("size", [2, 15])
+def test_devices_that_fall_back_after_their_success_stop_it(
+    fleet: Fleet, line: Line, size: int
+) -> None:
+    line.publish("1.1.0", "--no-verify")
+    phases_ = f"\n[[phase]]\ndevices = {size}\nsoak-min = 60\n[[phase]]\nall = true\n"
+    line.write(phases_)
+    looks: list[int] = []
+
+    def each_look() -> None:
+        looks.append(len(fleet.told()))
+        if len(looks) == 3:
+            for name in fleet.told():
+                fleet.members[name].report("1.0.0")
+
+    fleet.each_look = each_look
+    (stopped,) = of(line.run("--watch", code=3), "stopped")
+    assert f"{size} fell back" in stopped["why"]
+    assert {one["why"] for one in stopped["failed"]} == {"reports 1.0.0 again"}
+    assert len(fleet.told()) == size
+
+
 def test_a_phase_that_takes_too_long_stops_it(fleet: Fleet, line: Line) -> None:
     line.publish("1.1.0", "--no-verify")
     line.write("\n[[phase]]\ndevices = 2\nlimit-min = 60\n[[phase]]\nall = true\n")

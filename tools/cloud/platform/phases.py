@@ -21,6 +21,7 @@ from tools.cloud.platform.show import Row
 from tools.cloud.platform.standing import DONE, RUNNING, STOPPED, Begun
 
 _BATCH_DEVICES, _VERIFY_DEVICES = 200, 10
+_FEW = 10  # devices that are asked at each look while they soak; more only at the end
 
 
 class Clock(Protocol):
@@ -124,21 +125,25 @@ class Phases:
 
     def _wants(self, name: str) -> bool:
         """Whether a device reports a version that this rollout is for."""
-        device = {"ProductKey": self._plan.product, "DeviceName": name}
-        if self._plan.module == packages.DEFAULT_MODULE:
-            version = self._api.call("QueryDeviceDetail", **device)["Data"].get("FirmwareVersion")
-        else:
-            found = self._api.pages(
-                "ListOTAModuleVersionsByDevice",
-                "Data",
-                "SimpleOTAModuleInfo",
-                ProductKey=self._plan.product,
-                DeviceName=name,
-            )
-            modules = {one["ModuleName"]: one["ModuleVersion"] for one in found}
-            version = modules.get(self._plan.module)
+        version = self._version(name)
         sources = self._plan.sources or ((self._plan.source,) if self._plan.source else ())
         return version not in (None, self._plan.version) and (not sources or version in sources)
+
+    def _version(self, name: str) -> str | None:
+        """What a device has reported last, of the module that this is about."""
+        device = {"ProductKey": self._plan.product, "DeviceName": name}
+        if self._plan.module == packages.DEFAULT_MODULE:
+            told = self._api.call("QueryDeviceDetail", **device)["Data"].get("FirmwareVersion")
+            return None if told is None else str(told)
+        found = self._api.pages(
+            "ListOTAModuleVersionsByDevice",
+            "Data",
+            "SimpleOTAModuleInfo",
+            ProductKey=self._plan.product,
+            DeviceName=name,
+        )
+        modules = {one["ModuleName"]: one["ModuleVersion"] for one in found}
+        return modules.get(self._plan.module)
 
     def _make(self, names: list[str]) -> None:
         package = self._package_now()
@@ -190,7 +195,7 @@ class Phases:
         for number in range(now.phase + 1):
             rows = self._devices(number)
             failed = [row for row in rows if row["state"] == "FAILED"]
-            allowed = int(len(rows) * self._plan.failed_percent / 100)
+            allowed = self._allowed(rows)
             if len(failed) > allowed:
                 self._stopped(
                     f"phase {number + 1}: {len(failed)} of {len(rows)} devices failed, "
@@ -230,9 +235,38 @@ class Phases:
             now.enough = time
             if phase.soak_s:
                 self._tell({**self._head("soaks"), "minutes": phase.soak_s / 60})
-        if time - now.enough >= phase.soak_s:
+        soaked = time - now.enough >= phase.soak_s
+        if (soaked or len(rows) <= _FEW) and self._fell_back(rows):
+            return
+        if soaked:
             self._tell({**self._head("passed"), "succeeded": succeeded, "devices": len(rows)})
             self._next()
+
+    def _fell_back(self, rows: list[Row]) -> bool:
+        """Stop when too many report another version again; a success is not taken back by that.
+
+        To the platform a task has succeeded as soon as the new version is reported: what a board
+        finds out afterwards, it tells by the version that it comes back to.
+        """
+        failed = [row for row in rows if row["state"] == "FAILED"]
+        fallen = []
+        for row in rows:
+            if row["state"] == "SUCCEEDED":
+                version = self._version(row["device"])
+                if version != self._plan.version:
+                    fallen.append({**row, "why": f"reports {version} again"})
+        allowed = self._allowed(rows)
+        if len(failed) + len(fallen) <= allowed:
+            return False
+        self._stopped(
+            f"phase {self.standing.phase + 1}: of {len(rows)} devices {len(failed)} failed and "
+            f"{len(fallen)} fell back, {allowed} may",
+            failed + fallen,
+        )
+        return True
+
+    def _allowed(self, rows: list[Row]) -> int:
+        return int(len(rows) * self._plan.failed_percent / 100)
 
     def _next(self) -> None:
         now = self.standing
