@@ -70,7 +70,7 @@ def test_a_batch_typed_beside_a_running_server_is_confirmed_pushed_and_cancelled
 def test_a_batch_without_a_server_is_kept_and_shown(tmp_path: Path, type_: Type) -> None:
     (tmp_path / "app.bin").write_bytes(b"image")
     type_("device", "add", PK, DN)
-    type_("release", "add", PK, "1.1.0", str(tmp_path / "app.bin"))
+    type_("release", "add", PK, "1.1.0", str(tmp_path / "app.bin"), "--force")
     told = type_("batch", PK, "1.1.0", "--device", DN, "--retry-after-min", "10")
     assert "No server runs" in told
     assert "1 QUEUED" in told

@@ -35,7 +35,7 @@ def test_a_person_can_run_an_update_with_the_commands_alone(tmp_path: Path) -> N
     image = tmp_path / "app.bin"
     image.write_bytes(bytes(5000))
     secret = secret_of(run("device", "add", PK, DN, *folder))
-    assert "5000 bytes" in run("release", "add", PK, "1.1.0", str(image), *folder)
+    assert "5000 bytes" in run("release", "add", PK, "1.1.0", str(image), "--force", *folder)
     # Before any server runs the task is kept.
     assert "No server runs" in run("push", PK, DN, "1.1.0", *folder)
     status = run("status", *folder)

@@ -245,7 +245,7 @@ def test_the_command_adds_a_difference(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(data)
     folder = ("--folder", str(tmp_path / "cloud"))
     for version, name in (("1.0.0", "old.bin"), ("1.1.0", "new.bin")):
-        run("release", "add", PK, version, str(tmp_path / name), *folder)
+        run("release", "add", PK, version, str(tmp_path / name), "--force", *folder)
     add = ("release", "add", PK, "1.1.0")
     out = run(*add, str(tmp_path / "d.alp"), "--from", "1.0.0", *folder)
     assert "difference  1.0.0 -> 1.1.0 of a1B2c3D4e5F, module default" in out

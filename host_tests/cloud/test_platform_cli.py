@@ -75,7 +75,9 @@ def test_from_a_file_to_every_device_of_the_product(
 
     monkeypatch.setattr(watching.watch, "__defaults__", (act,))
     image = b"an image" * 100_000
-    made = line.json("release", "publish", PK, "1.1.0", file(tmp_path, "app.bin", image))
+    made = line.json(
+        "release", "publish", PK, "1.1.0", file(tmp_path, "app.bin", image), "--force"
+    )
     assert made["size"] == len(image)
     assert "verified" in line("rollout", "start", PK, "1.1.0", code=1)
     told = line("release", "verify", PK, "1.1.0", "north").splitlines()
@@ -99,7 +101,7 @@ def test_a_failure_is_an_exit_code_and_a_reason(
     with Member(cloud, "north") as north:
         north.hears_nothing()
         monkeypatch.setattr(watching.watch, "__defaults__", (lambda seconds: north.fails(),))
-        line("release", "publish", PK, "1.1.0", file(tmp_path, "app.bin", b"bad"))
+        line("release", "publish", PK, "1.1.0", file(tmp_path, "app.bin", b"bad"), "--force")
         told = line("release", "verify", PK, "1.1.0", "north", code=1)
     assert told.splitlines()[-1] == "north  FAILED  told"
     assert line.json("release", "list", PK)[0]["verification"] == "failed"
@@ -139,8 +141,8 @@ def test_packages_of_several_files_of_modules_and_differences_are_published(
     line(*publish, "7", *files, "--module", "assets", "--new-module", "--no-verify")
     old = bytes(range(256)) * 40
     new = old[:5000] + b"one more line" + old[5000:]
-    line(*publish, "1.0.0", file(tmp_path, "old.bin", old), "--no-verify")
-    line(*publish, "1.1.0", file(tmp_path, "new.bin", new), "--sign-method", "SHA256")
+    line(*publish, "1.0.0", file(tmp_path, "old.bin", old), "--no-verify", "--force")
+    line(*publish, "1.1.0", file(tmp_path, "new.bin", new), "--sign-method", "SHA256", "--force")
     small = file(tmp_path, "small.alp", difference(new, old))
     line(*publish, "1.1.0", small, "--from", "1.0.0")
     rows = line.json("release", "list", PK)
@@ -178,7 +180,9 @@ def test_what_cannot_be_a_package_is_refused_before_it_travels(
 def test_a_batch_is_confirmed_cancelled_and_told_of(
     cloud: LocalCloud, line: Line, tmp_path: Path
 ) -> None:
-    line("release", "publish", PK, "1.1.0", file(tmp_path, "a.bin", b"x"), "--no-verify")
+    line(
+        "release", "publish", PK, "1.1.0", file(tmp_path, "a.bin", b"x"), "--no-verify", "--force"
+    )
     with Member(cloud, "north") as north:
         north.hears_nothing()
         start = ("rollout", "start", PK, "1.1.0", "--confirm", "--tag", "lot=7")

@@ -202,7 +202,8 @@ def test_the_stand_ins_command_signs_a_release(
 ) -> None:
     image = tmp_path / "toy.bin"
     image.write_bytes(TOY)
-    add = ["release", "add", "a1B2c3D4e5F", "1.1.0", str(image), "--folder", str(tmp_path / "c")]
+    add = ["release", "add", "a1B2c3D4e5F", "1.1.0", str(image), "--force"]
+    add += ["--folder", str(tmp_path / "c")]
     assert cloud_main([*add, "--sign-key", "/nowhere.pem"]) == 1
     assert "cannot read /nowhere.pem" in capsys.readouterr().err
     assert cloud_main([*add, "--sign-key", str(key_file)]) == 0

@@ -76,6 +76,12 @@ class Faults:
     block_code: int = 500  # which code `block_code_next` and refusals use
     block_cut: int = 0  # half of the packet, then the connection is closed
 
+    def lift_limits(self) -> None:
+        """Take every limit away."""
+        self.connects_per_minute = self.uplink_qos0_per_s = self.uplink_qos1_per_s = None
+        self.subscriptions = self.filters_per_subscribe = None
+        self.limit_calls = False
+
     def http_active(self) -> bool:
         """True when a fault shapes the bytes of an answer, not only which answer it is."""
         return bool(

@@ -48,7 +48,8 @@ class Sessions(Generic[P]):
         self.context.records.violation(
             identity,
             "connect rate",
-            f"{len(times)} CONNECTs in a minute; {allowed} are allowed",
+            f"{len(times)} CONNECTs in a minute; the platform takes {allowed} and closes the rest "
+            "without an answer (`serve --no-limits` takes them)",
         )
         return False
 

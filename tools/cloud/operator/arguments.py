@@ -51,6 +51,15 @@ def terms(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def force(parser: argparse.ArgumentParser) -> None:
+    """--force, where a file is judged."""
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="take a file for the default module that is no image of this version, if it is meant",
+    )
+
+
 def port(text: str) -> int:
     """A port's number, 0 for any free one."""
     number = int(text) if text.isdecimal() else -1

@@ -235,6 +235,9 @@ class TaskBook:
         elif busy is not None:
             why = f"the device has not finished {busy.version}, which may not be overridden"
             task = replace(task, state="FAILED", desc=why)
+        elif task.source == version and not task.options.get("force"):
+            # It would wait for ever, and everything after it.
+            task = replace(task, state="SUCCEEDED", desc=f"the device reports {version} already")
         task = self.store.add_task(task, task.desc or "created")
         self.records.note("task", identity, f"{version} {task.state} {task.desc}".rstrip())
         return task

@@ -5,22 +5,27 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from tools.cli import Refused
+from tools.cloud.identity import Identity
 from tools.cloud.operator import arguments, views
 from tools.cloud.operator.folder import CloudFolder
+from tools.cloud.ota.tasks import TaskBook
 
 NAME = "device add"
 HELP = """\
 add a device and print its secret
 
-Add a device, or give it a new secret. The secret is printed once."""
+Add a device. The secret is printed once. A device that is there already keeps its secret, unless \
+you say that it gets a new one: it can sign in no longer before it has that."""
 EXAMPLES = """\
 python -m tools.cloud device add a1B2c3D4e5F greenhouse_07
-python -m tools.cloud device add a1B2c3D4e5F greenhouse_07 --secret-file secret.txt"""
+python -m tools.cloud device add a1B2c3D4e5F greenhouse_07 --secret-file secret.txt
+python -m tools.cloud device add a1B2c3D4e5F greenhouse_07 --new-secret"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--secret-file", type=Path, metavar="FILE", help="write it to a new file, for you alone"
     )
+    parser.add_argument(
+        "--new-secret", action="store_true", help="replace the secret of a device that is there"
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when the device is there. Raises Refused."""
     out = views.console()
     book = CloudFolder(options.folder).book
+    _check_known(book, Identity(options.product_key, options.device_name), options.new_secret)
     with _secret_file(options.secret_file) as file:
         secret = book.add_device(options.product_key, options.device_name, None)
         if file is not None:
@@ -45,8 +54,21 @@ def run(options: argparse.Namespace) -> int:
         out.print(f"secret      in {options.secret_file}", soft_wrap=True)
         return 0
     out.print(f"secret      {secret}")
-    out.print("Note it now: it is not shown again. `device add` once more makes a new one.")
+    out.print("Note it now: it is not shown again.")
     return 0
+
+
+def _check_known(book: TaskBook, identity: Identity, new_secret: bool) -> None:
+    """Ask before a secret is replaced that a board may have; where nobody can answer, refuse."""
+    if new_secret or book.store.secret(identity) is None:
+        return
+    question = f"{identity} is there already. Replace its secret? Its board needs it then. [y/N] "
+    if sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes"):
+        return
+    raise Refused(
+        f"{identity} is there already, and keeps its secret",
+        "With --new-secret it gets another one, which its board needs then.",
+    )
 
 
 @contextlib.contextmanager

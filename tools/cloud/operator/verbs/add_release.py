@@ -9,6 +9,7 @@ from tools.cli import Refused
 from tools.cloud.operator import arguments, views
 from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota import differences
+from tools.cloud.ota.tasks import DEFAULT_MODULE, read
 from tools.cloud.store import PackageFile
 
 NAME = "release add"
@@ -17,7 +18,9 @@ offer a file as a version
 
 Offer a file, or several as one package, as a version of a product. A version is never changed. \
 With --from: a difference that image.py pack has made, for devices that report that version; all \
-others, and those that cannot take it, get the version's file itself."""
+others, and those that cannot take it, get the version's file itself. A single file for the \
+default module has to be an image that image.py build has made under this version, plain or \
+packed; --force takes others."""
 EXAMPLES = """\
 python -m tools.cloud release add a1B2c3D4e5F 1.1.0 build/app-1.1.0.bin
 python -m tools.cloud release add a1B2c3D4e5F 1.1.0 from-1.0.0.alp --from 1.0.0
@@ -45,6 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--sign-key", type=Path, metavar="PEM", help="your private key: sign the file (digestsign)"
     )
+    arguments.force(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -52,6 +56,11 @@ def run(options: argparse.Namespace) -> int:
     folder = CloudFolder(options.folder)
     if options.source is not None:
         return _difference(options, folder)
+    if options.module == DEFAULT_MODULE and len(options.files) == 1:
+        from tools.release import check_offer  # slow to load
+
+        file = options.files[0]
+        check_offer(read(file, "")[1], options.version, str(file), force=options.force)
     out = views.console()
     release = folder.book.add_release(
         folder.files,

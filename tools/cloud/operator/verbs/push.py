@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when there is a task that is not finished yet. Raises Refused."""
+    """0 when there is a task that is not finished yet, or nothing to do. Raises Refused."""
     out = views.console()
     folder = CloudFolder(options.folder)
     task = folder.book.add_task(
@@ -48,6 +48,10 @@ def run(options: argparse.Namespace) -> int:
         override=options.override,
         options={"scheme": options.over},
     )
+    if task.state == "SUCCEEDED":
+        told = f"task        {task.identity} to {task.version}: nothing to do, {task.desc}"
+        out.print(told, soft_wrap=True)
+        return 0
     if not task.unfinished:
         raise Refused(f"{task.version} {task.state}: {task.desc}", "Wait, or use --override.")
     answer = control.ask(options.folder, "offer", task=task.id)

@@ -15,6 +15,7 @@ from tools.cloud.certs import KINDS
 from tools.cloud.local import LocalCloud
 from tools.cloud.mqtt import broker
 from tools.cloud.operator import arguments, views
+from tools.cloud.operator.addresses import EVERYWHERE, addresses
 from tools.cloud.records import Note
 
 NAME = "serve"
@@ -56,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"port of {what}",
         )
     parser.add_argument(
+        "--no-limits",
+        action="store_true",
+        help="take more than the platform does: CONNECTs a minute, messages a second, "
+        "subscriptions, calls",
+    )
+    parser.add_argument(
         "--certificate",
         choices=KINDS,
         default="good",
@@ -82,6 +89,7 @@ def run(options: argparse.Namespace) -> int:
         raise Refused(
             f"a server already runs in {options.folder}", "Stop it, or use another --folder."
         )
+    _check_public(options.listen, options.public)
     out = views.console()
 
     def show(note: Note) -> None:
@@ -105,12 +113,26 @@ def run(options: argparse.Namespace) -> int:
     # Waited for with a limit: without one, some systems do not run the handler meanwhile.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    if options.no_limits:
+        cloud.faults.lift_limits()
     with cloud:
         _tell(cloud, at, out)
         while not stop.wait(_TURN_S):
             continue
     out.print("stopped")
     return 0
+
+
+def _check_public(listen: str, public: str) -> None:
+    """Refuse to listen everywhere without a name for it: links would lead to 127.0.0.1."""
+    if public or listen not in EVERYWHERE:
+        return
+    there = " or ".join(f"--public {address}" for address in addresses())
+    raise Refused(
+        f"with --listen {listen} it has to be said what the boards reach this machine by: it "
+        "stands in their links and in the certificates",
+        f"Add {there}." if there else "Add --public with its name or address in their network.",
+    )
 
 
 def _broker(options: argparse.Namespace) -> broker.Broker | None:

@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--new-module", action="store_true", help="make the module if the product has none such"
     )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="take a file for the default module that is no image of this version, if it is meant",
+    )
     show.add_arguments(parser)
 
 
@@ -48,6 +53,10 @@ def run(options: argparse.Namespace) -> int:
     """0 when the package is there. Raises Refused."""
     files: list[Path] = options.files
     _check(files, options.source)
+    if len(files) == 1 and not options.source and options.module == packages.DEFAULT_MODULE:
+        from tools.release import check_offer  # slow to load
+
+        check_offer(files[0].read_bytes(), options.version, str(files[0]), force=options.force)
     api = place.connect(options)
     _module(api, options)
     urls = [_uploaded(api, file, options) for file in files]

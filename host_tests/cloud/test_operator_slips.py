@@ -1,0 +1,168 @@
+"""What slips of the person at the keys would cost, and what the commands say instead."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from host_tests.kit import firmware_files
+from host_tests.kit.images import make_image
+from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, connect_packet, online
+from tools.cloud import LocalCloud
+from tools.cloud.operator.addresses import addresses
+from tools.cloud.operator.verbs import serve
+from tools.images.build import build_image
+from tools.programs import CLOUD
+from tools.release.pack import compress, difference
+
+Typed = Callable[..., str]
+
+
+@pytest.fixture
+def type_(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Type a command; what it says."""
+
+    def typed(*words: str, code: int = 0) -> str:
+        assert CLOUD.main([*words, "--folder", str(tmp_path / "cloud")]) == code
+        said = capsys.readouterr()
+        return said.err if code else said.out
+
+    return typed
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """An image with an application, version 1.0.0."""
+    app = tmp_path_factory.mktemp("app")
+    (app / "main.py").write_text("print(1)\n")
+    return build_image(make_image(65536), app, "1.0.0")
+
+
+def test_a_file_that_no_board_could_run_is_not_offered_to_boards(
+    tmp_path: Path, type_: Typed, release: bytes
+) -> None:
+    damaged = bytearray(release)
+    damaged[5000] ^= 1
+    files: tuple[tuple[str, bytes, str, bool], ...] = (
+        ("README.md", b"# A fine project\n", "is no image that an ESP32 could start", True),
+        ("merged.bin", firmware_files.merged(), "for a cable, and no board", False),
+        ("stock.bin", firmware_files.app(), "is a firmware without an application", True),
+        ("damaged.bin", bytes(damaged), "is damaged", False),
+        ("cut.bin", release[:40000], "is damaged", False),
+        ("other.bin", release, "is version 1.0.0 inside", True),
+        ("other.alp", compress(release), "is version 1.0.0 inside", True),
+    )
+    for number, (name, data, why, odd) in enumerate(files):
+        path = tmp_path / name
+        path.write_bytes(data)
+        add = ("release", "add", PK, f"1.1.{number}", str(path))
+        said = type_(*add, code=1)
+        assert str(path) in said
+        assert why in said
+        assert ("--force" in said) == odd
+        type_(*add, "--force", code=0 if odd else 1)
+
+
+def test_a_release_is_offered_plain_and_packed_and_a_module_may_be_anything(
+    tmp_path: Path, type_: Typed, release: bytes
+) -> None:
+    (tmp_path / "a.bin").write_bytes(release)
+    (tmp_path / "a.alp").write_bytes(compress(release))
+    assert "1.0.0 of" in type_("release", "add", PK, "1.0.0", str(tmp_path / "a.bin"))
+    assert "1.0.0 of" in type_("release", "add", "other", "1.0.0", str(tmp_path / "a.alp"))
+    (tmp_path / "README.md").write_text("# Fine\n")
+    words = ("release", "add", PK, "7", str(tmp_path / "README.md"), "--module", "assets")
+    assert "module assets" in type_(*words)
+
+
+def test_a_difference_is_not_offered_to_everybody(
+    tmp_path: Path, type_: Typed, release: bytes
+) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "main.py").write_text("print(2)\n")
+    new = build_image(make_image(65536), app, "1.1.0")
+    (tmp_path / "d.alp").write_bytes(difference(new, release))
+    add = ("release", "add", PK, "1.1.0", str(tmp_path / "d.alp"))
+    for more in ((), ("--force",)):
+        assert "Offer it with --from" in type_(*add, *more, code=1)
+
+
+def test_adding_a_device_again_leaves_its_board_its_secret(
+    tmp_path: Path, type_: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def signs_in(secret: str) -> bool:
+        with LocalCloud(tmp_path / "cloud") as cloud, RawDevice(cloud) as device:
+            return device.connect(secret=secret) == 0
+
+    def secret_in(text: str) -> str:
+        return text.split("secret", 1)[1].split()[0]
+
+    first = secret_in(type_("device", "add", PK, DN))
+    assert "--new-secret" in type_("device", "add", PK, DN, code=1)
+    assert signs_in(first)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    for answer in ("", "no"):
+        monkeypatch.setattr("builtins.input", lambda _, said=answer: said)
+        assert "keeps its secret" in type_("device", "add", PK, DN, code=1)
+    assert signs_in(first)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    second = secret_in(type_("device", "add", PK, DN))
+    assert not signs_in(first)
+    assert signs_in(second)
+    third = secret_in(type_("device", "add", PK, DN, "--new-secret"))
+    assert signs_in(third)
+
+
+def test_a_push_of_what_a_device_runs_does_not_stand_in_the_way_of_the_next(
+    tmp_path: Path, type_: Typed
+) -> None:
+    with LocalCloud(tmp_path / "cloud") as cloud:
+        cloud.add_device(PK, DN, SECRET)
+        for version in ("1.0.0", "1.1.0"):
+            cloud.add_release(PK, version, b"image")
+        with online(cloud) as device:
+            said = type_("push", PK, DN, "1.0.0")
+            assert "nothing to do, the device reports 1.0.0 already" in said
+            device.ping()
+            assert cloud.task(PK, DN, "1.0.0").state == "SUCCEEDED"
+            assert "NOTIFIED" in type_("push", PK, DN, "1.1.0")
+            device.push()
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0", "::"])
+def test_links_to_this_machine_alone_are_not_handed_to_boards(
+    type_: Typed, monkeypatch: pytest.MonkeyPatch, listen: str
+) -> None:
+    monkeypatch.setattr(serve, "addresses", lambda: ["192.168.1.10", "10.0.0.2"])
+    said = type_("serve", "--listen", listen, code=1)
+    assert "Add --public 192.168.1.10 or --public 10.0.0.2." in said
+    monkeypatch.setattr(serve, "addresses", list)
+    assert "Add --public with its name" in type_("serve", "--listen", listen, code=1)
+
+
+def test_the_addresses_that_are_told_are_this_machines() -> None:
+    for address in addresses():
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        with socket.socket(family) as sock:
+            sock.bind((address, 0))  # only one's own can be
+
+
+def test_a_developers_loop_may_sign_in_as_often_as_it_likes(tmp_path: Path) -> None:
+    with LocalCloud(tmp_path) as cloud:
+        cloud.add_device(PK, DN, SECRET)
+        for _ in range(5):
+            RawDevice(cloud).connect()
+        with RawDevice(cloud) as device:
+            device.send(connect_packet())
+            assert device.is_closed()
+        assert "`serve --no-limits`" in cloud.violations[0].detail
+        cloud.faults.lift_limits()
+        for _ in range(10):
+            with RawDevice(cloud) as device:
+                assert device.connect() == 0
+                assert device.subscribe(*(f"/{PK}/{DN}/user/{n}" for n in range(9))) == [0] * 9
+        assert len(cloud.violations) == 1
