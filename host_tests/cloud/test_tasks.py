@@ -123,13 +123,12 @@ def test_a_finished_task_is_never_pushed_again(cloud: LocalCloud) -> None:
         device.ping()
 
 
-def test_a_device_that_has_the_version_already_is_not_pushed_but_told_on_force(
+def test_a_device_that_has_the_version_already_is_pushed_it_with_force_alone(
     cloud: LocalCloud,
 ) -> None:
     with online(cloud, "1.1.0") as device:
-        assert cloud.push(PK, DN, "1.1.0").state == "QUEUED"
+        assert cloud.push(PK, DN, "1.1.0").state == "SUCCEEDED"
         device.ping()
-        cloud.cancel(PK, DN, "1.1.0")
         assert cloud.push(PK, DN, "1.1.0", force=True).state == "NOTIFIED"
         device.push()
         device.report("1.1.0")

@@ -6,6 +6,7 @@ an application frozen into its firmware, a release that has to fail on the desk.
 
 from __future__ import annotations
 
+from tools.chip.image import MAGIC
 from tools.cli import Refused
 from tools.images.report import APP, MERGED, OTHER, Report, examine
 from tools.release.package_format import DIFFERENCE, is_package, read_head
@@ -34,7 +35,8 @@ def check_offer(data: bytes, version: str, what: str, *, force: bool = False) ->
             "a cable, and no board can download it",
             report.advice,
         )
-    odd = _odd(report, version)
+    # What begins as an image and does not go on as one is a download that broke off.
+    odd = None if report.problems and data[:1] == bytes([MAGIC]) else _odd(report, version)
     if odd is None and report.problems:
         raise Refused(f"{what} is damaged: {report.problems[0]}", report.advice)
     if odd is not None and not force:
@@ -48,12 +50,12 @@ def _odd(report: Report, version: str) -> tuple[str, str] | None:
             "is no image that an ESP32 could start",
             "Name what image.py build has made, or the module that it is for (--module).",
         )
-    if report.kind == APP and not report.problems:
+    if report.kind == APP:
         return (
             "is a firmware without an application",
             "Make one of it and your application with image.py build.",
         )
-    if report.version not in (None, version) and not report.problems:
+    if report.version not in (None, version):
         return (
             f"is version {report.version} inside, and that is what a board that runs it reports: "
             f"the task to {version} would fail",
