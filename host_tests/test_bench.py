@@ -5,14 +5,31 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from tools.bench import __main__ as bench
-from tools.bench import chip, fleet, latency, memory, modules, mqtt, report, throughput, traffic
-from tools.bench.report import Figure, Section
+from tools.bench import (
+    bars,
+    chip,
+    fleet,
+    latency,
+    memory,
+    modules,
+    mqtt,
+    packed,
+    report,
+    throughput,
+    traffic,
+)
+from tools.bench.report import Figure, Picture, Section
+from tools.chip.header import parse_image
 from tools.dev import stock
+from tools.release.pack import difference
 from tools.sim import Board
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def quiet(text: str) -> None:
@@ -119,6 +136,48 @@ def test_traffic_and_flash_operations_of_an_update_are_counted() -> None:
     # Each block once; the one behind the image, too, if an older volume stands there.
     assert written <= erased <= written + 1
     assert int(found["HTTPS, in all"].split()[0].replace(",", "")) > 65536
+
+
+def test_small_updates_are_measured_by_kind_and_a_line_costs_little() -> None:
+    section = packed.measure(quiet, small=True)
+    found = values(section)
+    sizes = [int(found[f"one line, {kind}"].split()[0].replace(",", "")) for kind in packed.KINDS]
+    assert sizes == sorted(sizes, reverse=True)
+    line = next(one for one in section.figures if one.what == "one line, difference")
+    assert line.met
+    full, *others = [one for one in section.figures if one.what.startswith("alive at the worst")]
+    assert "beside full" not in full.note
+    assert len(others) == 4
+    assert all("beside full" in one.note for one in others)
+
+
+def test_the_made_firmware_is_an_image() -> None:
+    app = stock.synthetic_app(65536)
+    moved = packed._moved(app)
+    assert len(moved) == len(app)
+    assert parse_image(moved).problems == ()
+    assert 20_000 < len(difference(moved, app)) < 22_000
+
+
+def test_bars_are_as_long_as_their_values_digits() -> None:
+    picture = bars.draw("a & b", [("one <line>", [("full", 1_000_000), ("small", 100)])])
+    root = ElementTree.fromstring(picture)
+    boxes = [float(one.get("width", "0")) for one in root.iter(f"{SVG}rect")]
+    assert boxes[-1] == 1.0  # the smallest decade begins there
+    assert boxes[-2] > 400
+    texts = [one.text for one in root.iter(f"{SVG}text")]
+    assert "one <line>" in texts
+    assert "1,000,000" in texts
+
+
+def test_the_page_shows_the_picture_that_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "PAGE", tmp_path / "figures.md")
+    section = Section("packed", "p", [Figure("a", "b")], "How.", Picture("p.svg", "Bars"))
+    assert "![" not in report.page([section])
+    (tmp_path / "p.svg").write_text("<svg/>")
+    assert "![Bars](p.svg)" in report.page([section])
 
 
 def test_what_a_power_cut_costs_is_counted() -> None:

@@ -14,7 +14,18 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from tools.bench import chip, fleet, latency, memory, modules, mqtt, report, throughput, traffic
+from tools.bench import (
+    chip,
+    fleet,
+    latency,
+    memory,
+    modules,
+    mqtt,
+    packed,
+    report,
+    throughput,
+    traffic,
+)
 from tools.bench.desk import Say
 from tools.bench.report import PAGE, Figure, Section
 
@@ -23,6 +34,7 @@ MEASUREMENTS: dict[str, Callable[[Say], Section]] = {
     "allocated": memory.allocated,
     "heap": memory.smallest,
     "mqtt": mqtt.measure,
+    "packed": packed.measure,
     "modules": modules.measure,
     "chip": chip.measure,
     "boot": latency.first_line,

@@ -35,6 +35,14 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A drawing beside the page, made by the measurement; `says` is for who cannot see it."""
+
+    name: str
+    says: str
+
+
+@dataclass(frozen=True)
 class Section:
     """What one measurement found, and the command that measures just this."""
 
@@ -42,6 +50,7 @@ class Section:
     title: str
     figures: Sequence[Figure]
     about: str = ""
+    picture: Picture | None = None
 
     @property
     def command(self) -> str:
@@ -78,6 +87,8 @@ def page(sections: Iterable[Section]) -> str:
     text.append("## How each was measured\n")
     for section in found:
         text.append(f"**{section.title}** (`{section.command}`). {section.about}\n")
+        if section.picture is not None and (PAGE.parent / section.picture.name).is_file():
+            text.append(f"![{section.picture.says}]({section.picture.name})\n")
     return "\n".join(text).rstrip() + "\n"
 
 

@@ -44,13 +44,10 @@ def measure(desk: Desk, schemes: tuple[str, ...]) -> dict[str, Any]:
         wait_said(board, "idle", 2)
         board.power_cut()
         names = _SLOT * _names(board)
-        worst = 0
         for state, alive, modules in said(board, "worst"):
             if alive + names > found.get(state, (0, []))[0]:
                 found[state] = (alive + names, modules)
-            if state in _UPDATE:
-                worst = max(worst, alive + names)
-        found[f"worst {scheme}"] = (worst, [])
+        found[f"worst {scheme}"] = (at_worst(board), [])
         moving = said(board, "moving")[0] + names
         found["least"] = (min(moving, found.get("least", (moving,))[0]), [])
         alive, modules = min(said(board, "idle"))
@@ -58,6 +55,12 @@ def measure(desk: Desk, schemes: tuple[str, ...]) -> dict[str, Any]:
         first, again = said(board, "base")
         found["watching"] = (again - first, [])
     return found
+
+
+def at_worst(board: Board) -> int:
+    """The most that was alive in any state of an update, of a board that ran the application."""
+    alive = [int(alive) for state, alive, _ in said(board, "worst") if state in _UPDATE]
+    return max(alive) + _SLOT * _names(board)
 
 
 def _names(board: Board) -> int:
