@@ -307,3 +307,29 @@ def test_the_key_is_told_by_one_command(
         f"export ALIBABA_CLOUD_ACCESS_KEY_ID={key.id}\n"
         f"export ALIBABA_CLOUD_ACCESS_KEY_SECRET={key.secret}\n"
     )
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0", "127.0.0.2"])
+def test_a_stand_in_that_listens_elsewhere_is_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], listen: str
+) -> None:
+    """Also uploads go there, and not by the name that only the boards know."""
+    with LocalCloud(tmp_path, listen=listen, public="the-desk.example") as cloud:
+        cloud.add_device(PK, "north", SECRET)
+        folder = ["--folder", str(tmp_path)]
+        words = ["release", "publish", PK, "1.1.0", file(tmp_path, "app.bin", b"x")]
+        assert main(["--at", "desk", *words, *folder]) == 0, capsys.readouterr()
+
+
+def test_packages_of_two_products_have_names_of_their_own(
+    cloud: LocalCloud, line: Line, tmp_path: Path
+) -> None:
+    cloud.add_device("another", "north", SECRET)
+    image = file(tmp_path, "app.bin", b"x")
+    names = [
+        line.json("release", "publish", product, version, image)["name"]
+        for product in (PK, "another")
+        for version in ("1.1.0", "1.1.0-" + "x" * 40, "1.1.0-" + "x" * 41)
+    ]
+    assert len(set(names)) == 6
+    assert max(map(len, names)) <= 40

@@ -133,7 +133,6 @@ class StandIn:
             Uploads(self.folder / "uploads", self.clock, self.store.link_key()),
             lambda identity: identity in self.gateway.sessions,
             self.ota.cancel,
-            self.downloads.urls,
         )
         return OpenApi(services, Verifier(self.access_key), self.faults)
 
@@ -174,6 +173,12 @@ class StandIn:
             return {"sent": self.ota.rollout.release(int(request["batch"]))}
         return self.snapshot()
 
+    def _api_at(self) -> str:
+        """Where programs on this machine call the API: host and port."""
+        listen = self.settings.listen
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)
+        return f"{f'[{host}]' if ':' in host else host}:{self.listeners['http'].port}"
+
     def snapshot(self) -> dict[str, Any]:
         """What the server is doing, for `status` and `watch`: no secret and no link in it."""
         records, link = self.records, self.broker
@@ -181,6 +186,7 @@ class StandIn:
             **kept(self.store),
             "ports": {name: listener.port for name, listener in self.listeners.items()},
             "public": self.public,
+            "api": self._api_at(),
             "online": {str(identity): c.tls for identity, c in self.gateway.sessions.items()},
             "broker": None if link is None else f"{link.broker}: {link.state}",
             "downloads": [

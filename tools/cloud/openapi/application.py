@@ -124,7 +124,9 @@ class OpenApi:
                 "Specified api is not found, please check your url and method.",
             )
         self._limits.count(action)
-        return operation(self._services, Parameters(query, request.scope["scheme"]))
+        # The host is signed, so it is who called that gets to hear it again.
+        called = f"{request.scope['scheme']}://{request.headers['host']}"
+        return operation(self._services, Parameters(query, called))
 
     async def _upload(self, request: Request) -> Response:
         uploads, began = self._services.uploads, self._services.clock.time()

@@ -29,7 +29,7 @@ _METHODS = {"md5": "Md5", "sha256": "SHA256"}
 def generate_upload_url(services: Services, given: Parameters) -> dict[str, Any]:
     """A place to upload one file to, and the form fields of the upload."""
     suffix = given.choice("FileSuffix", SUFFIXES, "bin")
-    ticket = services.uploads.ticket(services.urls[given.scheme], suffix)
+    ticket = services.uploads.ticket(given.called, suffix)
     return {
         "Data": {
             "Host": ticket.host,

@@ -16,8 +16,8 @@ PAGE_MAX = 100
 class Parameters:
     """What a call was given."""
 
-    def __init__(self, query: str, scheme: str = "http") -> None:
-        self.scheme = scheme  # that the call came by
+    def __init__(self, query: str, called: str = "") -> None:
+        self.called = called  # where this server was called: scheme, host and port
         self._given = dict(parse_qsl(query, keep_blank_values=True))
 
     def text(self, name: str) -> str:

@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Services:
-    """`online(identity)` says whether a device is signed in; `urls` lead to this server."""
+    """`online(identity)` says whether a device is signed in."""
 
     store: CloudStore
     files: Path
@@ -36,7 +36,6 @@ class Services:
     uploads: Uploads
     online: Callable[[Identity], bool]
     cancel: Callable[..., None]
-    urls: dict[str, str]
 
     def product(self, product_key: str) -> str:
         """A product key that is there. Raises ServiceError."""

@@ -59,10 +59,10 @@ def _desk(folder: Path) -> Api:
     client = _client(
         access_key_id=key.id,
         access_key_secret=key.secret,
-        endpoint=f"127.0.0.1:{running['ports']['http']}",
+        endpoint=running["api"],
         protocol="http",
         # A stand-in is on this machine: no proxy of the environment may see its calls.
-        no_proxy="127.0.0.1",
+        no_proxy=running["api"].rpartition(":")[0],
     )
     return Api(client, "the stand-in", desk=True)
 

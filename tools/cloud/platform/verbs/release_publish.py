@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ python -m tools.cloud --at desk release publish a1B2c3D4e5F 1.1.1 from-1.1.0.alp
 python -m tools.cloud --at desk release publish a1B2c3D4e5F 7 page.gz t.bin --module assets"""
 
 _FILES_MAX, _SIZE_MAX, _NAME_CHARS = 20, 1000 * 1024 * 1024, 32
+_PACKAGE_CHARS = 40
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let it go to many devices without `release verify` first",
     )
-    parser.add_argument("--name", help="of the package (default: made of module and version)")
+    parser.add_argument(
+        "--name", help="of the package (default: made of product, module and version)"
+    )
     parser.add_argument("--desc", metavar="TEXT", help="up to 100 characters")
     parser.add_argument("--udi", metavar="TEXT", help="custom information for the devices")
     parser.add_argument(
@@ -64,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     if len(files) > 1:
         named = zip(files, urls, strict=True)
         fields = {"MultiFiles": [{"Name": file.name, "Url": url} for file, url in named]}
-    name = options.name or _name(options.module, options.version, options.source)
+    name = options.name or _name(options)
     made = api.call(
         "CreateOTAFirmware",
         ProductKey=options.product_key,
@@ -130,10 +134,19 @@ def _module(api: Api, options: argparse.Namespace) -> None:
 def _uploaded(api: Api, file: Path, options: argparse.Namespace) -> str:
     data = api.call("GenerateOTAUploadURL", FileSuffix=post_object.suffix_of(file))["Data"]
     with show.bar(options, file.name, file.stat().st_size) as told:
-        post_object.upload(data, file, told)
+        post_object.upload(data, file, told, direct=api.desk)
     return str(data["FirmwareUrl"])
 
 
-def _name(module: str, version: str, source: str | None) -> str:
-    text = f"{module}-{version}" + (f"-from-{source}" if source else "")
-    return re.sub(r"[^A-Za-z0-9_()-]", "_", text).lstrip("_()-")[:40] or "package"
+def _name(options: argparse.Namespace) -> str:
+    """A name that no other package of the account has: also not that of another product."""
+    text = "-".join(
+        part
+        for part in (options.product_key, options.module, options.version, options.source)
+        if part
+    )
+    name = re.sub(r"[^A-Za-z0-9_()-]", "_", text)
+    if len(name) <= _PACKAGE_CHARS:
+        return name
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return f"{name[: _PACKAGE_CHARS - 9]}-{digest}"
