@@ -15,7 +15,7 @@ from tools.cli import Refused
 from tools.cloud import LocalCloud
 from tools.cloud.__main__ import main
 from tools.cloud.platform import phases, plan
-from tools.cloud.platform.api import Unreachable
+from tools.cloud.platform.api import Api, Unreachable
 from tools.cloud.platform.verbs import rollout_run
 
 SIZE = 20
@@ -332,6 +332,31 @@ def test_a_platform_that_does_not_answer_for_a_while_ends_nothing(
     events = line.run("--watch")
     assert len(of(events, "unreachable")) == 2
     assert events[-1]["event"] == "done"
+
+
+@pytest.mark.parametrize("lost", ["call", "answer"])
+def test_a_batch_whose_making_was_cut_off_is_made_once(
+    fleet: Fleet, line: Line, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    """The second of three batches: its call did not arrive, or its answer did not."""
+    line.publish("1.1.0", "--no-verify")
+    line.write("\n[[phase]]\nall = true\n")
+    monkeypatch.setattr(phases, "_BATCH_DEVICES", 8)
+    plain, calls = Api.call, [0]
+
+    def call(self: Api, action: str, **fields: Any) -> dict[str, Any]:
+        calls[0] += action == "CreateOTAStaticUpgradeJob"
+        if action != "CreateOTAStaticUpgradeJob" or calls[0] != 2:
+            return plain(self, action, **fields)
+        if lost == "answer":
+            plain(self, action, **fields)
+        raise Unreachable("the line is cut", "Wait.")
+
+    monkeypatch.setattr(Api, "call", call)
+    events = line.run("--watch")
+    assert events[-1] == {"event": "done", "succeeded": SIZE, "devices": SIZE}
+    assert sorted(event["devices"] for event in of(events, "batch")) == [4, 8, 8]
+    assert not fleet.cloud.tasks("FAILED")
 
 
 def test_a_line_for_people_names_the_phase_and_who_failed(fleet: Fleet, line: Line) -> None:

@@ -159,8 +159,14 @@ class Phases:
                 "devices",
                 f"Begin with a phase of up to {_VERIFY_DEVICES}, or use `release verify`.",
             )
+        if self.standing.doubt:
+            self._adopt(package["package"], verify)
+            names = list(self.standing.todo)
         for at in range(0, len(names), _BATCH_DEVICES):
             some = names[at : at + _BATCH_DEVICES]
+            # Kept before and after: a batch that nobody remembers would go on without a threshold.
+            self.standing.doubt = True
+            standing.save(self._path, self.standing)
             if verify:
                 kept = ("TimeoutInMinutes", "DownloadProtocol")
                 terms = {name: self._plan.terms.get(name) for name in kept}
@@ -175,12 +181,27 @@ class Phases:
                     **fields,
                     **self._plan.terms,
                 )
-            # Kept at once: a batch that nobody remembers would go on without a threshold.
-            now = self.standing
-            now.batches.append(Begun(now.phase, made["Data"]["JobId"], some, verify))
-            now.todo = [name for name in now.todo if name not in some]
-            standing.save(self._path, now)
-            self._tell({**self._head("batch"), "devices": len(some), "job": now.batches[-1].job})
+            self._made(made["Data"]["JobId"], some, verify)
+
+    def _made(self, job: str, names: list[str], verify: bool) -> None:
+        now = self.standing
+        now.batches.append(Begun(now.phase, job, names, verify))
+        now.todo = [name for name in now.todo if name not in names]
+        now.doubt = False
+        standing.save(self._path, now)
+        self._tell({**self._head("batch"), "devices": len(names), "job": job})
+
+    def _adopt(self, package: str, verify: bool) -> None:
+        """Find the batch that was made while its answer was lost: by the devices in it."""
+        known = {one.job for one in self.standing.batches}
+        for said in self._api.pages(
+            "ListOTAJobByFirmware", "Data", "SimpleOTAJobInfo", FirmwareId=package
+        ):
+            if said["JobId"] not in known:
+                names = [row["device"] for row in batches.tasks(self._api, said["JobId"])]
+                if names and set(names) <= set(self.standing.todo):
+                    self._made(said["JobId"], names, verify)
+        self.standing.doubt = False
 
     def _package_now(self) -> Row:
         plan = self._plan

@@ -33,7 +33,8 @@ class Standing:
     """`phase` counts from 0; times are in seconds since 1970.
 
     `todo` are devices of this phase that have no batch yet, `held` those that a pause has taken
-    out of theirs; `at` is the place.
+    out of theirs; `doubt` is true from before a batch is asked for until its answer is here; `at`
+    is the place.
     """
 
     plan: str
@@ -47,6 +48,7 @@ class Standing:
     todo: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     paused: bool = False
+    doubt: bool = False
 
     def of(self, phase: int) -> list[Begun]:
         """The batches of a phase, in their order."""
