@@ -221,6 +221,19 @@ def test_operations_that_do_not_make_the_image_are_refused(ops: bytes, cause: st
     refused(made(ops), cause)
 
 
+@settings(deadline=None)
+@given(st.binary(max_size=60), st.binary(max_size=200), st.booleans())
+def test_of_anything_comes_the_image_that_the_head_tells_of_or_a_refusal(
+    ops: bytes, stream: bytes, is_stream: bool
+) -> None:
+    package = made(ops, stream=stream if is_stream else None)
+    try:
+        assert unpack(package, OLD) == NEW
+    except PackageError as exc:
+        assert exc.cause
+        assert exc.advice
+
+
 def test_a_stream_is_taken_whole_or_not_at_all() -> None:
     whole = made(OPS)
     for length in range(len(whole)):
