@@ -187,7 +187,7 @@ def test_settings_that_are_no_text_are_refused_by_their_name(
     path.write_bytes("device_name = Gew\xe4chshaus".encode("latin-1"))
     assert FLASH.main(["provision", "--file", str(path)]) == 1
     told = capsys.readouterr().err
-    assert f"{path} is not text in UTF-8 (byte 17 is 0xe4). Save it as UTF-8." in told
+    assert f"{path} is not text in UTF-8: line 1 holds the byte 0xe4. Save it as UTF-8." in told
 
 
 def interrupted(monkeypatch: pytest.MonkeyPatch, place: object, name: str) -> Callable[[], bool]:

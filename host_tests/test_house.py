@@ -20,15 +20,19 @@ ON_BOARD = (
 # What each room may import beside itself. The rooms that are not here may import any.
 WALLS = {
     "cli": (),
-    "places": ("cli",),
+    "texts": ("cli",),
+    "places": ("cli", "texts"),
     "programs": ("cli",),
     "signing": ("cli",),
-    "chip": ("cli",),
-    "images": ("cli", "places", "chip"),
-    "release": ("cli", "places", "signing", "chip", "images"),
-    "flashing": ("cli", "places", "signing", "chip", "images"),
-    "sim": ("cli", "programs", "places", "chip"),
-    "cloud": ("cli", "programs", "places", "signing", "release"),
+    "chip": (
+        "cli",
+        "texts",
+    ),
+    "images": ("cli", "texts", "places", "chip"),
+    "release": ("cli", "texts", "places", "signing", "chip", "images"),
+    "flashing": ("cli", "texts", "places", "signing", "chip", "images"),
+    "sim": ("cli", "texts", "programs", "places", "chip"),
+    "cloud": ("cli", "texts", "programs", "places", "signing", "release"),
 }
 # Of a package of this room nothing but its face: what its __init__ offers.
 FACES = (("cloud", "release"),)

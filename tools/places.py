@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tools.cli import Refused
+from tools.texts import decoded
 
 
 def read_input(path: Path) -> bytes:
@@ -30,15 +31,9 @@ def check_input(path: Path) -> None:
 
 def read_text(path: Path) -> str:
     """The text of a file, or of a pipe that a shell made for it. Raises Refused, by its name, when
-    it is not UTF-8; OSError.
+    it is none; OSError.
     """
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as exc:
-        raise Refused(
-            f"{path} is not text in UTF-8 (byte {exc.start} is {exc.object[exc.start]:#04x})",
-            "Save it as UTF-8.",
-        ) from None
+    return decoded(path.read_bytes(), path)
 
 
 def check_output(path: Path, inputs: Iterable[Path | None]) -> None:

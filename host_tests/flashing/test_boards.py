@@ -122,6 +122,9 @@ VFS = "vfs, data, fat, 0x210000, 0x10000\n"
     [
         (NVS + "factory, app, factory, 0x10000, 1M\n" + VFS, "has no slot"),
         (NVS + OTADATA + "ota_0, app, ota_0, 0x10000, 1M\n" + VFS, "has one slot"),
+        (NVS + OTADATA + SLOTS + VFS + "spare, app, test, 0x220000, 64K\n", "app partition spare"),
+        (NVS + OTADATA + SLOTS + VFS + "old, app, factory, 0x220000, 64K\n", "app partition old"),
+        (NVS + OTADATA + SLOTS + VFS + VFS.replace("0x210000", "0x220000"), "two partitions vfs"),
         (OTADATA + SLOTS + VFS, "has no nvs partition"),
         (NVS + SLOTS + VFS, "has no otadata partition"),
         (NVS + OTADATA + SLOTS, "has no partition vfs"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
+from esp_idf_defs.partitions import PartitionTable
 
 from tools.chip import partitions, table
 from tools.sim.board import DEFAULT_TABLE
@@ -65,3 +67,59 @@ def test_offsets_left_out_follow_and_are_aligned() -> None:
 def test_a_bad_csv_names_its_line(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         partitions.from_csv(text)
+
+
+LEGAL = """\
+# Name,   Type, SubType,  Offset,  Size, Flags
+nvs,      data, nvs,      0x9000,  24K,
+phy_init, data, phy,      ,        4K, encrypted:readonly
+otadata,  data, ota,      ,        0x2000, encrypted
+keys,     data, nvs_keys, ,        0x1000, encrypted
+core,     data, coredump, ,        64k
+fuses,    data, efuse,    ,        0x2000
+what,     data, undefined, ,       4K
+which,    data, ,         ,        4K
+little,   data, littlefs, ,        1m, readonly
+numbered, 1,    0x40,     ,        4K
+own,      0x40, 0x07,     ,        4K
+ota_0,    app,  ota_0,    ,        1M
+ota_1,    0,    0x11,     ,        1M
+rest,     data, fat,      ,        -4M
+"""
+
+
+def test_what_esp_idf_allows_in_a_table_is_read_as_its_own_tool_reads_it() -> None:
+    theirs = PartitionTable.from_csv(LEGAL)
+    theirs.verify(0x8000)
+    ours = partitions.from_csv(LEGAL)
+    assert [(p.name, p.type, p.subtype, p.offset, p.size) for p in theirs] == [
+        (e.label, e.type, e.subtype, e.address, e.size) for e in ours
+    ]
+    assert theirs.to_binary() == table.encode(ours)
+    assert ours[-1].address + ours[-1].size == 4 << 20
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a, data, nvs, 0x9000, 24K, encripted",
+        "a, app, , 0x10000, 1M",
+        "a, data, 300, 0x9000, 4K",
+        "a, , nvs, 0x9000, 4K",
+        "a, data, nvs, 0x9000, 4K, , more",
+        "a, data, nvs, 0x9000, -4K",
+        "a\u200b, data, nvs, 0x9000, 4K",
+    ],
+)
+def test_what_it_does_not_allow_is_refused_by_its_line(line: str) -> None:
+    with pytest.raises(ValueError, match="line 2: cannot read"):
+        partitions.from_csv(f"# mine\n{line}\n")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_table_that_an_editor_saved_its_own_way_is_the_same_table(
+    tmp_path: Path, encoding: str
+) -> None:
+    path = tmp_path / "partitions.csv"
+    path.write_bytes(LEGAL.replace("\n", "\r\n").encode(encoding))
+    assert table.encode(partitions.load(path)) == table.encode(partitions.from_csv(LEGAL))

@@ -16,6 +16,13 @@ VFS_LEAST = 0x10000
 LABEL_LONGEST = 15
 LARGEST_FLASH = 128 << 20
 
+# App partitions that are no slots, and when the bootloader takes them (ESP-IDF:
+# bootloader_utility_load_boot_image).
+_OTHERS = {
+    table.SUBTYPE_FACTORY: "while otadata is blank, as after flashing, and when no slot is valid",
+    table.SUBTYPE_TEST: "when no slot is valid",
+}
+
 GET_TABLE = (
     "Use a table of boards/ (leave --partitions out), or add what is missing to yours; a table "
     "changes only by flashing, never over the air."
@@ -50,7 +57,7 @@ class Layout:
 def load_layout(csv: Path, flash_size: int | None = None) -> Layout:
     """The layout of a partitions.csv. Raises Refused: unreadable, incomplete or too long."""
     try:
-        entries = partitions.from_csv(csv.read_text(encoding="utf-8"))
+        entries = partitions.load(csv)
     except ValueError as exc:
         raise Refused(
             f"{csv}: {exc}", "See ESP-IDF's \"Partition Tables\" for a line's five fields."
@@ -74,6 +81,17 @@ def layout_of(
             "the other runs",
             GET_TABLE,
         )
+    for subtype, when in _OTHERS.items():
+        for other in table.find(entries, table.TYPE_APP, subtype):
+            raise Refused(
+                f"{what} has the app partition {other.label} besides its slots, and the "
+                f"bootloader starts what is in it {when}, instead of your application",
+                "Remove it from the table: its room is better used by ota_0 and ota_1.",
+            )
+    labels = [entry.label for entry in entries]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise Refused(f"{what} has two partitions {label}", "Give each its own name.")
     nvs = _one(entries, table.SUBTYPE_DATA_NVS, what, "nvs partition for the settings")
     otadata = _one(entries, table.SUBTYPE_DATA_OTA, what, "otadata partition to choose the slot")
     vfs = table.find(entries, table.TYPE_DATA, None, "vfs")
