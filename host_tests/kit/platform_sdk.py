@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import requests
@@ -10,9 +13,22 @@ from alibabacloud_iot20180120 import models
 from alibabacloud_iot20180120.client import Client
 from alibabacloud_tea_openapi.models import Config
 
+from host_tests.kit.raw_mqtt import PK, SECRET
 from tools.cloud import LocalCloud
 
 TIMEOUT_S = 20
+NAMES = ("east", "north", "south", "west")
+
+
+@contextmanager
+def stand_in(folder: Path) -> Iterator[LocalCloud]:
+    """A stand-in with four devices, that counts neither CONNECTs nor calls."""
+    with LocalCloud(folder) as cloud:
+        cloud.faults.connects_per_minute = None
+        cloud.faults.limit_calls = False
+        for name in NAMES:
+            cloud.add_device(PK, name, SECRET)
+        yield cloud
 
 
 def sdk(cloud: LocalCloud, *, id: str | None = None, secret: str | None = None) -> Client:
@@ -57,3 +73,52 @@ def uploaded(client: Client, content: bytes, suffix: str = "bin") -> str:
     data = call(client, "GenerateOTAUploadURL", FileSuffix=suffix)["Data"]
     assert post_object(data, content).status_code == 204
     return str(data["FirmwareUrl"])
+
+
+def done(client: Client, action: str, **fields: Any) -> dict[str, Any]:
+    """The answer of a call that succeeds."""
+    answer = call(client, action, **fields)
+    assert answer["Success"], answer
+    return answer
+
+
+def why(client: Client, action: str, **fields: Any) -> str:
+    """The message of a call that the service refuses."""
+    answer = call(client, action, **fields)
+    assert not answer["Success"]
+    assert answer["Code"].startswith("iot.")
+    return str(answer["ErrorMessage"])
+
+
+def package(client: Client, version: str = "1.1.0", verify: bool = False, **more: Any) -> str:
+    """The ID of a new package."""
+    fields = {
+        "FirmwareName": "app-" + version.replace(".", "_"),
+        "ProductKey": PK,
+        "DestVersion": version,
+        "NeedToVerify": verify,
+        **more,
+    }
+    if "MultiFiles" not in fields:
+        fields.setdefault("FirmwareUrl", uploaded(client, version.encode()))
+    return str(done(client, "CreateOTAFirmware", **fields)["Data"]["FirmwareId"])
+
+
+def job(client: Client, firmware: str, kind: str = "Static", **more: Any) -> str:
+    """The ID of a new batch: of all devices unless told."""
+    if kind == "Static":
+        more.setdefault("TargetSelection", "ALL")
+    action = "CreateOTAVerifyJob" if kind == "Verify" else f"CreateOTA{kind}UpgradeJob"
+    answer = done(client, action, FirmwareId=firmware, ProductKey=PK, **more)
+    return str(answer["Data"]["JobId"])
+
+
+def states(client: Client, job_id: str, **more: Any) -> dict[str, str]:
+    """Device -> the state of its task in a batch."""
+    answer = done(client, "ListOTATaskByJob", JobId=job_id, CurrentPage=1, PageSize=100, **more)
+    return {one["DeviceName"]: one["TaskStatus"] for one in answer["Data"]["SimpleOTATaskInfo"]}
+
+
+def status(client: Client, job_id: str) -> str:
+    """The state of a batch."""
+    return str(done(client, "QueryOTAJob", JobId=job_id)["Data"]["JobStatus"])

@@ -7,15 +7,15 @@ last one of a program, and the next one another's.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from tools.cli import Refused
-from tools.cloud.platform import batches, devices, packages, standing
+from tools.cloud.platform import batches, packages, standing
 from tools.cloud.platform.api import Api
+from tools.cloud.platform.fleet import Fleet
 from tools.cloud.platform.plan import Phase, Plan
 from tools.cloud.platform.show import Row
 from tools.cloud.platform.standing import DONE, RUNNING, STOPPED, Begun
@@ -52,7 +52,7 @@ class Phases:
         self._path = path
         self._clock = clock
         self._tell = tell
-        self._package: Row | None = None
+        self._fleet = Fleet(api, plan)
         self._rows: dict[str, list[Row]] = {}  # of batches that are over
         self._told: Row | None = None
 
@@ -84,13 +84,8 @@ class Phases:
     # --- a phase begins ---
 
     def _begin(self) -> None:
-        now, phase = self.standing, self._phase
-        there = devices.devices(self._api, self._plan.product)
-        fleet = sorted(
-            (one for one in there if one["status"] not in ("UNACTIVE", "DISABLE")), key=self._place
-        )
-        count = phase.count(len(fleet), len(now.offered))
-        chosen = self._chosen(fleet, phase, count)
+        now = self.standing
+        chosen = self._fleet.chosen(self._phase, now.offered)
         now.began, now.enough = self._clock.time(), None
         if not chosen:
             self._tell({**self._head("skipped"), "why": "no further device for it"})
@@ -98,52 +93,6 @@ class Phases:
             return
         now.todo = chosen
         self._tell({**self._head("begins"), "devices": len(chosen)})
-
-    def _place(self, device: Row) -> tuple[bool, bytes]:
-        """Who is there comes first; else an order that each version has of its own."""
-        text = f"{self._plan.version} {device['device']}"
-        return device["status"] != "ONLINE", hashlib.sha256(text.encode()).digest()
-
-    def _chosen(self, fleet: list[Row], phase: Phase, count: int | None) -> list[str]:
-        names = [one["device"] for one in fleet]
-        if phase.names:
-            unknown = [name for name in phase.names if name not in names]
-            if unknown:
-                raise Refused(
-                    f"{unknown[0]} of phase {self.standing.phase + 1} was never there",
-                    "`device list` shows who is.",
-                )
-            names = list(phase.names)
-        offered = self.standing.offered
-        chosen: list[str] = []
-        for name in names:
-            if count is not None and len(chosen) >= count:
-                break
-            if name not in offered and self._wants(name):
-                chosen.append(name)
-        return chosen
-
-    def _wants(self, name: str) -> bool:
-        """Whether a device reports a version that this rollout is for."""
-        version = self._version(name)
-        sources = self._plan.sources or ((self._plan.source,) if self._plan.source else ())
-        return version not in (None, self._plan.version) and (not sources or version in sources)
-
-    def _version(self, name: str) -> str | None:
-        """What a device has reported last, of the module that this is about."""
-        device = {"ProductKey": self._plan.product, "DeviceName": name}
-        if self._plan.module == packages.DEFAULT_MODULE:
-            told = self._api.call("QueryDeviceDetail", **device)["Data"].get("FirmwareVersion")
-            return None if told is None else str(told)
-        found = self._api.pages(
-            "ListOTAModuleVersionsByDevice",
-            "Data",
-            "SimpleOTAModuleInfo",
-            ProductKey=self._plan.product,
-            DeviceName=name,
-        )
-        modules = {one["ModuleName"]: one["ModuleVersion"] for one in found}
-        return modules.get(self._plan.module)
 
     def _make(self, names: list[str]) -> None:
         package = self._package_now()
@@ -273,7 +222,7 @@ class Phases:
         fallen = []
         for row in rows:
             if row["state"] == "SUCCEEDED":
-                version = self._version(row["device"])
+                version = self._fleet.version(row["device"])
                 if version != self._plan.version:
                     fallen.append({**row, "why": f"reports {version} again"})
         allowed = self._allowed(rows)
@@ -386,31 +335,3 @@ class Phases:
             "of": len(self._plan.phases),
             "for": str(self._phase),
         }
-
-
-def worded(event: Row) -> str:
-    """An event as a line for people."""
-    head = ""
-    if "phase" in event:
-        head = f"phase {event['phase']} of {event['of']} ({event['for']}): "
-    texts = {
-        "begins": lambda: f"begins with {event['devices']} device(s)",
-        "batch": lambda: f"job {event['job']}, {event['devices']} device(s)",
-        "skipped": lambda: f"skipped, {event['why']}",
-        "progress": lambda: batches.told(event["counts"]),
-        "soaks": lambda: f"enough have succeeded, soaks for {event['minutes']:g} min",
-        "passed": lambda: f"passed, {event['succeeded']} of {event['devices']} succeeded",
-        "paused": lambda: f"paused, {event['held']} device(s) held back",
-        "resumed": lambda: f"resumed, {event['devices']} device(s) again",
-        "done": lambda: f"done: {event['succeeded']} of {event['devices']} devices succeeded",
-        "unreachable": lambda: f"waits: {event['why']}",
-        "stopped": lambda: _stopped(event),
-    }
-    return head + texts[event["event"]]()
-
-
-def _stopped(event: Row) -> str:
-    names = [f"{one['device']} ({one['why'] or 'not finished'})" for one in event["failed"][:5]]
-    more = len(event["failed"]) - len(names)
-    told = ", ".join(names) + (f" and {more} more" if more > 0 else "")
-    return f"stopped: {event['why']}; {event['cancelled']} task(s) cancelled\n  {told}".rstrip()

@@ -7,7 +7,7 @@ import json
 import time
 from pathlib import Path
 
-from tools.cloud.platform import phases, place, plan, show, standing, watching
+from tools.cloud.platform import phases, place, plan, show, standing, watching, wording
 from tools.cloud.platform.api import Unreachable
 from tools.cloud.platform.show import Row
 from tools.cloud.platform.standing import DONE, STOPPED
@@ -81,4 +81,4 @@ def tell(options: argparse.Namespace, event: Row) -> None:
         why = f": {event['why']}" if event["why"] else ""
         print(f"{event['state']} already{why}; --again begins anew", flush=True)
     else:
-        print(phases.worded(event), flush=True)
+        print(wording.worded(event), flush=True)

@@ -1,0 +1,54 @@
+"""Devices by the API: each call through its unmodified SDK."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alibabacloud_iot20180120.client import Client
+
+from host_tests.kit.member import Member
+from host_tests.kit.platform_sdk import done, sdk, stand_in, why
+from host_tests.kit.raw_mqtt import PK, SECRET
+from tools.cloud import LocalCloud
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
+    with stand_in(tmp_path) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def client(cloud: LocalCloud) -> Client:
+    return sdk(cloud)
+
+
+def test_devices_tell_their_status_and_versions_and_never_their_secret(
+    cloud: LocalCloud, client: Client
+) -> None:
+    with Member(cloud, "north") as north:
+        north.says(f"/ota/device/inform/{PK}/north", version="7", module="sensor")
+        north.hears_nothing()
+        device = {"ProductKey": PK, "DeviceName": "north"}
+        assert done(client, "GetDeviceStatus", **device)["Data"]["Status"] == "ONLINE"
+        detail = done(client, "QueryDeviceDetail", **device)["Data"]
+        assert (detail["FirmwareVersion"], detail["Status"]) == ("1.0.0", "ONLINE")
+        assert done(client, "GetDeviceStatus", IotId=detail["IotId"])["Data"]["Status"] == "ONLINE"
+        answer = done(
+            client, "ListOTAModuleVersionsByDevice", CurrentPage=1, PageSize=10, **device
+        )
+        modules = answer["Data"]["SimpleOTAModuleInfo"]
+        assert {one["ModuleName"]: one["ModuleVersion"] for one in modules} == {
+            "default": "1.0.0",
+            "sensor": "7",
+        }
+        page = done(client, "QueryDevice", ProductKey=PK, CurrentPage=1, PageSize=3)
+        assert (page["Total"], page["PageCount"]) == (4, 2)
+        found = {one["DeviceName"]: one["DeviceStatus"] for one in page["Data"]["DeviceInfo"]}
+        assert found == {"east": "UNACTIVE", "north": "ONLINE", "south": "UNACTIVE"}
+        assert SECRET not in str(page) + str(detail)
+    cloud.wait_for(lambda: not cloud.online(PK, "north"), what="north to go")
+    assert done(client, "GetDeviceStatus", **device)["Data"]["Status"] == "OFFLINE"
+    assert "device does not" in why(client, "GetDeviceStatus", ProductKey=PK, DeviceName="no")

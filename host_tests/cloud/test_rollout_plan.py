@@ -1,0 +1,44 @@
+"""The plan of a rollout: what it may say, and how it is told what it may not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.cli import Refused
+from tools.cloud.platform import plan
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("version = 1", "version is no str"),
+        ("[[phase]", "has to be TOML"),
+        ('product = "p"\nversion = "1"', "no phase"),
+        ("spede = 1", "no spede"),
+        ("rate = true", "rate"),
+        ('over = "ftp"', "over"),
+        ("retry-times = 2", "retry-after-min"),
+        ("failed-percent = 20", "together"),
+        ("enough-percent = 0", "percentages"),
+        ("sources = [1]", "texts"),
+        ("[[phase]]\ndevices = 1\nall = true", "phase 1: one of"),
+        ("[[phase]]\nsoak-min = 1", "phase 1: one of"),
+        ("[[phase]]\npercent = 101", "percent"),
+        ("[[phase]]\ndevices = -1", "negative"),
+        ("[[phase]]\nall = true\nsoak = 1", "no soak"),
+    ],
+)
+def test_a_plan_that_is_none_is_refused_with_its_place(
+    tmp_path: Path, text: str, told: str
+) -> None:
+    path = tmp_path / "plan.toml"
+    rest = "" if "phase" in told and "phase 1" not in told else "\n[[phase]]\nall = true\n"
+    head = 'product = "p"\nversion = "1"\n'
+    whole = text if text.startswith(("product", "version", "[[phase]\n")) else head + text
+    path.write_text(whole if "[[phase]]" in text else whole + rest)
+    with pytest.raises(Refused) as caught:
+        plan.read(path)
+    assert told in str(caught.value)
+    assert str(path) in str(caught.value)
