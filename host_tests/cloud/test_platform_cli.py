@@ -16,7 +16,7 @@ from host_tests.kit.raw_mqtt import PK, SECRET
 from tools.cloud import LocalCloud
 from tools.cloud.__main__ import main
 from tools.cloud.platform import batches, place, watching
-from tools.cloud.platform.api import Api, Unreachable
+from tools.cloud.platform.api import Api, NoAnswer
 from tools.release.pack import difference
 
 NAMES = ("east", "north", "south", "west")
@@ -110,7 +110,8 @@ def test_a_failure_is_an_exit_code_and_a_reason(
 def test_who_watches_waits_when_there_is_no_answer_for_a_while(
     cloud: LocalCloud, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    line("release", "publish", PK, "1.1.0", file(tmp_path, "app.bin", b"x"), "--no-verify")
+    image = file(tmp_path, "app.bin", b"x")
+    line("release", "publish", PK, "1.1.0", image, "--no-verify", "--force")
     with Member(cloud, "north") as north:
         north.hears_nothing()
         job = line.json("rollout", "start", PK, "1.1.0", "--device", "north")["job"]
@@ -119,7 +120,7 @@ def test_who_watches_waits_when_there_is_no_answer_for_a_while(
         def batch(api: Api, number: str) -> Any:
             asked[0] += 1
             if asked[0] == 2:
-                raise Unreachable("it cannot be reached", "Wait.")
+                raise NoAnswer("it cannot be reached", "Wait.")
             return plain(api, number)
 
         def act(seconds: float) -> None:
@@ -317,7 +318,7 @@ def test_a_stand_in_that_listens_elsewhere_is_found(
     with LocalCloud(tmp_path, listen=listen, public="the-desk.example") as cloud:
         cloud.add_device(PK, "north", SECRET)
         folder = ["--folder", str(tmp_path)]
-        words = ["release", "publish", PK, "1.1.0", file(tmp_path, "app.bin", b"x")]
+        words = ["release", "publish", PK, "1.1.0", file(tmp_path, "app.bin", b"x"), "--force"]
         assert main(["--at", "desk", *words, *folder]) == 0, capsys.readouterr()
 
 
@@ -327,7 +328,7 @@ def test_packages_of_two_products_have_names_of_their_own(
     cloud.add_device("another", "north", SECRET)
     image = file(tmp_path, "app.bin", b"x")
     names = [
-        line.json("release", "publish", product, version, image)["name"]
+        line.json("release", "publish", product, version, image, "--force")["name"]
         for product in (PK, "another")
         for version in ("1.1.0", "1.1.0-" + "x" * 40, "1.1.0-" + "x" * 41)
     ]

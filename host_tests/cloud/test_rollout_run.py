@@ -14,7 +14,7 @@ from host_tests.kit.raw_mqtt import PK, SECRET
 from tools.cloud import LocalCloud
 from tools.cloud.__main__ import main
 from tools.cloud.platform import phases
-from tools.cloud.platform.api import Api, Unreachable
+from tools.cloud.platform.api import Api, NoAnswer
 from tools.cloud.platform.verbs import rollout_run
 
 SIZE = 20
@@ -103,7 +103,7 @@ class Line:
     def publish(self, version: str, *words: str) -> None:
         file = self.folder / f"{version}.bin"
         file.write_bytes(version.encode())
-        assert self.main("release", "publish", PK, version, str(file), *words)[0] == 0
+        assert self.main("release", "publish", PK, version, str(file), "--force", *words)[0] == 0
 
     def main(self, *words: str) -> tuple[int, str, str]:
         self.capsys.readouterr()
@@ -324,7 +324,7 @@ def test_a_platform_that_does_not_answer_for_a_while_ends_nothing(
     def judge(self: phases.Phases) -> None:
         if left[0]:
             left[0] -= 1
-            raise Unreachable("it cannot be reached", "Wait.")
+            raise NoAnswer("it cannot be reached", "Wait.")
         plain(self)
 
     monkeypatch.setattr(phases.Phases, "_judge", judge)
@@ -349,7 +349,7 @@ def test_a_batch_whose_making_was_cut_off_is_made_once(
             return plain(self, action, **fields)
         if lost == "answer":
             plain(self, action, **fields)
-        raise Unreachable("the line is cut", "Wait.")
+        raise NoAnswer("the line is cut", "Wait.")
 
     monkeypatch.setattr(Api, "call", call)
     events = line.run("--watch")

@@ -32,7 +32,7 @@ _ADVICE = {
 _OTHERWISE = "What the platform means by that: docs/platform-api.md."
 
 
-class Unreachable(Refused):
+class NoAnswer(Refused):
     """There was no answer; the next try may have one."""
 
 
@@ -86,7 +86,7 @@ class Api:
                     continue
                 if getattr(exc, "status_code", None):
                     raise _refused(self.name, action, code, _plain(str(exc.message))) from None
-                raise Unreachable(
+                raise NoAnswer(
                     f"{self.name} cannot be reached: {_plain(str(exc.message))}",
                     "Start the stand-in with `serve`."
                     if self.desk

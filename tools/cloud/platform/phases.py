@@ -24,7 +24,7 @@ _BATCH_DEVICES, _VERIFY_DEVICES = 200, 10
 _FEW = 10  # devices that are asked at each look while they soak; more only at the end
 
 
-class Clock(Protocol):
+class PassingTime(Protocol):
     """The time a rollout lives in: `time` and `sleep` of the module, or a test's."""
 
     def time(self) -> float:
@@ -43,7 +43,7 @@ class Phases:
         plan: Plan,
         path: Path,
         held: standing.Standing,
-        clock: Clock,
+        clock: PassingTime,
         tell: Callable[[Row], None],
     ) -> None:
         self.standing = held

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from tools.cloud.platform import batches
-from tools.cloud.platform.api import Api, Unreachable
+from tools.cloud.platform.api import Api, NoAnswer
 from tools.cloud.platform.show import Row
 
 DESK_S, PLATFORM_S = 1.0, 10.0
@@ -29,7 +29,7 @@ def watch(
     while True:
         try:
             row, found = batches.batch(api, job), batches.tasks(api, job)
-        except Unreachable as exc:
+        except NoAnswer as exc:
             # It has been there: --watch is what somebody waits by.
             if said is None:
                 raise

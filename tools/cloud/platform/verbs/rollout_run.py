@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tools.cloud.platform import phases, place, plan, show, standing, watching, wording
-from tools.cloud.platform.api import Unreachable
+from tools.cloud.platform.api import NoAnswer
 from tools.cloud.platform.show import Row
 from tools.cloud.platform.standing import DONE, STOPPED
 
@@ -26,7 +26,7 @@ python -m tools.cloud --at desk rollout run plan.toml --watch
 python -m tools.cloud --at cn-shanghai rollout run plan.toml --watch --json"""
 
 STOPPED_CODE, RUNNING_CODE = 3, 4
-CLOCK: phases.Clock = time
+CLOCK: phases.PassingTime = time
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
         while True:
             try:
                 state = rollout.look()
-            except Unreachable as exc:
+            except NoAnswer as exc:
                 if not options.watch:
                     raise
                 state = held.state
