@@ -16,6 +16,7 @@ import pytest
 
 from host_tests.kit.images import make_image
 from host_tests.kit.rig import ROOT
+from tools.images import build_image
 
 PAGES = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGES.md")),
@@ -131,7 +132,10 @@ def test_the_commands_of_a_page_can_be_typed_one_after_the_other(
     named = sorted({word for one in typed for word in one.words})
     for seed, word in enumerate(named):
         if word.endswith((".bin", ".tar.gz")):
-            (tmp_path / word).write_bytes(make_image(16384, seed=seed))
+            made = make_image(16384, seed=seed)
+            if release := re.fullmatch(r"release-([\d.]+)\.bin", word):
+                made = build_image(made, application(tmp_path), release[1])
+            (tmp_path / word).write_bytes(made)
     for word in named:
         if found := re.fullmatch(r"(.*)-([\d.]+)-from-([\d.]+)\.alp", word):
             new, old = (f"{found[1]}-{version}.bin" for version in found.group(2, 3))
@@ -146,6 +150,14 @@ def test_the_commands_of_a_page_can_be_typed_one_after_the_other(
     assert len(typed) >= 2
     for command in typed:
         done(command.words[1:], monkeypatch)
+
+
+def application(folder: Path) -> Path:
+    """A folder with an application in it."""
+    made = folder / "an_application"
+    made.mkdir(exist_ok=True)
+    (made / "main.py").write_text("print('hello')")
+    return made
 
 
 def done(words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
