@@ -65,3 +65,10 @@ def test_a_user_reads_the_advice_of_the_error_that_happened() -> None:
             if table.get(shown) != int(number):
                 wrong.append(f"{path.name}: _E_{name} = {number}")
     assert wrong == []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_no_function_keeps_its_module_in_memory_by_its_name(path: Path) -> None:
+    """A module that has a `keep` is not let go: see parts.drop()."""
+    names = [node.name for node in ast.parse(path.read_text()).body if hasattr(node, "name")]
+    assert "keep" not in names

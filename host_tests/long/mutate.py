@@ -299,14 +299,14 @@ MUTANTS = (
     ),
     Mutant(
         "a difference is to what runs",
-        "alink/job/package.py",
+        "alink/job/origin.py",
         "            if packed.found.digest() != packed.wanted:\n",
         "            if False:\n",
         PACKED + " -k another_release",
     ),
     Mutant(
         "a package makes the image that its head tells of",
-        "alink/job/package.py",
+        "alink/job/aside.py",
         "    if packed.digest.digest() != download.target.digest:\n",
         "    if False:\n",
         PACKED + " -k has_a_name",
@@ -334,7 +334,7 @@ MUTANTS = (
     ),
     Mutant(
         "a block that is half made outlives a lost link",
-        "alink/job/package.py",
+        "alink/job/aside.py",
         '        _flash(download, "writeblocks")\n',
         "        pass\n",
         PACKED + " -k link_that_drops",

@@ -16,7 +16,14 @@ _PART = const(1024)
 _CHECKPOINT = const(61440)
 
 # What is let go before something moves; and before a connection is opened, with moving.py.
-_PASSING = ("job.checkpoint", "job.waiting", "job.slot_rest", "job.image", "job.package")
+_PASSING = (
+    "job.checkpoint",
+    "job.waiting",
+    "job.slot_rest",
+    "job.image",
+    "job.package",
+    "job.origin",
+)
 
 # States, for checkpoint.py, waiting.py and retry.py too.
 _DONE = const(0)
@@ -154,15 +161,23 @@ class Download:
                     except OSError as e:
                         parts.ask("job.checkpoint", "unsaved", e)
             elif state == _CHECK:
-                parts.use("job.package").check(self)
-                if self.state == _READY:
+                if parts.use("job.origin").check(self):
+                    # (One after the other: each is large.)
+                    self.mover = None
+                    parts.drop("job.unpack", "job.patch", "job.add", *_PASSING)
+                    self.target.look(self.block, self.packed.size)
                     parts.drop(*_PASSING)
+                    self.mover = parts.use(self.packed.code)
+                    self.state = _READY
             elif state == _PEEK:
                 if self.mover.read(self, self.view, min(self.size, _PART)):
                     self.at = _PART
                     self.state = _FIRST
                     if self.block[0] == 0x89 or self.file.diff:
                         parts.use("job.package").take(self)
+                        parts.drop(*_PASSING)
+                        if self.mover is None:
+                            parts.drop("job.moving")
             elif state == _FIRST:
                 # Looked at before it is written.
                 if self.size <= _PART or self.mover.read(self, self.view, min(self.size, _BLOCK)):
@@ -174,15 +189,16 @@ class Download:
                 start = -1
                 if state == _OPEN:
                     if self.packed is not None:
-                        parts.ask("job.package", "keep", self)
+                        parts.ask("job.aside", "set_aside", self)
                     self.mover = None
                     parts.drop("job.moving", *_PASSING)
                     start = self.source.open(self.link, self.offset, self.size)
                 parts.use("job.waiting").turn(self, start)
                 if self.state >= _PEEK:
                     parts.drop(*_PASSING)
-                    packed = self.packed
-                    self.mover = parts.use("job.moving" if packed is None else packed.code)
+                    if self.state != _CHECK:  # where it is too early, see origin.py
+                        packed = self.packed
+                        self.mover = parts.use("job.moving" if packed is None else packed.code)
         except AlinkError as e:
             parts.ask("job.retry", "trouble", self, e)
         return False

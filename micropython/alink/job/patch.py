@@ -9,7 +9,7 @@ from micropython import const
 
 from ..errors import AlinkError
 from .add import add
-from .unpack import feed, inflate, move, over  # noqa: F401 (move and feed are Download's)
+from .unpack import at_end, feed, inflate, move  # noqa: F401 (move and feed are Download's)
 
 _E_FLASH = const(81)
 _E_PACKAGE = const(73)
@@ -82,7 +82,7 @@ def fill(download):
             packed.at += k
     if packed.size - size > n:
         return True
-    return over(download)
+    return at_end(download)
 
 
 def _number(packed, byte, room):

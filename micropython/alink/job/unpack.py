@@ -82,7 +82,7 @@ def inflate(packed, buf, n):
     raise AlinkError(_E_PACKAGE, "it ends before its image")
 
 
-def over(download):
+def at_end(download):
     """Whether the package ends here (bool): else more has to arrive. Raises AlinkError PACKAGE."""
     packed = download.packed
     if not feed(download):
@@ -113,14 +113,14 @@ def fill(download):
         want = min(n - packed.filled, _PIECE)
         inflate(packed, packed.pieces[packed.filled >> _SHIFT], want)
         packed.filled += want
-    return left > n or over(download)
+    return left > n or at_end(download)
 
 
 def move(download):
     """Bring one block of the image into the target; allocates nothing.
 
     Returns 1 when the last one is there, else 0: see Download.step(). That one is not written
-    before all are known to be right: see package.finish(). Raises AlinkError, as fill().
+    before all are known to be right: see aside.finish(). Raises AlinkError, as fill().
     """
     if not download.mover.fill(download):
         return 0

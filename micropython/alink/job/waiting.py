@@ -63,7 +63,7 @@ def _opened(download, start):
         # start again, too.
         parts.ask("job.checkpoint", "restart", download, "the server ignored the range")
     elif download.packed is not None:
-        parts.ask("job.package", "resume", download)
+        parts.ask("job.aside", "resume", download)
         return
     download.state = _MOVE if download.offset else _PEEK
 
@@ -71,6 +71,9 @@ def _opened(download, start):
 def complete(download):
     """All bytes are in the target: True when they are the right ones."""
     file = download.file
+    if download.packed is not None:
+        download.mover = None
+        parts.drop("job.unpack", "job.patch", "job.add")
     found = download.digest.digest()
     download.source.close()
     if found != file.digest:
@@ -81,6 +84,6 @@ def complete(download):
         parts.ask("job.checkpoint", "restart", download, found)
         return False
     if download.packed is not None:
-        parts.ask("job.package", "finish", download)
+        parts.ask("job.aside", "finish", download)
     download.close()
     return True

@@ -1,0 +1,53 @@
+# Is the source of a difference what runs? And the first block of any package. MIT licence.
+#
+# Loaded between the head (package.py) and the bytes that move (unpack.py, patch.py): nothing is
+# erased before all of this is settled.
+
+import time
+
+import deflate
+from micropython import const
+
+from .. import parts
+from ..errors import AlinkError
+
+_E_FLASH = const(81)
+
+_BLOCK = const(4096)
+_AT_ONCE = const(4)  # blocks hashed in one step
+
+
+def check(download):
+    """One bounded step: a few blocks of the source hashed, then some of the first block made.
+
+    True when that is whole. Raises AlinkError: OTHER_SOURCE, FLASH, and as unpack.fill().
+    """
+    packed = download.packed
+    if packed.checked < packed.source:
+        _hash(packed, download.block)
+        download.last = time.ticks_ms()  # what came meanwhile has waited
+        return False
+    mover = download.mover
+    if mover is None:
+        download.mover = mover = parts.use(packed.code)
+    if packed.inflate is None:
+        if not mover.feed(download):
+            return False
+        packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, packed.window)
+    return mover.fill(download)
+
+
+def _hash(packed, block):
+    for _ in range(_AT_ONCE):
+        n = min(packed.source - packed.checked, _BLOCK)
+        try:
+            packed.part.readblocks(packed.checked // _BLOCK, block, 0)
+        except OSError as e:
+            raise AlinkError(_E_FLASH, "reading what runs: %s" % e) from None
+        packed.found.update(block if n == _BLOCK else memoryview(block)[:n])
+        packed.checked += n
+        if packed.checked == packed.source:
+            if packed.found.digest() != packed.wanted:
+                parts.ask("job.package", "refuse", packed)
+            packed.found = packed.wanted = None
+            return
