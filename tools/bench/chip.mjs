@@ -40,6 +40,7 @@ mp.FS.mkdir('/stub/umqtt');
 for (const [name, text] of Object.entries(stubs)) mp.FS.writeFile(`/stub/${name}.py`, text);
 const firmware = `${Object.keys(stubs).filter((name) => !name.includes('/')).join(' ')} umqtt.simple`;
 
+// As apps/modules.py does on the sim: this interpreter has no files of ours to load it from.
 const program = `
 import gc, json, micropython, sys
 sys.path[:] = ['/lib', '.frozen', '/stub']
