@@ -39,11 +39,23 @@ FACES = (("cloud", "release"),)
 
 # tools/cloud one way: each of these lines imports from itself and from those above it.
 CLOUD = (
-    ("certs", "clock", "faults", "identity", "records", "store", "context", "rows"),
+    (
+        "certs",
+        "clock",
+        "faults",
+        "hosting",
+        "identity",
+        "records",
+        "shown",
+        "store",
+        "context",
+        "rows",
+    ),
     ("mqtt",),
     ("downloads",),
     ("ota",),
     ("openapi",),
+    ("page",),
     ("control", "stand_in", "local", ""),
     ("operator",),
     ("platform",),

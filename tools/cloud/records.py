@@ -135,6 +135,8 @@ class Records:
         self.notes: list[Note] = []
         self.violations: list[Violation] = []
         self.on_note: Callable[[Note], None] | None = None
+        # Called at every change, in the event loop: who waits there cannot wait_for().
+        self.watchers: set[Callable[[], None]] = set()
         self._payloads = 0  # bytes of payload in `messages`
         self._changed = threading.Condition()
         self._version = 0
@@ -172,6 +174,8 @@ class Records:
         with self._changed:
             self._version += 1
             self._changed.notify_all()
+        for watcher in list(self.watchers):
+            watcher()
 
     def wait_for(self, predicate: Callable[[], _T], timeout_s: float) -> _T | None:
         """Call `predicate` at every change until it is true; its value, or None after the time.

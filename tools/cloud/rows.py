@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from tools.cloud.store import CloudStore, Task
@@ -11,6 +12,8 @@ def kept(store: CloudStore) -> dict[str, Any]:
     """Devices, tasks and batches for tables: no secret and no link in it."""
     return {
         "devices": {str(identity): store.versions(identity) for identity in store.devices()},
+        "seen": {str(identity): when for identity, when in store.seen().items()},
+        "falls": {str(identity): asdict(fall) for identity, fall in store.falls().items()},
         "tasks": [_task(task) for task in store.tasks()],
         "batches": _batches(store),
     }
@@ -46,3 +49,9 @@ def _task(task: Task) -> dict[str, Any]:
         "desc": task.desc,
         "created": task.created,
     }
+
+
+def history(store: CloudStore, number: int) -> dict[str, Any]:
+    """One task with its `history`, line by line. Raises KeyError when there is none."""
+    task = store.task_by_id(number)
+    return {**_task(task), "history": [asdict(event) for event in task.history]}

@@ -30,12 +30,14 @@ from tools.cloud.openapi.signature import Verifier
 from tools.cloud.openapi.uploads import Uploads
 from tools.cloud.ota.blocks import Blocks
 from tools.cloud.ota.service import OtaService
+from tools.cloud.page.application import Page
 from tools.cloud.records import Records
-from tools.cloud.rows import kept
+from tools.cloud.rows import history, kept
 from tools.cloud.store import CloudStore
 
 # The listeners that a broker takes the place of.
 _GATEWAY = {"mqtt", "mqtts"}
+_PAGE = "page"
 _NOTES = 12  # that a snapshot has
 
 
@@ -44,8 +46,9 @@ class Settings:
     """Where to listen and what to show. Port 0 takes any free port.
 
     `public` is the name or address that links carry and certificates hold for: what the boards
-    reach this machine by. `keep` bounds the records of a server that runs for weeks. With a
-    `broker` devices sign in there, and the gateway's two ports are not opened.
+    reach this machine by. `keep` bounds the records of a server that runs for weeks. The page for
+    a browser has an address of its own; without a port there is no page. With a `broker` devices
+    sign in there, and the gateway's two ports are not opened.
     """
 
     folder: Path
@@ -58,6 +61,8 @@ class Settings:
     mqtt_certificate: str = "good"
     https_certificate: str = "good"
     keep: int | None = None
+    page_listen: str = "127.0.0.1"
+    page_port: int | None = None
     broker: Broker | None = None
 
 
@@ -80,6 +85,7 @@ class StandIn:
         self.certificates = Certificates(self.folder, (public,))
         self.listeners: dict[str, Listener] = {}
         self.broker: BrokerLink | None = None
+        self.page: Page | None = None
 
     async def start(self) -> None:
         """Open the store and every port. Raises Refused."""
@@ -156,6 +162,21 @@ class StandIn:
             self.listeners[name] = Listener(
                 (settings.listen, port), factory, tls, functools.partial(self._failed, name)
             )
+        if settings.page_port is not None:
+            at = settings.page_listen
+            self.page = Page(
+                self.records,
+                self.store.changes,
+                self.snapshot,
+                lambda number: history(self.store, number),
+                at,
+            )
+            self.listeners[_PAGE] = Listener(
+                (at, settings.page_port),
+                self.page.protocol,
+                None,
+                functools.partial(self._failed, _PAGE),
+            )
         host = f"[{self.public}]" if ":" in self.public else self.public
         for scheme in ("https", "http"):
             self.downloads.urls[scheme] = f"{scheme}://{host}:{self.listeners[scheme].port}"
@@ -179,11 +200,20 @@ class StandIn:
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listen, listen)
         return f"{f'[{host}]' if ':' in host else host}:{self.listeners['http'].port}"
 
+    def page_url(self) -> str:
+        """Where a browser finds the page, with its token if it needs one; "" without a page."""
+        if self.page is None:
+            return ""
+        return self.page.url(self.public, self.listeners[_PAGE].port)
+
     def snapshot(self) -> dict[str, Any]:
         """What the server is doing, for `status` and `watch`: no secret and no link in it."""
         records, link = self.records, self.broker
+        shown = kept(self.store)
+        for identity, when in self.gateway.seen.items():
+            shown["seen"][str(identity)] = max(when, shown["seen"].get(str(identity), 0.0))
         return {
-            **kept(self.store),
+            **shown,
             "ports": {name: listener.port for name, listener in self.listeners.items()},
             "public": self.public,
             "api": self._api_at(),
@@ -213,6 +243,8 @@ class StandIn:
             await listener.close()
         self.gateway.close("the stand-in stops")
         await self.web.close()
+        if self.page is not None:
+            await self.page.close()
         self.clock.stop()
         # Two turns of the loop, so that aborted transports close their sockets.
         for _ in range(2):

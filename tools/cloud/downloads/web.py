@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import cast
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
@@ -18,6 +16,7 @@ from starlette.routing import BaseRoute, Route
 
 from tools.cloud.downloads.answers import Answer, Downloads
 from tools.cloud.downloads.responder import Responder
+from tools.cloud.hosting import Hosted
 
 
 class Web:
@@ -32,20 +31,7 @@ class Web:
                 Route("/{path:path}", self._serve, methods=["GET", "HEAD", "POST", "PUT"]),
             ]
         )
-        config = uvicorn.Config(
-            app,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            server_header=False,
-            date_header=False,
-            http="h11",
-            ws="none",
-            timeout_keep_alive=10,
-        )
-        config.load()
-        self._config = config
-        self._state = uvicorn.Server(config).server_state
+        self._hosted = Hosted(app)
 
     def protocol(self) -> Callable[[], asyncio.Protocol]:
         """The factory for connections."""
@@ -53,8 +39,7 @@ class Web:
         def make() -> asyncio.Protocol:
             if self.downloads.faults.http_active():
                 return self.responder.protocol()
-            make_honest = cast(Callable[..., asyncio.Protocol], self._config.http_protocol_class)
-            return make_honest(config=self._config, server_state=self._state, app_state={})
+            return self._hosted.protocol()
 
         return make
 
@@ -86,11 +71,4 @@ class Web:
     async def close(self) -> None:
         """Drop every connection and wait for what still answers one."""
         await self.responder.close()
-        for connection in list(self._state.connections):
-            transport = getattr(connection, "transport", None)
-            if transport is not None:
-                transport.abort()
-        tasks = list(self._state.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._hosted.close()

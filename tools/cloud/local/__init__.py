@@ -19,7 +19,8 @@ class LocalCloud(Operated):
     `folder` keeps devices, releases, tasks and the certificate authority. `certificate` is the
     kind both TLS listeners show ("good", "expired", "not-yet-valid", "wrong-host", "other-ca");
     `mqtt_certificate` and `https_certificate` set them apart. Other keywords are those of
-    `Settings`: ports, `listen`, `public`.
+    `Settings`: ports, `listen`, `public`; with `page_port` (0: any free one) there is a page for a
+    browser at `page_url`.
 
     Use it as a context manager, or call `close()`. Raises Refused when a port is taken.
     """

@@ -65,6 +65,7 @@ class Threaded:
             self.mqtts_port = broker.port if broker.tls else 0
         self.https_port = self._program.listeners["https"].port
         self.http_port = self._program.listeners["http"].port
+        self.page_url = self._program.page_url()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -11,6 +11,7 @@ from tools.cli import Refused
 
 Factory = Callable[[], asyncio.Protocol]
 
+EVERYWHERE = ("0.0.0.0", "::")  # addresses that are all of this machine's
 HANDSHAKE_TIMEOUT_S = 20.0
 BACKLOG = 128
 

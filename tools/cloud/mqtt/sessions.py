@@ -34,6 +34,7 @@ class Sessions(Generic[P]):
         self.service: Service | None = None
         self.sessions: dict[Identity, P] = {}
         self.connections: set[P] = set()
+        self.seen: dict[Identity, float] = {}  # when a device said something last, or went away
         self.dead = False
         self._connects: dict[Identity, list[float]] = {}
 
@@ -57,6 +58,7 @@ class Sessions(Generic[P]):
         """Make a connection the device's session; an earlier one is evicted."""
         earlier = self.sessions.get(identity)
         self.sessions[identity] = connection
+        self.seen[identity] = self.context.clock.time()
         if earlier is not None:
             why = "evicted: a second connection with the same identity"
             earlier.close(why)
@@ -70,6 +72,7 @@ class Sessions(Generic[P]):
         identity = connection.identity
         if identity is not None and self.sessions.get(identity) is connection:
             del self.sessions[identity]
+            self.seen[identity] = self.context.clock.time()
             self.context.records.note(
                 "offline", identity, connection.closed_because or "went away"
             )
@@ -78,6 +81,8 @@ class Sessions(Generic[P]):
         self, direction: str, identity: Identity, topic: str, qos: int, payload: bytes, pid: int
     ) -> Message:
         """Put a message on the record."""
+        if direction == "up":
+            self.seen[identity] = self.context.clock.time()
         return self.context.records.add_message(
             Message(self.context.clock.time(), direction, str(identity), topic, qos, payload, pid)
         )

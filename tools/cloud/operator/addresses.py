@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 
-EVERYWHERE = ("0.0.0.0", "::")
 # Nobody has them (RFC 5737, RFC 3849), and nothing is sent: the system says which of its own
 # addresses it would send from.
 _AWAY = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1"))

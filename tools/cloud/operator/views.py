@@ -10,6 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from tools.cloud.shown import shown
+
 _COLOURS = {
     "SUCCEEDED": "green",
     "FAILED": "red",
@@ -30,13 +32,8 @@ def note_line(when: float, kind: str, device: str, text: str) -> Text:
     """One line of the console."""
     line = Text(time.strftime("%H:%M:%S ", time.localtime(when)), "dim")
     line.append(f"{kind:<10}", _KINDS.get(kind, ""))
-    line.append(_shown(f"{device}  {text}"))
+    line.append(shown(f"{device}  {text}"))
     return line
-
-
-def _shown(text: str) -> str:
-    # User names, topics and paths come from strangers: none of them may talk to the terminal.
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def render(snapshot: dict[str, Any]) -> RenderableType:
@@ -50,7 +47,7 @@ def render(snapshot: dict[str, Any]) -> RenderableType:
     if snapshot.get("violations"):
         parts.append(Text(f"{snapshot['violations']} violations of the platform's rules", "red"))
     if snapshot.get("broker"):
-        parts.append(Text(_shown(f"broker {snapshot['broker']} (it does not tell who is online)")))
+        parts.append(Text(shown(f"broker {snapshot['broker']} (it does not tell who is online)")))
     if "ports" not in snapshot:
         parts.append(Text("server: not running (start it with `serve`)", "yellow"))
     return Group(*parts)

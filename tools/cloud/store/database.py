@@ -88,6 +88,11 @@ class Database:
         """Close the file."""
         self._db.close()
 
+    def changes(self) -> int:
+        """A number that is another one after another program has written into the file."""
+        (number,) = self._db.execute("pragma data_version").fetchone()
+        return int(number)
+
     def link_key(self) -> bytes:
         """The key that download links are signed with; it stays the same over a restart."""
         (value,) = self._db.execute("select value from meta where key = 'link key'").fetchone()

@@ -98,6 +98,18 @@ class DeviceTables(Database):
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def seen(self) -> dict[Identity, float]:
+        """When each device was heard of last, as far as it is kept: its first sign-in, what it
+        reported, its progress (seconds since 1970).
+        """
+        rows = self._db.execute(
+            "select pk, dn, max(time) from (select pk, dn, time from activated"
+            " union all select pk, dn, time from reported"
+            " union all select pk, dn, time from event join task on task.id = event.task"
+            " where event.step is not null) group by pk, dn"
+        )
+        return {Identity(pk, dn): float(when) for pk, dn, when in rows}
+
     def versions(self, identity: Identity) -> dict[str, str]:
         """Module -> version of everything a device has reported."""
         return dict(

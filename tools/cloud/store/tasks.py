@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.cloud.identity import Identity
 from tools.cloud.store.database import Database
-from tools.cloud.store.things import UNFINISHED, Batch, Event, Task
+from tools.cloud.store.things import UNFINISHED, Batch, Event, Fall, Task
 
 _TASK_FIELDS = (
     "id, pk, dn, module, version, source, state, step, desc, timeout_min, created, started, "
@@ -117,6 +117,21 @@ class TaskTables(Database):
             module,
         )
         return found[-1] if found else None
+
+    def falls(self) -> dict[Identity, Fall]:
+        """The last fall-back of each device that had one.
+
+        That is what it looks like from here: the device had the whole image (step 100), and then
+        told by itself that it had failed.
+        """
+        rows = self._db.execute(
+            "select pk, dn, event.task, module, version, event.time, event.desc from event"
+            " join task on task.id = event.task"
+            " where event.state = 'FAILED' and event.step < 0 and exists (select 1 from event had"
+            " where had.task = event.task and had.step = 100 and had.rowid < event.rowid)"
+            " order by event.rowid"
+        )
+        return {Identity(pk, dn): Fall(*rest) for pk, dn, *rest in rows}
 
     # --- batches ---
 

@@ -88,6 +88,17 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Fall:
+    """A device came back from a new version: which task, when (seconds since 1970), and why."""
+
+    task: int
+    module: str
+    version: str
+    time: float
+    why: str
+
+
+@dataclass(frozen=True)
 class Task:
     """The upgrade of one device to one version, as "View update status" (202667) names things.
 

@@ -14,8 +14,9 @@ from tools.cloud import control
 from tools.cloud.certs import KINDS
 from tools.cloud.local import LocalCloud
 from tools.cloud.mqtt import broker
+from tools.cloud.mqtt.listener import EVERYWHERE
 from tools.cloud.operator import arguments, views
-from tools.cloud.operator.addresses import EVERYWHERE, addresses
+from tools.cloud.operator.addresses import addresses
 from tools.cloud.records import Note
 
 NAME = "serve"
@@ -63,6 +64,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "subscriptions, calls",
     )
     parser.add_argument(
+        "--page-listen",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="address of the page for a browser; elsewhere than on this machine (default) its "
+        "address has a token in it, which is told here once",
+    )
+    parser.add_argument(
+        "--page-port", type=arguments.port, default=0, metavar="PORT", help="port of the page"
+    )
+    parser.add_argument(
         "--certificate",
         choices=KINDS,
         default="good",
@@ -89,7 +100,8 @@ def run(options: argparse.Namespace) -> int:
         raise Refused(
             f"a server already runs in {options.folder}", "Stop it, or use another --folder."
         )
-    _check_public(options.listen, options.public)
+    _check_public("--listen", options.listen, options.public)
+    _check_public("--page-listen", options.page_listen, options.public)
     out = views.console()
 
     def show(note: Note) -> None:
@@ -108,6 +120,8 @@ def run(options: argparse.Namespace) -> int:
         https_port=options.https_port,
         http_port=options.http_port,
         keep=_KEEP,
+        page_listen=options.page_listen,
+        page_port=options.page_port,
     )
     stop = threading.Event()
     # Waited for with a limit: without one, some systems do not run the handler meanwhile.
@@ -123,14 +137,14 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_public(listen: str, public: str) -> None:
+def _check_public(option: str, listen: str, public: str) -> None:
     """Refuse to listen everywhere without a name for it: links would lead to 127.0.0.1."""
     if public or listen not in EVERYWHERE:
         return
     there = " or ".join(f"--public {address}" for address in addresses())
     raise Refused(
-        f"with --listen {listen} it has to be said what the boards reach this machine by: it "
-        "stands in their links and in the certificates",
+        f"with {option} {listen} it has to be said what others reach this machine by: it stands "
+        "in the links of boards, in the certificates and in the address of the page",
         f"Add {there}." if there else "Add --public with its name or address in their network.",
     )
 
@@ -156,5 +170,6 @@ def _tell(cloud: LocalCloud, at: broker.Broker | None, out: Console) -> None:
         out.print(f"MQTT, TLS   port {cloud.mqtts_port} (securemode=2)")
     out.print(f"downloads   port {cloud.https_port} (HTTPS), {cloud.http_port} (HTTP)")
     out.print(f"API         port {cloud.http_port} (--at desk finds it; `key` tells its key)")
+    out.print(f"page        {cloud.page_url}", soft_wrap=True)
     out.print(f"CA file     {cloud.ca_file}", soft_wrap=True)
     out.print("Ctrl-C stops it.")
