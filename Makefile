@@ -8,9 +8,9 @@ TESTS := $(VENV)/.ready-test
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help env demo test lint mutate powercut bench fuzz soak dist clean
+.PHONY: help env demo test test-all lint mutate powercut bench fuzz soak dist clean
 help:  ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
 # The environment: made once, remade when pyproject.toml changes; with what tests need, where asked.
 $(TOOLS): pyproject.toml tools/dev/setup_env.py
@@ -27,6 +27,10 @@ demo: $(TOOLS)  ## watch an update succeed, one fall back, and one of a few hund
 test: $(TESTS)  ## lint, then every test
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-all: $(TESTS)  ## those too that are more of the same: cuts of power on three more ways to update
+	@$(MAKE) --no-print-directory lint
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "long or not long"
 
 lint: $(TESTS)  ## ruff on everything, mypy on host code and on device code
 	@$(BIN)/ruff check .

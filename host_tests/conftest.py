@@ -130,6 +130,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if collection_path.name.startswith("test_") else None
 
 
+# The heaviest rooms first: what is left in the end is short, and both workers end together.
+_ROOMS = ("long", "update", "flashing", "sim", "device")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the tests by their rooms' weight; within a room they stay as they are."""
+    place = {room: number for number, room in enumerate(_ROOMS)}
+    items.sort(key=lambda item: place.get(item.path.parent.name, len(place)))
+
+
 @pytest.fixture
 def metal(request: pytest.FixtureRequest) -> Metal:
     """The board of this session."""

@@ -208,10 +208,34 @@ def test_a_name_of_a_class_means_one_thing() -> None:
 def test_a_file_of_the_desk_can_be_read_in_one_go() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
-        for path in sorted((ROOT / "tools").rglob("*.py"))
+        for folder in ("tools", "host_tests")
+        for path in sorted((ROOT / folder).rglob("*.py"))
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
     }
     assert long == {}
+
+
+def test_no_test_imports_a_test() -> None:
+    wrong = []
+    for path in sorted((ROOT / "host_tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            # What several tests use is in kit/; for device tests beside them (mqtt_fakes.py).
+            parts = {part for name in names for part in name.split(".")[:-1]}
+            if names and any(part.startswith(("test_", "t_")) for part in parts):
+                wrong.append(f"{path.relative_to(ROOT)}: {names}")
+    assert wrong == []
+
+
+def test_every_room_of_tests_is_on_their_page() -> None:
+    page = (ROOT / "host_tests" / "README.md").read_text(encoding="utf-8")
+    rooms = [path.parent.name for path in (ROOT / "host_tests").glob("*/__init__.py")]
+    assert rooms
+    assert [room for room in rooms if f"`{room}/`" not in page] == []
 
 
 def test_a_cycle_and_a_broken_wall_are_seen(tmp_path: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from tools.sim import interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
 SIM = ROOT / "tools" / "sim" / "device"
@@ -18,24 +19,13 @@ class DeviceFailed(AssertionError):
     """The interpreter ended with an error; the text holds everything it printed."""
 
 
-def interpreter() -> str:
-    """The MicroPython to run: MICROPYTHON of the environment, else the wheel's program.
-
-    Raises FileNotFoundError when there is neither.
-    """
-    named = os.environ.get("MICROPYTHON")
-    program = Path(named) if named else Path(sys.executable).parent / "micropython"
-    if not program.exists():
-        raise FileNotFoundError(
-            f"no MicroPython at {program}: run make test, or name one in MICROPYTHON"
-        )
-    return str(program)
-
-
 def command(script: str | Path, *args: str, heap_kib: int | None = None) -> tuple[str, ...]:
-    """The command line that runs a script file with args, in a heap of heap_kib KiB."""
+    """The command line that runs a script file with args, in a heap of heap_kib KiB.
+
+    Raises interpreter.NoInterpreter when there is no MicroPython.
+    """
     heap = () if heap_kib is None else ("-X", f"heapsize={heap_kib}k")
-    return (interpreter(), *heap, str(script), *args)
+    return (*interpreter.command(), *heap, str(script), *args)
 
 
 def environment(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from host_tests.long import mutate
+from host_tests.long.mutants import MUTANTS, Mutant
 
 
-@pytest.mark.parametrize("mutant", mutate.MUTANTS, ids=lambda mutant: mutant.step)
-def test_a_step_of_the_update_can_still_be_taken_out(mutant: mutate.Mutant) -> None:
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.step)
+def test_a_step_of_the_update_can_still_be_taken_out(mutant: Mutant) -> None:
     assert mutate.mutated(mutant)

@@ -31,6 +31,9 @@ SHORT = {
     "files": runner.interesting,
     "delta": runner.of_otadata,
 }
+# And what is cut with `make test-all`: a full NVS, and the ways in which a board without memory
+# takes the same update.
+MORE = dict.fromkeys(("worn", "in turn", "alone"), runner.interesting)
 
 
 class Recordings(dict[str, Recording]):
@@ -49,12 +52,14 @@ def recordings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Recording]
     return Recordings(tmp_path_factory.mktemp("recordings"))
 
 
-@pytest.mark.parametrize("name", SHORT)
+@pytest.mark.parametrize(
+    "name", [*SHORT, *(pytest.param(name, marks=pytest.mark.long) for name in MORE)]
+)
 def test_no_power_cut_costs_the_board_or_the_update(
     recordings: dict[str, Recording], name: str
 ) -> None:
     campaign = Campaign(recordings[name], seed=1)
-    chosen = SHORT[name](recordings[name])
+    chosen = {**SHORT, **MORE}[name](recordings[name])
     campaign.run(Console(quiet=True), pairs=6, jobs=2, chosen=chosen)
     assert not campaign.failures, "\n".join(campaign.told())
     assert {outcome.case.cut.op for outcome in campaign.single} == chosen

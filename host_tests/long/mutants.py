@@ -1,0 +1,330 @@
+"""The steps of an update and the guards around it, each taken out in a way of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+STEPS = "host_tests/update/test_steps.py"
+OUTCOME = "host_tests/device/t_outcome.py"
+VERDICT = "host_tests/update/test_verdict.py"
+SIGNED = "host_tests/update/test_signed.py"
+APPLICATION = "host_tests/update/test_application.py"
+REFUSED = "host_tests/update/test_refused.py"
+PACKED = "host_tests/update/test_packed.py"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One step taken out: `old` in micropython/`file` becomes `new`; `tests` run on it."""
+
+    step: str
+    file: str
+    old: str
+    new: str
+    tests: str = STEPS
+
+
+MUTANTS = (
+    Mutant(
+        "1a connect",
+        "alink/device.py",
+        '                self._link = parts.ask("signin.connect", "connect", self)\n',
+        "                pass\n",
+    ),
+    Mutant(
+        "1b subscribe",
+        "alink/updater.py",
+        '        device.subscribe("/ota/device/upgrade/" + own, self._pushed)\n',
+        "",
+    ),
+    Mutant(
+        "2 report the version",
+        "alink/hello.py",
+        '            self.add(up.version, "default")\n',
+        "",
+    ),
+    Mutant(
+        "3 query",
+        "alink/hello.py",
+        "                up.asked[module] = reports.query(up.device, module)\n",
+        "                pass\n",
+    ),
+    Mutant(
+        "4 take up the job",
+        "alink/job/gate.py",
+        "    # It begins with its first step, when this is out of RAM.\n",
+        "    return\n",
+    ),
+    Mutant(
+        "5 download",
+        "alink/job/moving.py",
+        "    download.target.write(download.block, n)\n",
+        "",
+    ),
+    Mutant(
+        "6 validate",
+        "alink/job/waiting.py",
+        "    if found != file.digest:\n",
+        "    if False:\n",
+    ),
+    Mutant(
+        "7 report 100",
+        "alink/job/run.py",
+        "            elif self.closing.done() or (\n",
+        "            elif state == _STORED or self.closing.done() or (\n",
+    ),
+    Mutant("8 restart", "alink/job/restart.py", "    machine.reset()\n", ""),
+    Mutant("9 sign off", "alink/job/restart.py", "    up.device.disconnect()\n", ""),
+    Mutant(
+        "verdict: no link is counted",
+        "alink/after_reset/outcome.py",
+        "        return _counted(record, kind, LATER, _E_TRIAL_NO_LINK)\n",
+        "        return LATER, 0\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: it did not confirm in time",
+        "alink/after_reset/outcome.py",
+        '    if kind == "timeout":\n',
+        '    if kind == "never":\n',
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: its self-test",
+        "alink/after_reset/outcome.py",
+        '    if kind == "self-test":\n',
+        '    if kind == "never":\n',
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: its version",
+        "alink/after_reset/outcome.py",
+        '    if kind == "version":\n',
+        '    if kind == "never":\n',
+        OUTCOME,
+    ),
+    Mutant(
+        "the version check",
+        "alink/after_reset/outcome.py",
+        '            if found["version"] != up.version:\n',
+        "            if False:\n",
+        VERDICT,
+    ),
+    Mutant(
+        "verdict: no later update could be fetched",
+        "alink/after_reset/outcome.py",
+        '    if kind == "rehearsal":\n',
+        '    if kind == "never":\n',
+        OUTCOME,
+    ),
+    Mutant(
+        "the rehearsal of the next download",
+        "alink/after_reset/standing.py",
+        '        if text is None:\n            text = parts.ask("after_reset.rehearsal"',
+        '        if False:\n            text = parts.ask("after_reset.rehearsal"',
+        "host_tests/update/test_hidden.py",
+    ),
+    Mutant(
+        "verdict: it said that it crashed",
+        "alink/after_reset/outcome.py",
+        "    if kind:\n",
+        "    if False:\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: watchdog",
+        "alink/after_reset/outcome.py",
+        "    if boots >= 0 and cause == machine.WDT_RESET:\n",
+        "    if cause == machine.WDT_RESET:\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: hard reset",
+        "alink/after_reset/outcome.py",
+        "    if boots >= 0 and cause == machine.HARD_RESET:\n",
+        "    if boots >= 0 and cause != machine.PWRON_RESET:\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: it never started",
+        "alink/after_reset/outcome.py",
+        "_E_TRIAL_PANIC if boots else _E_BOOT_REFUSED\n",
+        "_E_TRIAL_PANIC\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "verdict: interruptions are counted",
+        "alink/after_reset/outcome.py",
+        '    return _counted(record, "power", AGAIN, _E_TRIAL_INTERRUPTED)\n',
+        "    return AGAIN, 0\n",
+        OUTCOME,
+    ),
+    Mutant(
+        "set_boot() was not done",
+        "alink/after_reset/outcome.py",
+        '        if not boots and not store.get_int("armed"):\n',
+        "        if False:\n",
+        VERDICT,
+    ),
+    Mutant(
+        "a trial put off whose job is offered no more",
+        "alink/job/again.py",
+        "        up.after.overtaken()\n",
+        "        pass\n",
+        f"{VERDICT} -k cancelled",
+    ),
+    Mutant(
+        "downloads that resets end are counted",
+        "alink/attempts.py",
+        "    if times >= _BEGINNINGS:\n",
+        "    if False:\n",
+        "host_tests/update/test_resume.py -k same_place",
+    ),
+    Mutant(
+        "a download that gets further is not counted",
+        "alink/attempts.py",
+        "    if at > most:\n",
+        "    if False:\n",
+        "host_tests/update/test_resume.py -k gets_further",
+    ),
+    Mutant(
+        "gate: the loader",
+        "alink/job/gate.py",
+        "    if part is up and not up.loader_ok:\n",
+        "    if False:\n",
+        "host_tests/update/test_trial.py -k foreign_boot",
+    ),
+    Mutant(
+        "gate: failed attempts",
+        "alink/job/gate.py",
+        "    if failed >= up.limits[0]:\n",
+        "    if False:\n",
+        "host_tests/update/test_refused.py -k fourth_time",
+    ),
+    Mutant(
+        "gate: the signature",
+        "alink/job/gate.py",
+        "    error = _unsigned(up, job)\n    if error is not None:\n",
+        "    error = None\n    if error is not None:\n",
+        f"{SIGNED} -k 'without_a_signature or changes_the_job'",
+    ),
+    Mutant(
+        "gate: a key that cannot be read",
+        "alink/job/signed.py",
+        '    raise AlinkError(_E_CONFIG, "sign_key cannot be read: %s" % error)\n',
+        "    return None\n",
+        f"{SIGNED} -k cannot_be_used",
+    ),
+    Mutant(
+        "gate: the application's consent",
+        "alink/job/gate.py",
+        "    if wish is not True:\n",
+        "    if False:\n",
+        "host_tests/update/test_trial.py -k hooks_accept",
+    ),
+    Mutant(
+        "gate: the signature of a job offered again",
+        "alink/job/gate.py",
+        "    error = _unsigned(up, job)\n    if error is None and",
+        "    error = None\n    if error is None and",
+        f"{SIGNED} -k under_way_again",
+    ),
+    Mutant(
+        "gate: the files of a job offered again",
+        "alink/job/gate.py",
+        "    if error is None and _contents(job) == _contents(up.job):\n",
+        "    if error is None:\n",
+        f"{SIGNED} -k under_way_again",
+    ),
+    Mutant(
+        "safe mode",
+        "alink/starts.py",
+        "        if bad >= _ROW:\n",
+        "        if False:\n",
+        APPLICATION + " -k another_try",
+    ),
+    Mutant(
+        "safe mode: a start that lived is good",
+        "alink/starts.py",
+        "age * 1000 and age < _SET_S:\n",
+        "age * 1000 and age < 0:\n",
+        APPLICATION + " -k watchdog_hours",
+    ),
+    Mutant(
+        "safe mode: deep sleep is healthy",
+        "alink/starts.py",
+        "    if cause == machine.WDT_RESET or cause == machine.HARD_RESET:\n",
+        "    if cause != machine.PWRON_RESET:\n",
+        APPLICATION + " -k sensor_that_sleeps",
+    ),
+    Mutant(
+        "an image without an application",
+        "alink/job/slot_check.py",
+        '    parts.ask("job.volume", "check", slot.part)\n',
+        "",
+        REFUSED + " -k without_an_application",
+    ),
+    Mutant(
+        "a block that is right already is left alone",
+        "alink/job/slot.py",
+        "                    return\n",
+        "                    break\n",
+        "host_tests/update/test_written.py",
+    ),
+    Mutant(
+        "a block is compared to its end",
+        "alink/job/slot.py",
+        "                if i == _BLOCK // _PART:\n",
+        "                if i == 1:\n",
+        "host_tests/update/test_written.py",
+    ),
+    Mutant(
+        "a difference is to what runs",
+        "alink/job/origin.py",
+        "            if packed.found.digest() != packed.wanted:\n",
+        "            if False:\n",
+        PACKED + " -k another_release",
+    ),
+    Mutant(
+        "a package makes the image that its head tells of",
+        "alink/job/aside.py",
+        "    if packed.digest.digest() != download.target.digest:\n",
+        "    if False:\n",
+        PACKED + " -k has_a_name",
+    ),
+    Mutant(
+        "nothing is read behind the source of a difference",
+        "alink/job/patch.py",
+        "    if op != _INSERT and n > packed.source - packed.at:\n",
+        "    if False:\n",
+        "host_tests/long/test_fuzz_short.py -k package",
+    ),
+    Mutant(
+        "nothing of a difference is made behind its image",
+        "alink/job/patch.py",
+        "    if n > room:\n",
+        "    if False:\n",
+        PACKED + " -k has_a_name",
+    ),
+    Mutant(
+        "nothing stands behind a package's stream",
+        "alink/job/unpack.py",
+        "    if packed.ring.any() or download.offset < download.size:\n",
+        "    if False:\n",
+        PACKED + " -k has_a_name",
+    ),
+    Mutant(
+        "a block that is half made outlives a lost link",
+        "alink/job/aside.py",
+        '        _flash(download, "writeblocks")\n',
+        "        pass\n",
+        PACKED + " -k link_that_drops",
+    ),
+    Mutant(
+        "the time of proof",
+        "alink/after_reset/standing.py",
+        "        if self.left > 0:\n",
+        "        if False:\n",
+        "host_tests/update/test_proof.py -k crashes_once",
+    ),
+)
