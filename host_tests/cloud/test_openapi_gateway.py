@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -205,6 +206,16 @@ def test_an_upload_goes_nowhere_else_than_it_was_given_for(client: Client) -> No
         timeout=20,
     )
     assert broken.status_code == 400
+
+
+def test_what_is_too_much_is_refused_before_it_is_read(cloud: LocalCloud) -> None:
+    head = (
+        "POST / HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 2000000000\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", cloud.http_port), 20) as sock:
+        sock.sendall(head.encode())
+        assert b"EntityTooLarge" in sock.makefile("rb").read(1000)
 
 
 def test_what_was_uploaded_waits_an_hour_for_its_package(

@@ -25,7 +25,7 @@ from tools.cloud.openapi.limits import Limits
 from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.services import Services
 from tools.cloud.openapi.signature import Verifier
-from tools.cloud.openapi.uploads import UploadError
+from tools.cloud.openapi.uploads import SIZE_MAX, UploadError
 
 VERSION = "2018-01-20"
 _OPERATIONS: dict[str, Callable[[Services, Parameters], dict[str, Any]]] = {
@@ -131,6 +131,10 @@ class OpenApi:
     async def _upload(self, request: Request) -> Response:
         uploads, began = self._services.uploads, self._services.clock.time()
         try:
+            # Before a byte of it lies on this disk: who sends it is known only behind the form.
+            length = request.headers.get("content-length", "")
+            if not length.isdecimal() or int(length) > SIZE_MAX + _BODY_MAX:
+                raise UploadError(400, "EntityTooLarge", "The length is missing, or too much.")
             form = await request.form(max_files=1, max_fields=20)
             file = form.get("file")
             if not isinstance(file, UploadFile):
