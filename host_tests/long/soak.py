@@ -144,7 +144,7 @@ def settled(boards: list[Rig]) -> None:
     rig, count = boards[0], len(boards)
     rig.wait(lambda: all(one.ended for one in rig.fetched()), "the downloads to end")
     rig.wait(
-        lambda: rig.cloud.connections == count and not rig.cloud._program.web._state.connections,
+        lambda: rig.cloud.connections == count and not rig.cloud._program.web.connections,
         "the old connections to close",
     )
 

@@ -38,6 +38,11 @@ class Hosted:
         make = cast(Callable[..., asyncio.Protocol], self._config.http_protocol_class)
         return make(config=self._config, server_state=self._state, app_state={})
 
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        return len(self._state.connections)
+
     async def close(self) -> None:
         """Drop every connection and wait for what still answers one."""
         for connection in list(self._state.connections):

@@ -68,6 +68,11 @@ class Web:
         finally:
             self.downloads.ended(answer, how)
 
+    @property
+    def connections(self) -> int:
+        """How many are open, but for those of the bent server."""
+        return self._hosted.connections
+
     async def close(self) -> None:
         """Drop every connection and wait for what still answers one."""
         await self.responder.close()
