@@ -200,6 +200,7 @@ def test_a_stand_in_ends_although_somebody_looks_at_its_page(tmp_path: Path) -> 
         events.until(lambda all: "notes" in all.lists)
     with events, pytest.raises((EOFError, requests.RequestException)):
         events.read()
+    assert not asyncio.all_tasks(cloud._loop)
 
 
 def test_nothing_is_read_for_a_page_that_nobody_looks_at() -> None:

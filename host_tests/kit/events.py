@@ -10,6 +10,7 @@ from typing import Any
 import requests
 
 TIMEOUT_S = 30.0
+QUIET_MAX = 3  # so many signs of life without news: what is waited for does not come
 
 
 class Events:
@@ -36,16 +37,19 @@ class Events:
 
     def read(self) -> tuple[str, dict[str, Any]]:
         """The next event: its name and what it says. EOFError at the end."""
-        name = ""
+        name, quiet = "", 0
         for line in self._lines:
             if line.startswith("event: "):
                 name = line.removeprefix("event: ")
             elif line.startswith("data: "):
                 return name, json.loads(line.removeprefix("data: "))
+            elif line.startswith(":"):  # it is there, and has nothing to say
+                quiet += 1
+                assert quiet < QUIET_MAX, self.lists
         raise EOFError("the stream has ended")
 
     def until(self, wanted: Callable[[Events], bool]) -> None:
-        """Read until the lists are as `wanted`. A timeout of the socket ends it."""
+        """Read until the lists are as `wanted`. Fails when nothing more comes."""
         while not wanted(self):
             name, change = self.read()
             assert name == "rows", (name, change)

@@ -70,6 +70,8 @@ class Threaded:
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        # Here, for whoever ends this may be in a loop of its own.
+        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
 
     def _async(self, make: Callable[[], Awaitable[_T]]) -> _T:
         async def call() -> _T:
@@ -96,5 +98,4 @@ class Threaded:
     def _end_loop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.run_until_complete(self._loop.shutdown_asyncgens())
         self._loop.close()

@@ -37,7 +37,7 @@ class Page:
     def __init__(
         self,
         records: Records,
-        changes: Callable[[], int],
+        changes: Callable[[], object],
         snapshot: Callable[[], dict[str, Any]],
         history: Callable[[int], dict[str, Any]],
         listen: str,

@@ -14,7 +14,7 @@ from tools.cloud.records import Records
 FOLLOWERS_MAX = 32
 _PAUSE_S = 0.25  # from one reading to the next, at least
 _SHARE = 10  # a reading is followed by a pause of so many times what it took, at least
-_LOOK_S = 1.0  # what other programs write into the folder is looked for so often
+_LOOK_S = 1.0  # so often it is looked for what was written and not told
 
 
 class Full(Exception):
@@ -24,12 +24,12 @@ class Full(Exception):
 class Feed:
     """The last reading, and the way to wait for the next one.
 
-    `read()` makes it, when the records tell of a change or the number that `changes()` gives is
-    another one: other programs write into the same folder.
+    `read()` makes it, when the records tell of a change or `changes()` gives something else than
+    before: other programs write into the same folder.
     """
 
     def __init__(
-        self, records: Records, changes: Callable[[], int], read: Callable[[], Lists]
+        self, records: Records, changes: Callable[[], object], read: Callable[[], Lists]
     ) -> None:
         self._records = records
         self._changes = changes

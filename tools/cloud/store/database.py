@@ -88,10 +88,10 @@ class Database:
         """Close the file."""
         self._db.close()
 
-    def changes(self) -> int:
-        """A number that is another one after another program has written into the file."""
-        (number,) = self._db.execute("pragma data_version").fetchone()
-        return int(number)
+    def changes(self) -> tuple[int, int]:
+        """Other numbers after somebody has written: this program, or another one."""
+        (others,) = self._db.execute("pragma data_version").fetchone()
+        return self._db.total_changes, int(others)
 
     def link_key(self) -> bytes:
         """The key that download links are signed with; it stays the same over a restart."""
