@@ -21,7 +21,7 @@ import pytest
 
 from host_tests.kit.device_process import ROOT, DeviceFailed, run_device
 from host_tests.metal.transport import Metal, cannot
-from tools.images import kept
+from tools.images import compiled_cache
 
 # What builds keep: shared by both workers, by the commands they run, and by the next run.
 _KEPT = ROOT / ".cache" / "compiled"
@@ -105,7 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):  # the first process of all, before there are others
         if sum(1 for _ in _KEPT.glob("*/*")) > _KEPT_AT_MOST:
             shutil.rmtree(_KEPT, ignore_errors=True)
-        os.environ.setdefault(kept.NAME, str(_KEPT))
+        os.environ.setdefault(compiled_cache.NAME, str(_KEPT))
     port = config.getoption("--port")
     mount = config.getoption("--mount")
     if port:

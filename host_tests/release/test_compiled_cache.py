@@ -8,36 +8,39 @@ import pytest
 
 from tools.cli import Refused
 from tools.images import compile as compiling
-from tools.images import kept
+from tools.images import compiled_cache
 from tools.images.compile import compile_mpy
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder for this test alone, that ALINK_CACHE names; and a process that knows nothing."""
-    monkeypatch.setenv(kept.NAME, str(tmp_path / "kept"))
+    monkeypatch.setenv(compiled_cache.NAME, str(tmp_path / "kept"))
     compiling._compiled.cache_clear()
     return tmp_path / "kept"
 
 
 def test_without_a_folder_it_is_made_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(kept.NAME, raising=False)
+    monkeypatch.delenv(compiled_cache.NAME, raising=False)
     made = iter((b"first", b"second"))
-    assert [kept.kept(lambda: next(made), b"of") for _ in range(2)] == [b"first", b"second"]
+    assert [compiled_cache.kept(lambda: next(made), b"of") for _ in range(2)] == [
+        b"first",
+        b"second",
+    ]
 
 
 def test_it_is_made_once_for_all_that_it_depends_on(folder: Path) -> None:
     made = iter((b"first", b"second", b"third"))
     of = ((b"a", b"b"), (b"ab",), (b"a", b"b"), (b"b", b"a"))
-    found = [kept.kept(lambda: next(made), *one) for one in of]
+    found = [compiled_cache.kept(lambda: next(made), *one) for one in of]
     assert found == [b"first", b"second", b"first", b"third"]
     assert sum(1 for file in folder.glob("*/*")) == 3  # and nothing half made
 
 
 def test_another_program_makes_it_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert kept.kept(lambda: b"before", b"of") == b"before"
-    monkeypatch.setattr(kept, "_program", lambda: b"changed")
-    assert kept.kept(lambda: b"after", b"of") == b"after"
+    assert compiled_cache.kept(lambda: b"before", b"of") == b"before"
+    monkeypatch.setattr(compiled_cache, "_program", lambda: b"changed")
+    assert compiled_cache.kept(lambda: b"after", b"of") == b"after"
 
 
 def test_what_comes_out_of_it_is_what_the_compiler_made(folder: Path) -> None:
