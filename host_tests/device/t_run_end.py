@@ -1,0 +1,222 @@
+# How a run ends, and what takes an offer to it: states, trouble, the inbox, the restart.
+# MIT licence.
+
+from alink import errors
+from alink.errors import AlinkError
+from alink.job import ending, inbox, restart, starting, states
+
+NEW, FETCHING, VERIFYING, INSTALLING, TELLING = range(5)
+STORED, FAILING, OVER, VERIFIED, BEGINNING = range(5, 10)
+
+
+class Run:
+    """As much of a Run as these functions touch; `turned` has what it was told to do next."""
+
+    part = None
+    index = 0
+    asks = 0
+    asked = closing = last = None
+    stale = False
+
+    def __init__(self, state, way=0):
+        self.state = state
+        self.way = way
+        self.fetching = state == FETCHING
+        self.fetch = self.target = self.source = self.block = None
+        self.turned = []
+        self.raises = None
+        self.up = self
+        self.version = "1.0.0"
+
+    def go(self, state):
+        states.go(self, state)
+
+    def turn(self, *what):
+        self.turned.append(what)
+        if self.raises is not None:
+            raise self.raises
+
+
+def test_every_way_through_the_states_ends_and_nothing_follows_the_end():
+    assert states.MOVES[OVER] == 0
+    for first in range(10):
+        ends = {OVER} if first == OVER else set()
+        for _ in range(10):
+            for state in range(10):
+                follow = {to for to in range(10) if states.MOVES[state] >> to & 1}
+                if follow & (ends | {OVER}):
+                    ends.add(state)
+        assert first in ends, first
+
+
+def test_a_step_that_is_no_legal_move_is_a_bug_that_shows():
+    for state, to in ((OVER, NEW), (STORED, FETCHING), (NEW, OVER), (FAILING, STORED)):
+        run = Run(state)
+        try:
+            run.go(to)
+        except RuntimeError as e:
+            assert "%d to %d" % (state, to) in str(e)
+            assert run.state == state
+        else:
+            raise AssertionError((state, to))
+
+
+def test_only_while_it_fetches_a_fresh_link_is_of_use():
+    run = Run(BEGINNING)
+    run.go(FETCHING)
+    assert run.fetching
+    run.go(VERIFYING)
+    assert not run.fetching
+
+
+def test_whatever_is_raised_in_a_step_has_a_name_of_alinks():
+    told = []
+    plain = ending.fail
+    ending.fail = lambda run, error: told.append((error.code, error.detail))
+    try:
+        ending.trouble(Run(FETCHING), AlinkError(errors.LINK, "gone"))
+        ending.trouble(Run(FETCHING), MemoryError())
+        ending.trouble(Run(FETCHING), ImportError("no module named 'deflate'"))
+        ending.trouble(Run(INSTALLING), ValueError("of the pump"))
+    finally:
+        ending.fail = plain
+    assert [code for code, _ in told] == [errors.LINK, 84, 30, 98]
+    assert "deflate" in told[2][1]
+    assert told[3][1] == "ValueError: of the pump"
+
+
+def test_want_of_memory_is_tried_by_the_next_way_and_only_there():
+    told = []
+    plain = ending.fail
+    ending.fail = lambda run, error: told.append((error.code, error.detail))
+    try:
+        run = Run(FETCHING, way=1)
+        ending.trouble(run, MemoryError())
+        assert run.turned == [("starting", "try_way", 1)]
+        assert not told
+        # No way left says why better than the memory does; a slip of the search does not.
+        for slip, code in ((AlinkError(errors.LINK), errors.LINK), (KeyError("x"), 84)):
+            run = Run(FETCHING, way=2)
+            run.raises = slip
+            ending.trouble(run, MemoryError())
+            assert told.pop()[0] == code
+        # Nothing is begun anew where it was alone, has ended, or a module is tried.
+        for state, way in ((FETCHING, 3), (FETCHING, 0), (INSTALLING, 1), (STORED, 1)):
+            run = Run(state, way)
+            ending.trouble(run, MemoryError())
+            assert not run.turned
+            assert told.pop()[0] == 84
+    finally:
+        ending.fail = plain
+
+
+def test_a_job_that_another_one_overtakes_fails_but_not_what_is_told_already():
+    told = []
+    plain = ending.fail
+    ending.fail = lambda run, error: told.append(error.code)
+    try:
+        for state in range(10):
+            run = Run(state)
+            run.closing = "a report"
+            ending.overtaken(run)
+            assert run.stale
+            assert (run.closing is None) == (state == FAILING)
+    finally:
+        ending.fail = plain
+    assert told == [32] * 6  # new, fetching, verifying, installing, verified, beginning
+
+
+def test_a_link_that_expires_for_ever_is_asked_for_three_times():
+    run = Run(FETCHING)
+    run.module = "default"
+    run.device = None
+    run.asked_for = {}
+    plain = starting.parts
+
+    class Parts:
+        ask = staticmethod(lambda name, function, *args: 7)
+
+    starting.parts = Parts
+    # (`asked` of the Updater and of the Run are two things.)
+    up = Run(NEW)
+    up.device = None
+    up.asked = {}
+    run.up = up
+    try:
+        for _ in range(3):
+            starting.want_link(run)
+            assert up.asked == {"default": 7}
+        try:
+            starting.want_link(run)
+        except AlinkError as e:
+            assert e.code == 45
+        else:
+            raise AssertionError("it would ask for ever")
+    finally:
+        starting.parts = plain
+
+
+class Gate:
+    """In place of parts: notes what the gate was given, and that it was let go."""
+
+    def __init__(self):
+        self.judged = []
+        self.dropped = []
+
+    def use(self, name):
+        assert name == "job.gate"
+        return self
+
+    def judge(self, up, payload, reply, block):
+        self.judged.append((payload, reply, block and len(block)))
+
+    def drop(self, *names):
+        self.dropped.extend(names)
+
+
+def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
+    class Up:
+        run = None
+
+    plain = inbox.parts
+    inbox.parts = gate = Gate()
+    try:
+        waiting = [(b"first", False), (b"second", True)]
+        inbox.judge(Up, waiting)
+        assert gate.judged == [(b"first", False, 4096)]
+        assert waiting == [(b"second", True)]
+        Up.run = "one is under way, and has its block"
+        inbox.judge(Up, waiting)
+        assert gate.judged[1] == (b"second", True, None)
+        assert gate.dropped == ["job.gate", "job.gate"]
+    finally:
+        inbox.parts = plain
+
+
+def test_the_application_has_its_last_words_while_the_link_stands():
+    said = []
+
+    class Up:
+        before_reset = "the application's"
+        set_state = said.append
+
+        def call(self, what):
+            said.append(what)
+
+        class device:
+            @staticmethod
+            def disconnect():
+                said.append("signed off")
+
+    class Machine:
+        @staticmethod
+        def reset():
+            said.append("reset")
+
+    plain = restart.machine
+    restart.machine = Machine
+    try:
+        restart.restart(Up())
+    finally:
+        restart.machine = plain
+    assert said == ["resetting", "the application's", "signed off", "reset"]
