@@ -8,7 +8,7 @@ TESTS := $(VENV)/.ready-test
 export PYTHONPATH := $(CURDIR)
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help env demo test test-all lint mutate powercut bench fuzz soak dist clean
+.PHONY: help env demo test test-all lint mutate powercut bench fuzz soak dist picture clean
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
@@ -56,6 +56,9 @@ soak: $(TESTS)  ## 200 updates, every fifth a bad one: no board is lost, each fa
 
 dist: $(TOOLS)  ## a release in dist/: alink as .mpy, an archive of it, SHA256SUMS
 	@$(BIN)/python -m tools.dev.package dist
+
+picture: $(TESTS)  ## docs/page.png: the page of the stand-in, as a browser shows it
+	@$(BIN)/python -m host_tests.long.picture
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .cache build dist

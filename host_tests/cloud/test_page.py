@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import html
 import json
 import re
+import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from host_tests.kit.cloud_commands import run
+from host_tests.kit.cloud_commands import run, start
 from host_tests.kit.events import Events
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
+from host_tests.kit.rig import ROOT
 from tools.cloud import LocalCloud
 from tools.cloud.page import feed
 from tools.cloud.records import Records
@@ -65,7 +69,7 @@ def test_the_page_shows_each_device_with_its_version_and_link(cloud: LocalCloud)
     with online(cloud):
         text = requests.get(cloud.page_url, timeout=30).text
     devices = " ".join(table(text, "devices").split())
-    assert f"{DN} {PK} plain 1.0.0 now" in devices
+    assert f"{DN} {PK} online, plain 1.0.0 now" in devices
     assert f"roof_1 {PK} offline never reported never" in devices
 
 
@@ -194,13 +198,16 @@ def test_what_another_command_writes_appears_by_itself(cloud: LocalCloud, tmp_pa
     assert list(events.lists["devices"]) == [f"{PK}/cellar", NAME, f"{PK}/roof_1"]
 
 
-def test_a_stand_in_ends_although_somebody_looks_at_its_page(tmp_path: Path) -> None:
+def test_a_stand_in_ends_although_somebody_looks_at_its_page(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with LocalCloud(tmp_path, page_port=0) as cloud:
         events = Events(cloud.page_url + "events")
         events.until(lambda all: "notes" in all.lists)
     with events, pytest.raises((EOFError, requests.RequestException)):
         events.read()
-    assert not asyncio.all_tasks(cloud._loop)
+    gc.collect()
+    assert "pending" not in caplog.text, "a task of it was left"
 
 
 def test_nothing_is_read_for_a_page_that_nobody_looks_at() -> None:
@@ -346,3 +353,46 @@ def test_a_snapshot_has_what_the_page_shows(cloud: LocalCloud, tmp_path: Path) -
     assert snapshot["falls"][NAME]["why"] == "E92 fell"
     assert snapshot["falls"][NAME]["version"] == "1.1.0"
     assert snapshot["seen"][NAME] == pytest.approx(snapshot["notes"][-1][0], abs=60)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1", "0.0.0.0"])
+def test_serve_tells_where_the_page_is_and_its_token_once(tmp_path: Path, listen: str) -> None:
+    server = start(
+        "serve", "--folder", str(tmp_path), "--public", "127.0.0.1", "--page-listen", listen
+    )
+    killer = threading.Timer(60, server.kill)
+    killer.start()
+    try:
+        assert server.stdout is not None
+        lines: list[str] = []
+        while "Ctrl-C" not in "".join(lines):
+            lines.append(server.stdout.readline())
+            assert lines[-1], lines
+        found = re.search(
+            r"^page +(http://127\.0\.0\.1:\d+/(?:\?token=(.*))?)$", "".join(lines), re.M
+        )
+        assert found is not None, lines
+        assert bool(found[2]) == (listen != "127.0.0.1")
+        with requests.Session() as session:
+            assert "<h1>alink</h1>" in session.get(found[1], timeout=30).text
+        server.send_signal(signal.SIGINT)
+        out = "".join(lines) + server.stdout.read()
+    finally:
+        killer.cancel()
+        server.kill()
+        server.communicate()
+    if found[2]:
+        assert out.count(found[2]) == 1
+
+
+def test_a_page_for_everybody_has_to_have_an_address(tmp_path: Path) -> None:
+    said = run("serve", "--folder", str(tmp_path), "--page-listen", "0.0.0.0", fails=1)
+    assert "--page-listen" in said
+    assert "--public" in said
+
+
+def test_the_picture_of_the_page_is_there_and_small() -> None:
+    picture = (ROOT / "docs" / "page.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) < 150_000
+    assert "(page.png)" in (ROOT / "docs" / "cloud.md").read_text(encoding="utf-8")

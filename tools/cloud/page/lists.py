@@ -37,6 +37,10 @@ def _day(when: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(when))
 
 
+def _moment(when: float) -> str:
+    return f"{time.strftime('%Y-%m-%d', time.localtime(when))} {_clock(when)}"
+
+
 def environment() -> Environment:
     """Where the templates are, and what they may call."""
     made = Environment(
@@ -47,7 +51,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update(clock=_clock, day=_day)
+    made.filters.update(clock=_clock, day=_day, moment=_moment)
     return made
 
 
@@ -101,9 +105,9 @@ def _devices(snapshot: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     online = snapshot["online"]
     for name, versions in snapshot["devices"].items():
         product, _, device = name.partition("/")
-        link = "broker" if snapshot["broker"] else "offline"
+        link = "at the broker" if snapshot["broker"] else "offline"
         if name in online:
-            link = "TLS" if online[name] else "plain"
+            link = "online, TLS" if online[name] else "online, plain"
         yield (
             name,
             {
