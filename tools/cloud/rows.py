@@ -11,10 +11,10 @@ from tools.cloud.store import CloudStore, Task
 def kept(store: CloudStore) -> dict[str, Any]:
     """Devices, tasks and batches for tables: no secret and no link in it."""
     return {
-        "devices": {str(identity): store.versions(identity) for identity in store.devices()},
+        "devices": {str(identity): told for identity, told in store.all_versions().items()},
         "seen": {str(identity): when for identity, when in store.seen().items()},
         "falls": {str(identity): asdict(fall) for identity, fall in store.falls().items()},
-        "tasks": [_task(task) for task in store.tasks()],
+        "tasks": [_task(task) for task in store.outlines()],
         "batches": _batches(store),
     }
 

@@ -9,4 +9,6 @@ def shown(text: str) -> str:
     User names, topics and paths come from strangers: none of them may talk to the terminal, or
     turn the line around in which it stands.
     """
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

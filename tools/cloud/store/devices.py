@@ -118,3 +118,14 @@ class DeviceTables(Database):
                 (identity.product_key, identity.device_name),
             ).fetchall()
         )
+
+    def all_versions(self) -> dict[Identity, dict[str, str]]:
+        """That of every device, also of those that have reported nothing."""
+        found = {identity: dict[str, str]() for identity in self.devices()}
+        for pk, dn, module, version in self._db.execute(
+            "select pk, dn, module, version from reported order by module"
+        ):
+            known = found.get(Identity(pk, dn))
+            if known is not None:
+                known[module] = version
+        return found
