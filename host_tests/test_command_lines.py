@@ -262,3 +262,19 @@ def test_a_tool_under_a_bare_python_names_make_env(words: list[str]) -> None:
     assert done.returncode == 1, done.stdout
     assert "Run make env, then .venv/bin/python" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["flash.py", "image.py"])
+def test_the_tools_can_be_run_as_they_stand(name: str) -> None:
+    tool = ROOT / "tools" / name
+    # As where .venv is active.
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    done = subprocess.run(
+        [tool, "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PATH": path},
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A board: `python tools/flash.py VERB --help`. The verbs: flashing/verbs."""
 
 import sys

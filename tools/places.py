@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,6 +35,11 @@ def read_text(path: Path) -> str:
     it is none; OSError.
     """
     return decoded(path.read_bytes(), path)
+
+
+def read_stdin() -> str:
+    """The text of standard input. Raises Refused where it is none."""
+    return decoded(sys.stdin.buffer.read(), "standard input")
 
 
 def check_output(path: Path, inputs: Iterable[Path | None]) -> None:

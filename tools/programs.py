@@ -59,7 +59,7 @@ SIM = Program(
     "tools.sim.verbs",
     """\
 typical use:
-  python -m tools.sim create desk.bin --image app.img --file micropython/boot.py \\
+  python -m tools.sim create desk.bin --image app.img \\
       --set product_key=PK --set device_name=DN --set device_secret=@secret.txt \\
       --set host=127.0.0.1 --set port=8883 --set ca=@cloud/ca.der
   python -m tools.sim run desk.bin

@@ -18,6 +18,7 @@ from tools.flashing.link import Link
 from tools.flashing.patience import PATIENCE, Patience
 from tools.flashing.ports import resolve
 from tools.flashing.refusals import explain_open
+from tools.programs import FLASH
 
 # One after the other: a name like /dev/pts/3 is soon another test's board.
 pytestmark = pytest.mark.xdist_group("serial")
@@ -259,3 +260,13 @@ def test_a_program_that_arrives_in_part_is_sent_again(
         monkeypatch.setattr(transport.serial, "write", lossy)
         assert link.run("print('all ' + 'of it')") == "all of it\n"
         assert lost
+
+
+@pytest.mark.parametrize(
+    "more", [("--host", "x.example"), ("--file", "a.env"), ("--no-tls",), ("--mqtt-port", "1883")]
+)
+def test_clear_does_not_pass_over_a_setting_in_silence(
+    capsys: pytest.CaptureFixture[str], more: tuple[str, ...]
+) -> None:
+    assert FLASH.main(["provision", "--clear", *more, "--port", "/dev/null"]) == 1
+    assert f"--clear erases every setting, and {more[0]} would set one" in capsys.readouterr().err

@@ -25,9 +25,11 @@ def settings():
 def online(settings, limit_ms=None):
     """Join the Wi-Fi and set the clock (certificates have dates), for as long as it takes.
 
-    limit_ms: int, after which it raises OSError instead, or None.
+    A board without settings says so and waits for them. limit_ms: int, after which it raises
+    OSError instead, or None.
     """
     began = time.ticks_ms()
+    _need(settings, "wifi_ssid", began, limit_ms)
     wlan = network.WLAN(network.STA_IF)
     wlan.active(True)
     started = None
@@ -48,6 +50,16 @@ def online(settings, limit_ms=None):
         time.sleep_ms(2000)
 
 
+def _need(settings, key, began, limit_ms):
+    # A new board is no fault: no traceback, and no restart after restart.
+    if not settings.get_text(key):
+        print("this board has no %s yet: flash.py provision gives it its settings" % key)
+    while not settings.get_text(key):
+        _check(began, limit_ms)
+        trial.feed()
+        time.sleep_ms(500)
+
+
 def _check(began, limit_ms):
     if limit_ms is not None and time.ticks_diff(time.ticks_ms(), began) > limit_ms:
         raise OSError("no network")
@@ -56,8 +68,11 @@ def _check(began, limit_ms):
 def device(settings, **more):
     """The Device of these settings; more: further arguments of its.
 
-    A board with a product secret alone registers itself.
+    A board with a product secret alone registers itself. One without an identity says so and
+    waits for it.
     """
+    for key in ("product_key", "device_name", "host"):
+        _need(settings, key, 0, None)
     if settings.get_text("product_secret"):
         parts.use("signin.registration").ensure(settings, feed=trial.feed)
         parts.drop("signin")

@@ -11,11 +11,14 @@ _VERSION = re.compile(r"v(\d+)\.(\d+)")
 
 
 def age_warning(image: bytes) -> str | None:
-    """What to say of a firmware that is too old for alink, or None."""
+    """What to say of a firmware that is too old for alink, or perhaps is, or None."""
     stated = examine(image).firmware
     found = _VERSION.match(stated or "")
     if stated is None or found is None:
-        return None
+        return (
+            f"the firmware does not say which MicroPython it is; alink needs v{OLDEST[0]}."
+            f"{OLDEST[1]} or newer, as from micropython.org/download."
+        )
     if (int(found[1]), int(found[2])) >= OLDEST[:2]:
         return None
     return (

@@ -15,14 +15,16 @@ from tools.cli import Refused
 from tools.images.compile import compile_mpy
 from tools.images.compiled_cache import kept
 from tools.images.features import left_out, packed, used
+from tools.images.hidden import hiding
 from tools.images.homes import homes, moved
+from tools.images.processor import check_mpy
 from tools.images.program import NAME, compile_program
 from tools.images.shorten import parse, shorten
+from tools.texts import decoded, is_name
 
 ROOT = Path(__file__).resolve().parents[2]
 ALINK = ROOT / "micropython" / "alink"
 LOADER = ROOT / "micropython" / "boot.py"
-MPY_VERSION = b"M\x06"
 MAIN_TEMPLATE = Path(__file__).with_name("main_template.py")
 END_TEMPLATE = Path(__file__).with_name("end_template.py")
 
@@ -89,8 +91,17 @@ def _digest(version: str, files: dict[str, bytes]) -> str:
 
 def mentioned(app: Path) -> set[str]:
     """The features of alink (see features.py) that an application's own files mention."""
-    python = (path for name, path in walk(app, "") if name.endswith((".py", ".mpy")))
-    return used(path.read_bytes() for path in python)
+    sources = []
+    for name, path in walk(app, ""):
+        if name.endswith((".py", ".mpy")):
+            content = path.read_bytes()
+            sources.append(content if name.endswith(".mpy") else _source(content, path))
+    return used(sources)
+
+
+def _source(content: bytes, source: Path) -> bytes:
+    """Python as MicroPython reads it: UTF-8 without a mark."""
+    return decoded(content, source).encode()
 
 
 def collect(
@@ -99,11 +110,13 @@ def collect(
     alink: Path = ALINK,
     loader: Path = LOADER,
     features: Iterable[str] | None = None,
+    chip: str | None = None,
 ) -> dict[str, bytes]:
     """Every file of the volume: absolute path on it -> content.
 
     `app` is the user's folder, `alink` the package to embed, `loader` the boot.py to carry along,
     `features` the parts of alink that are packed (None: what the application is likely to need).
+    `chip` is what compiled modules have to be for (None: not looked at).
     Python files become .mpy; others are taken as they are. Hidden files,
     editors' leftovers, `__pycache__` and .pyc are left out (see `remarks`). Raises Refused,
     with advice, for what cannot work.
@@ -120,16 +133,15 @@ def collect(
     for path, source in walk(app, ""):
         _check_name(path, source)
         content = source.read_bytes()
+        if path.endswith(".py"):
+            content = _source(content, source)
         if path == "/main.py":
             path, content = f"/{NAME}.mpy", compile_program(content, "app/main.py", source)
         elif path.endswith(".py"):
             content = compile_mpy(content, f"app{path}", source)
             path = path[:-3] + ".mpy"
-        elif path.endswith(".mpy") and content[:2] != MPY_VERSION:
-            raise Refused(
-                f"{source} is not a .mpy file of version 6",
-                "Compile it with mpy-cross 1.23 or later, or give the .py instead.",
-            )
+        elif path.endswith(".mpy"):
+            check_mpy(content, source, chip)
         _add(files, path, content, source)
     kept = set(packed(mentioned(app)) if features is None else features)
     for path, content in package(alink, kept).items():
@@ -213,6 +225,11 @@ def remarks(folder: Path) -> list[str]:
     return said
 
 
+def hiding_modules(app: Path) -> list[str]:
+    """What a person should know of modules of an application: one line each."""
+    return hiding(path for path, _ in walk(app, ""))
+
+
 def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Path, bool]]:
     """(path on the volume, file, whether it is packed), but nothing of what Python leaves."""
     for entry in sorted(folder.iterdir(), key=lambda e: e.name):
@@ -233,6 +250,11 @@ def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Path, bool]]:
 
 
 def _check_name(path: str, source: Path) -> None:
+    if not is_name(path):
+        raise Refused(
+            f"{source.parent} holds a file whose name is no plain text: {source.name!a}",
+            "Rename it.",
+        )
     if path in _RESERVED:
         raise Refused(f"{source} cannot be part of an application", f"{_RESERVED[path]}.")
     folder = path.split("/")[1]

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from pathlib import Path
 
+from tools.chip.chips import chip_by_name
 from tools.chip.firmware import extract_app
 from tools.chip.header import round_up
 from tools.chip.nor import SECTOR
@@ -33,7 +34,8 @@ def build_image(
     give the same bytes. Raises Refused, with advice, for whatever would not run on a board.
     """
     part = extract_app(firmware, chip)
-    files = collect(app, version, alink, loader, features)
+    wanted = chip_by_name(chip)
+    files = collect(app, version, alink, loader, features, wanted and wanted.name)
     volume = make_volume(files, block_size)
     data = part.ljust(round_up(len(part)), b"\xff") + volume
     needed = round_up(len(data))

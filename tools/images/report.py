@@ -10,7 +10,7 @@ from tools.images.application import files_intact, version_of
 from tools.images.build import SLOT_SIZE, slot_needed
 from tools.images.volume import Volume, find_volume, read_files
 
-_FIRMWARE = re.compile(rb"v\d+\.\d+\.\d+[0-9A-Za-z.-]* on \d{4}-\d\d-\d\d")
+_FIRMWARE = re.compile(rb"v\d+\.\d+[0-9A-Za-z.-]* on \d{4}-\d\d-\d\d")
 
 MERGED = "merged firmware file (bootloader, partition table and app)"
 APP = "app image"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from tools.cli import Refused
 from tools.images.application import walk
+from tools.texts import is_name
 
 WBITS = 12  # a window of 4 KiB, so that a board needs little RAM; zlib's own is 15
 NAME_MAX = 100  # bytes: of FilesTarget, unless it was told otherwise
-_MEMBERS_MAX = 256  # the same
-_DEPTH_MAX = 8
+MEMBERS_MAX = 256  # the same
+DEPTH_MAX = 8
 
 
 def build_archive(folder: Path, wbits: int = WBITS) -> bytes:
@@ -36,8 +37,8 @@ def build_archive(folder: Path, wbits: int = WBITS) -> bytes:
             names.append(name)
     if not names:
         raise Refused(f"there are no files in {folder}", "Name the folder that holds them.")
-    if len(names) > _MEMBERS_MAX:
-        raise Refused(f"{len(names)} files", f"A board takes {_MEMBERS_MAX}: leave some out.")
+    if len(names) > MEMBERS_MAX:
+        raise Refused(f"{len(names)} files", f"A board takes {MEMBERS_MAX}: leave some out.")
     compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + wbits)
     data = compressor.compress(out.getvalue()) + compressor.flush()
     # An extra field ("AL", RFC 1952, 2.3.1.1) tells a board the window: gzip's head has no place
@@ -46,12 +47,15 @@ def build_archive(folder: Path, wbits: int = WBITS) -> bytes:
 
 
 def _check(name: str, source: Path) -> None:
+    if not is_name(name):
+        raise Refused(
+            f"{source.parent} holds a file whose name is no plain text: {source.name!a}",
+            "Rename it.",
+        )
     if source.is_symlink() or not source.is_file():
         raise Refused(f"{source} is not a plain file", "Copy its content to that place.")
-    if len(name.encode()) > NAME_MAX or name.count("/") >= _DEPTH_MAX:
+    if len(name.encode()) > NAME_MAX or name.count("/") >= DEPTH_MAX:
         raise Refused(
             f"the path {name} is too long for a board",
-            f"Use at most {NAME_MAX} bytes and {_DEPTH_MAX} levels.",
+            f"Use at most {NAME_MAX} bytes and {DEPTH_MAX} levels.",
         )
-    if any(ord(letter) < 32 for letter in name):
-        raise Refused(f"the path {name!r} has a control character", "Rename the file.")

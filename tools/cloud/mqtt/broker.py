@@ -27,6 +27,7 @@ from tools.cloud.identity import Identity
 from tools.cloud.mqtt import packets, topics
 from tools.cloud.mqtt.service import Service
 from tools.cloud.records import Message, Records
+from tools.texts import decoded
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +84,8 @@ def parse(
         if user is None:
             raise Refused("a password needs a user", "Add --broker-user NAME.")
         try:
-            password = password_file.read_text().strip()
-        except (OSError, ValueError) as exc:
+            password = decoded(password_file.read_bytes(), password_file).strip()
+        except OSError as exc:
             raise Refused(f"cannot read {password_file}: {exc}", "Check the path.") from None
     if ca is not None and not ca.is_file():
         raise Refused(f"cannot read {ca}", "Check the path of --broker-ca.")

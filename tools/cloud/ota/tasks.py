@@ -17,6 +17,7 @@ from tools.cloud.clock import Clock
 from tools.cloud.identity import Identity
 from tools.cloud.records import Records
 from tools.cloud.store import CloudStore, PackageFile, Product, Release, Task
+from tools.texts import is_name
 
 DEFAULT_MODULE = "default"
 STREAM_BYTES = 16 * 1024 * 1024  # of a file over MQTT
@@ -273,6 +274,8 @@ def read(source: Source, default: str) -> tuple[str, bytes]:
             content = source.read_bytes()
         except OSError as exc:
             raise Refused(f"cannot read {source}: {exc.strerror}", "Check the path.") from None
+    if not is_name(name):
+        raise Refused(f"the file's name is no plain text: {name!a}", "Rename the file.")
     if not content:
         what = "the image" if isinstance(source, bytes) else name
         raise Refused(f"{what} is empty", "Build it again.")

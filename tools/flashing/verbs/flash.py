@@ -18,7 +18,7 @@ from tools.flashing.files import make_image, read_firmware, read_image
 from tools.flashing.screen import Screen
 from tools.images import examine
 from tools.images.age import age_warning
-from tools.images.application import remarks
+from tools.images.application import hiding_modules, remarks
 from tools.images.report import APP
 from tools.places import check_output, write_private
 
@@ -183,7 +183,7 @@ def _warnings(options: argparse.Namespace, image: bytes) -> Iterator[str]:
             "only show MicroPython's prompt."
         )
     if options.app:
-        for text in remarks(options.app):
+        for text in (*remarks(options.app), *hiding_modules(options.app)):
             yield text.removeprefix("warning: ")
     old = age_warning(image)
     if old:

@@ -15,7 +15,7 @@ from pathlib import Path
 from tools.cli import Refused, worded
 from tools.flashing import settings
 from tools.flashing.link import Link
-from tools.places import read_text
+from tools.places import read_stdin, read_text
 
 NAME = "provision"
 HELP = "give the board its identity, server and Wi-Fi (they survive every update)"
@@ -55,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when the board has what was given."""
     if options.clear:
+        _check_alone(options)
         return _clear(options)
     given = _given(options)
     settings.check_together(given)
@@ -121,7 +122,8 @@ def as_bytes(value: settings.Value) -> bytes:
 def _given(options: argparse.Namespace) -> dict[str, settings.Value]:
     values: dict[str, settings.Value] = {}
     if options.file == "-":
-        values = settings.read_settings(sys.stdin.read(), "standard input", Path())
+        text = read_stdin()
+        values = settings.read_settings(text, "standard input", Path())
     elif options.file:
         path = Path(options.file)
         values = settings.read_settings(read_text(path), str(path), path.parent)
@@ -179,6 +181,18 @@ def _ask(setting: settings.Setting) -> settings.Value:
             print(f"  {exc}", file=sys.stderr)
         except EOFError:
             raise Refused("stopped at the prompt", "Nothing was changed.") from None
+
+
+def _check_alone(options: argparse.Namespace) -> None:
+    """Refuse what --clear would silently leave out."""
+    others = (*_OPTIONS, "mqtt_port", "no_tls", "register", "file")
+    given = [name for name in others if getattr(options, name) not in (None, False)]
+    if given:
+        named = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise Refused(
+            f"--clear erases every setting, and {named} would set one",
+            "Leave one of them out; to begin anew, clear first and provision then.",
+        )
 
 
 def _clear(options: argparse.Namespace) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tools.images import BLOCK_SIZE, SLOT_SIZE, build_image, check_version, examine
 from tools.images.age import age_warning
-from tools.images.application import ALINK, LOADER, mentioned, remarks
+from tools.images.application import ALINK, LOADER, hiding_modules, mentioned, remarks
 from tools.images.features import FEATURES, packed, told
 from tools.places import check_output, read_input, write_output
 
@@ -88,7 +88,7 @@ def run(options: argparse.Namespace) -> int:
             features=features,
         )
         write_output(options.output, data)
-    for line in remarks(options.app):
+    for line in (*remarks(options.app), *hiding_modules(options.app)):
         print(line, file=sys.stderr)
     warning = age_warning(data)
     if warning:

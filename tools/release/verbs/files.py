@@ -6,12 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from tools.cli import Refused
 from tools.images.application import remarks
 from tools.places import check_output, write_output
 from tools.release import WBITS, build_archive
 
 NAME = "files"
 HELP = "folder -> archive for a module that is files"
+_OTHERS = (".zip", ".tar", ".7z", ".rar", ".bz2", ".xz", ".zst", ".bin", ".img", ".alp")
 EXAMPLES = """\
 image.py files --dir web -o assets.tar.gz
 image.py files --dir web --wbits 10 -o assets.tar.gz    for a board with little RAM"""
@@ -31,8 +33,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _check_name(output: Path) -> None:
+    """Refuse a name that promises another kind of archive."""
+    kind = "".join(output.suffixes[-2:]).lower()
+    if kind.endswith((".tgz", ".tar.gz", ".gz")) or output.suffix.lower() not in _OTHERS:
+        return
+    raise Refused(
+        f"{output} is named as another kind of archive, and this makes a gzip tar",
+        f"Call it {output.with_suffix('').with_suffix('.tar.gz').name}.",
+    )
+
+
 def run(options: argparse.Namespace) -> int:
     """0 when the archive is there. Raises Refused, OSError."""
+    _check_name(options.output)
     check_output(options.output, (options.dir,))
     data = build_archive(options.dir, options.wbits)
     write_output(options.output, data)

@@ -9,6 +9,12 @@ from pathlib import Path
 from tools.cli import Refused, worded
 from tools.images import Report, as_text, examine
 from tools.places import read_input
+from tools.release.archive_report import (
+    ArchiveReport,
+    archive_text,
+    examine_archive,
+    is_archive,
+)
 from tools.release.package_format import is_package
 from tools.release.package_report import PackageReport, examine_package, package_text
 
@@ -17,6 +23,7 @@ HELP = "what a file is, and whether it is sound"
 EXAMPLES = """\
 image.py inspect release-1.1.0.bin
 image.py inspect release-1.1.0.bin --json
+image.py inspect assets.tar.gz
 image.py inspect from-1.0.0.alp --from release-1.0.0.bin
 Exit code 0: it is sound. 1: something in it is invalid."""
 
@@ -38,8 +45,10 @@ def run(options: argparse.Namespace) -> int:
     """0: sound; 1: something is invalid. Raises Refused, OSError."""
     data = read_input(options.file)
     source = read_input(options.source) if options.source is not None else None
-    report: Report | PackageReport
-    if is_package(data):
+    report: Report | PackageReport | ArchiveReport
+    if is_archive(data) and source is None:
+        report = examine_archive(data)
+    elif is_package(data):
         report = examine_package(data, source)
     elif source is not None:
         raise Refused(
@@ -49,6 +58,8 @@ def run(options: argparse.Namespace) -> int:
         report = examine(data)
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
+    elif isinstance(report, ArchiveReport):
+        print(worded(archive_text(report)))
     elif isinstance(report, PackageReport):
         print(worded(package_text(report)))
     else:

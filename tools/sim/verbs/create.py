@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from pathlib import Path
 
 from tools.chip import image
@@ -10,19 +11,36 @@ from tools.chip.layout import load_layout
 from tools.cli import Refused, worded
 from tools.sim.board import DEFAULT_TABLE, Board
 from tools.sim.flash import SIZE
+from tools.texts import decoded
 
 NAME = "create"
 HELP = """\
 make a flash file
 
 Make a 4 MiB flash with a partition table, an image in slot 0 and files on the board's own file \
-system."""
+system. With an image alink's loader (boot.py) is put there too, unless --file names another."""
 EXAMPLES = """\
-python -m tools.sim create desk.bin --image release-1.0.0.bin --file micropython/boot.py \\
+python -m tools.sim create desk.bin --image release-1.0.0.bin \\
        --set product_key=PK --set device_name=DN --set device_secret=@secret.txt \\
        --set host=127.0.0.1 --set port=8883 --set ca=@.cloud/ca.pem"""
 
-_NUMBERS = ("port", "secure", "allow_http")  # settings that NVS holds as numbers
+_NUMBERS = ("port", "secure", "allow_http", "regnwl")  # settings that NVS holds as numbers
+_BYTES = ("ca", "sign_key")  # that are a file as it is; of others a file holds the text
+SETTINGS = (
+    *_NUMBERS,
+    *_BYTES,
+    "product_key",
+    "device_name",
+    "device_secret",
+    "product_secret",
+    "host",
+    "wifi_ssid",
+    "wifi_pass",
+    "ntp_host",
+    "device_token",
+    "client_id",
+)
+_LOADER = Path(__file__).resolve().parents[3] / "micropython" / "boot.py"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +70,9 @@ def run(options: argparse.Namespace) -> int:
     slot = load_layout(options.table, SIZE).slots[0]
     app = _bootable(options.image, slot.size) if options.image else None
     files = {f"/{file.name}": file.read_bytes() for file in options.file}
+    if app is not None and not files.keys() & {"/boot.py", "/boot.mpy"}:
+        # As flash.py does: without it MicroPython comes up and nothing of the image is run.
+        files["/boot.py"] = _LOADER.read_bytes()
     with Board.create(options.flash, options.table) as board:
         if app is not None:
             board.write_slot(0, app)
@@ -87,17 +108,20 @@ def _setting(text: str) -> tuple[str, int | str | bytes]:
         raise Refused(
             f"--set {key} is no setting", "Say KEY=VALUE, the key with at most 15 letters."
         )
+    if key not in SETTINGS:
+        meant = difflib.get_close_matches(key, SETTINGS, 1)
+        raise Refused(
+            f"--set {key}: alink has no such setting",
+            f"Perhaps you mean {meant[0]}." if meant else f"There are {', '.join(SETTINGS)}.",
+        )
     if value.startswith("@"):
-        return key, _one_line(Path(value[1:]).read_bytes())
+        path = Path(value[1:])
+        if key in _BYTES:
+            return key, path.read_bytes()
+        value = decoded(path.read_bytes(), path).removesuffix("\n").removesuffix("\r")
     if key not in _NUMBERS:
         return key, value
     most = 65535 if key == "port" else 0x7FFFFFFF
     if not value.isdecimal() or int(value) > most:
         raise Refused(f"--set {key}: a number is wanted, 0 to {most}", "Write it in digits.")
     return key, int(value)
-
-
-def _one_line(data: bytes) -> bytes:
-    """A secret of one line without the line's end that editors add; anything else as it is."""
-    line = data.removesuffix(b"\n").removesuffix(b"\r")
-    return line if line.isascii() and line.decode().isprintable() else data
