@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.kit.images import make_image
+from host_tests.kit import firmware_files
 from tools.cli import Refused
 from tools.image import main
 from tools.images import find_volume, read_files
@@ -116,7 +116,7 @@ def test_image_py_says_what_it_left_out_and_how_to_keep_it(
 ) -> None:
     app = application(tmp_path / "app", "from alink import Updater\n")
     firmware, out = tmp_path / "firmware.bin", tmp_path / "out.bin"
-    firmware.write_bytes(make_image())
+    firmware.write_bytes(firmware_files.app())
 
     def build(*options: str) -> tuple[str, str, set[str]]:
         command = ["build", "--firmware", str(firmware), "--app", str(app), "-o", str(out)]
