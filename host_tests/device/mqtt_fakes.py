@@ -7,6 +7,7 @@ import sys
 
 import umqtt.simple
 from alink import device, log, session, wire
+from alink.errors import AlinkError
 
 _HALF = 1 << 29  # ticks wrap at 2**30 on the chip; on a 64-bit host practically never
 _EAGAIN_READS = 2  # how often a fake socket says "nothing yet" in a row before time has to pass
@@ -253,3 +254,12 @@ def take_packet(data):
     if len(data) < at + size:
         return None
     return data[0], bytes(data[at : at + size]), at + size
+
+
+def failure(act):
+    """The AlinkError that act() raises."""
+    try:
+        act()
+    except AlinkError as exc:
+        return exc
+    raise AssertionError("no AlinkError")

@@ -4,8 +4,7 @@ import gc
 import sys
 
 from alink import errors, parts, session, wire
-from alink.errors import AlinkError
-from mqtt_fakes import make, publish_packet, turn, up, world
+from mqtt_fakes import failure, make, publish_packet, turn, up, world
 
 
 def _heap():
@@ -27,14 +26,6 @@ def _loaded():
     transient = ("signin", "backoff", "blocking", "faults", "topics", "advice", "clock")
     names = [name for name in sys.modules if name.startswith("alink.")]
     return [name for name in names if name.split(".")[1] in transient]
-
-
-def _failure(act):
-    try:
-        act()
-    except AlinkError as exc:
-        return exc
-    raise AssertionError("no AlinkError")
 
 
 def test_what_only_a_sign_in_needs_is_gone_when_it_is_over():
@@ -208,7 +199,7 @@ def test_hold_signs_off_and_nothing_signs_in_before_resume():
     turn(dev, clock, 600000, 1000)
     dev.connect()  # returns: the loop of an application that calls it goes on
     assert not dev.connected
-    assert _failure(lambda: dev.publish("/a", b"")).code == errors.LINK
+    assert failure(lambda: dev.publish("/a", b"")).code == errors.LINK
     assert len(net.connects) == 1
     dev.resume()
     dev.poll()

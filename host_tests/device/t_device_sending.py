@@ -1,18 +1,9 @@
 # Messages out, acknowledgements, pings, and time that wraps. MIT licence.
 
 from alink import errors
-from alink.errors import AlinkError
-from mqtt_fakes import publish_packet, turn, up, world
+from mqtt_fakes import failure, publish_packet, turn, up, world
 
 _WRAP = 1 << 30
-
-
-def _failure(act):
-    try:
-        act()
-    except AlinkError as exc:
-        return exc
-    raise AssertionError("no AlinkError")
 
 
 def test_a_qos_1_message_counts_as_taken_only_after_its_puback():
@@ -88,7 +79,7 @@ def test_at_most_eight_messages_wait_for_their_puback():
     dev = up(clock)
     pids = [dev.publish("/a", b"x", 1) for _ in range(8)]
     sent = len(net.gateway.packets)
-    exc = _failure(lambda: dev.publish("/a", b"x", 1))
+    exc = failure(lambda: dev.publish("/a", b"x", 1))
     assert exc.code == errors.LINK
     assert "PUBACK" in exc.detail
     assert len(net.gateway.packets) == sent
@@ -207,12 +198,12 @@ def test_a_link_that_takes_nothing_more_is_dropped_in_time_and_never_left_torn()
     dev = up(clock, ack_timeout_ms=3000)
     net.last.room = 5
     began = clock.total
-    exc = _failure(lambda: dev.publish("/a", b"x" * 100))
+    exc = failure(lambda: dev.publish("/a", b"x" * 100))
     assert exc.code == errors.LINK, exc
     assert 3000 <= clock.total - began <= 3100
     assert net.last.closed
     assert not dev.connected
-    assert _failure(lambda: dev.publish("/a", b"x")).code == errors.LINK
+    assert failure(lambda: dev.publish("/a", b"x")).code == errors.LINK
     turn(dev, clock, 4000)
     assert dev.connected
     assert dev.publish("/a", b"again") == 0

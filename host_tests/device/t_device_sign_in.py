@@ -6,17 +6,9 @@ from binascii import hexlify
 
 from alink import errors, wire
 from alink.errors import AlinkError
-from mqtt_fakes import make, turn, up, world
+from mqtt_fakes import failure, make, turn, up, world
 
 _SECRET = "0123456789abcdef0123456789abcdef"
-
-
-def _failure(act):
-    try:
-        act()
-    except AlinkError as exc:
-        return exc
-    raise AssertionError("no AlinkError")
 
 
 def test_the_connect_packet_is_the_platforms_byte_for_byte():
@@ -38,7 +30,7 @@ def test_a_wrong_secret_is_named_and_tried_again_only_after_minutes():
         clock, net = world()
         net.gateway.connack = bytes([0x20, 2, 0, code])
         dev = make()
-        exc = _failure(dev.connect)
+        exc = failure(dev.connect)
         assert exc.code == errors.REFUSED, exc
         assert "CONNACK %d" % code in exc.detail
         assert "device secret" in exc.advice
@@ -120,7 +112,7 @@ def test_an_unset_clock_is_named_before_any_connection_and_mended_within_seconds
     clock, net = world()
     clock.year = 2000
     dev = make(secure=True, ca=b"\x30")
-    exc = _failure(dev.connect)
+    exc = failure(dev.connect)
     assert exc.code == errors.CLOCK, exc
     turn(dev, clock, 600000, 500)
     assert dev.error.code == errors.CLOCK
@@ -150,7 +142,7 @@ def test_every_subscription_is_confirmed_before_the_device_counts_as_connected()
     assert not dev.connected
     assert dev.session == 0
     assert net.gateway.filters == [names[:8]], net.gateway.filters
-    assert _failure(lambda: dev.publish("/a", b"")).code == errors.LINK
+    assert failure(lambda: dev.publish("/a", b"")).code == errors.LINK
     net.gateway.suback = 0
     first_pid = net.gateway.of_type(0x80)[0][:2]
     net.last.incoming += b"\x90\x0a" + first_pid + bytes(8)
@@ -310,7 +302,7 @@ def test_connect_gives_up_in_time_with_the_reason_and_poll_goes_on():
     dev = make()
     fed = []
     dev.on_feed = lambda: fed.append(1)
-    exc = _failure(lambda: dev.connect(timeout_ms=30000))
+    exc = failure(lambda: dev.connect(timeout_ms=30000))
     assert "EHOSTUNREACH" in exc.detail, exc
     assert 30000 <= clock.total <= 41000, clock.total
     assert len(fed) > 1000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,11 +20,7 @@ pytestmark = pytest.mark.xdist_group("serial")
 SAYS = 'from version import VERSION\nimport helper\nprint("deployed", VERSION, helper.WORD)\n'
 
 
-@pytest.fixture(scope="module")
-def one_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SerialRig]:
-    with SerialRig(tmp_path_factory.mktemp("rig")) as rig:
-        rig.board.write_slot(0, rig.image("1.0.0", QUIET_FOR_ALL))
-        yield rig
+RUNS = QUIET_FOR_ALL  # see conftest.py
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -33,13 +32,6 @@ HURRIED = replace(PATIENCE, ask=0.3, start=0.8, strange=0.5, announce=0.2, read=
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(device_link, "PATIENCE", HURRIED)
-
-
-@pytest.fixture(scope="module")
-def one_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SerialRig]:
-    with SerialRig(tmp_path_factory.mktemp("rig")) as rig:
-        rig.board.write_slot(0, rig.image("1.0.0", QUIET))
-        yield rig
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import argparse
 import getpass
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from host_tests.kit.device_process import run_device
 from host_tests.kit.rig import DN, PK
-from host_tests.kit.serial_rig import QUIET, SerialRig, flash
+from host_tests.kit.serial_rig import SerialRig, flash
 from tools import signing
 from tools.flashing.settings import SETTINGS, SettingError, check_together, parse, read_settings
 from tools.flashing.verbs import provision as device_provision
@@ -22,13 +21,6 @@ from tools.flashing.verbs import provision as device_provision
 pytestmark = pytest.mark.xdist_group("serial")
 
 SECRET = "0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture(scope="module")
-def one_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SerialRig]:
-    with SerialRig(tmp_path_factory.mktemp("rig")) as rig:
-        rig.board.write_slot(0, rig.image("1.0.0", QUIET))
-        yield rig
 
 
 @pytest.fixture

@@ -26,13 +26,6 @@ START_S = 12 * SCALE
 SOFT_S = 15 * SCALE
 
 
-@pytest.fixture(scope="module")
-def one_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SerialRig]:
-    with SerialRig(tmp_path_factory.mktemp("rig")) as rig:
-        rig.board.write_slot(0, rig.image("1.0.0", QUIET))
-        yield rig
-
-
 @pytest.fixture
 def rig(one_rig: SerialRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[SerialRig]:
     """A slow board, off."""

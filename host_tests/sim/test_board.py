@@ -6,21 +6,14 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from host_tests.kit.sim_desk import IMAGES, make_board, run, start
+from host_tests.kit.sim_desk import IMAGES, run, start
 from tools.sim import Board, BoardTimeout, NoInterpreter, interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    with make_board(tmp_path) as board:
-        yield board
 
 
 def ended(board: Board) -> list[str | None]:

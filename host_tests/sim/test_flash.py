@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +11,6 @@ from host_tests.kit.sim_desk import (
     HEAD,
     IMAGES,
     entry,
-    make_board,
     run,
     set_otadata,
     start,
@@ -20,12 +18,6 @@ from host_tests.kit.sim_desk import (
 )
 from tools.chip.otadata import ABORTED, NEW, PENDING_VERIFY, VALID
 from tools.sim import Board, BoardError, FlashViolation
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    with make_board(tmp_path) as board:
-        yield board
 
 
 def test_partitions_are_found_as_on_the_chip(board: Board) -> None:

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from host_tests.kit.chip_heap import HEAD, ROOT, Echo, near, said
+from host_tests.kit.chip_heap import HEAD, ROOT, near, said
 from host_tests.kit.sim_desk import IMAGES, make_board, run, start
 from tools.sim import Board
 
-
-@pytest.fixture(scope="module")
-def echo() -> Iterator[Echo]:
-    server = Echo()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    with make_board(tmp_path, heap="esp32") as board:
-        yield board
+BOARD = {"heap": "esp32"}
 
 
 def test_after_a_second_growth_there_is_no_wifi(board: Board) -> None:

@@ -2,27 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
 from host_tests.kit.chip_heap import Echo, near, said
-from host_tests.kit.sim_desk import make_board
 from tools.sim import Board
 
-
-@pytest.fixture(scope="module")
-def echo() -> Iterator[Echo]:
-    server = Echo()
-    yield server
-    server.close()
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    with make_board(tmp_path, heap="esp32") as board:
-        yield board
+BOARD = {"heap": "esp32"}
 
 
 def test_an_application_in_its_first_56_kb_has_wifi_and_two_tls_sessions(

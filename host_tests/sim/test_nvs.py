@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from host_tests.kit.sim_desk import HEAD, make_board, run
+from host_tests.kit.sim_desk import HEAD, run
 from tools.sim import Board
 from tools.sim.device.simchip import nvsstore
 from tools.sim.device.simchip.nvsstore import NvsError, NvsLog
@@ -155,12 +153,6 @@ def test_a_partition_full_of_garbage_starts_empty() -> None:
     assert store.keys() == []
     store.set("ns", "key", 7)
     assert content(flash) == {("ns", "key"): 7}
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    with make_board(tmp_path) as board:
-        yield board
 
 
 def test_nvs_errors_and_values_are_the_chips(board: Board) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from host_tests.kit.sim_desk import make_board, run, start
+from host_tests.kit.sim_desk import run, start
 from tools.sim import Board
 
 HEAD = """
@@ -20,12 +17,6 @@ def error(f, *args, **settings):
         return "%s %s" % (type(e).__name__, e)
 """
 LAN = "network.LAN, mdc=23, mdio=18, phy_type=network.PHY_LAN8720, phy_addr=0"
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    with make_board(tmp_path) as board:
-        yield board
 
 
 def test_a_pin_reads_what_it_is_connected_to_and_else_its_pull(board: Board) -> None:

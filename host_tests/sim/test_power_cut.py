@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +10,6 @@ from host_tests.kit.sim_desk import HEAD, IMAGES, make_board, run, start, states
 from tools.chip import otadata
 from tools.chip.otadata import VALID
 from tools.sim import Board
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    with make_board(tmp_path) as board:
-        yield board
 
 
 @pytest.mark.parametrize(

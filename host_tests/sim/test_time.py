@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from host_tests.kit.sim_desk import make_board, run, start
 from tools.sim import Board
-
-
-@pytest.fixture
-def board(tmp_path: Path) -> Iterator[Board]:
-    with make_board(tmp_path) as board:
-        yield board
 
 
 def test_timer_callbacks_run_between_byte_codes_of_a_busy_program(board: Board) -> None:
