@@ -60,6 +60,8 @@ class Renderer:
 
     def __init__(self, made: Environment) -> None:
         self._rows = made.get_template("rows.html").make_module()
+        # Of each kind the rows of last time: of a large fleet most are the same again.
+        self._made: dict[str, dict[str, tuple[Any, str]]] = {}
 
     def fleet(self, snapshot: dict[str, Any]) -> Lists:
         """What the first page shows."""
@@ -82,7 +84,14 @@ class Renderer:
         }
 
     def _all(self, kind: str, things: Iterable[tuple[object, Any]]) -> dict[str, str]:
-        return {str(key): self._row(kind, thing) for key, thing in things}
+        before, now = self._made.get(kind, {}), {}
+        for key, thing in things:
+            known = before.get(str(key))
+            if known is None or known[0] != thing:
+                known = (thing, self._row(kind, thing))
+            now[str(key)] = known
+        self._made[kind] = now
+        return {key: html for key, (_, html) in now.items()}
 
     def _row(self, kind: str, thing: Any) -> str:
         return str(getattr(self._rows, kind)(thing)).strip()
