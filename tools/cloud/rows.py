@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from tools.cloud.store import CloudStore, Task
+from tools.cloud.store import UNFINISHED, Batch, CloudStore, Task
 
 
 def kept(store: CloudStore) -> dict[str, Any]:
@@ -21,18 +21,21 @@ def kept(store: CloudStore) -> dict[str, Any]:
 
 def _batches(store: CloudStore) -> list[dict[str, Any]]:
     """Batches for a table: what they are for, and how many of their tasks are in which state."""
-    return [
-        {
-            "id": batch.id,
-            "product": batch.product_key,
-            "module": batch.module,
-            "version": batch.version,
-            "dynamic": batch.dynamic,
-            "state": batch.state,
-            "counts": store.counts(batch.id),
-        }
-        for batch in store.batches()
-    ]
+    return [_batch(batch, store.counts(batch.id)) for batch in store.batches()]
+
+
+def _batch(batch: Batch, counts: dict[str, int]) -> dict[str, Any]:
+    # A static batch is over with its last task, and is not written down again for that.
+    over = batch.state == "RUNNING" and not batch.dynamic and not counts.keys() & UNFINISHED
+    return {
+        "id": batch.id,
+        "product": batch.product_key,
+        "module": batch.module,
+        "version": batch.version,
+        "dynamic": batch.dynamic,
+        "state": "COMPLETED" if over else batch.state,
+        "counts": counts,
+    }
 
 
 def _task(task: Task) -> dict[str, Any]:

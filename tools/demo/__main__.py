@@ -4,6 +4,9 @@ Act 1: 1.0.0 -> 1.1.0, a real stock ESP32 firmware with a small application, ove
 Act 2: 1.2.0 crashes at its start; the board falls back to 1.1.0 and tells the cloud why.
 Act 3: 1.1.0 -> 1.1.1, in which one line is another, as a difference of some hundred bytes.
 Ends with what the cloud recorded, and with 0 only if all acts ended as told.
+
+--fleet: other acts, with twenty boards. 1.1.0 is published, verified and rolled out in phases;
+1.2.0 crashes at its start, and its threshold stops it.
 """
 
 from __future__ import annotations
@@ -20,6 +23,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tools.cloud import LocalCloud
+from tools.demo import fleet
+from tools.demo.boards import CRASH, PK, ROOT, confirmed, install_loader, provision
 from tools.demo.show import watch_download
 from tools.dev import stock
 from tools.images import build_image
@@ -27,10 +32,8 @@ from tools.release.pack import blocks, difference
 from tools.release.package_report import told
 from tools.sim import Board
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 APP = Path(__file__).resolve().parent / "app"
-PK, DN = "a1B2c3D4e5F", "greenhouse_07"
-CRASH = "raise ValueError('calibration table is missing')\n"
+DN = "greenhouse_07"
 LINE = "\nprint('the line that is new in 1.1.1')\n"
 PACE_BYTES, PACE_S = 16384, 0.02
 SERVED_AT_MOST, WRITTEN_AT_MOST = 1024, 4  # bytes, flash blocks: of one line
@@ -67,31 +70,6 @@ def build(folder: Path) -> dict[str, bytes]:
         f"{len(images['1.0.0']) - len(firmware.data):,} bytes"
     )
     return images
-
-
-def provision(board: Board, cloud: LocalCloud) -> None:
-    """What an owner gives a board: who it is, where its cloud is, whom to trust."""
-    device = cloud.add_device(PK, DN)
-    settings: dict[str, int | str | bytes] = {
-        "product_key": PK,
-        "device_name": DN,
-        "device_secret": device.secret,
-        "host": "127.0.0.1",
-        "port": cloud.mqtts_port,
-        "ca": cloud.ca_der,
-        "wifi_ssid": "desk",
-        "wifi_pass": "not needed here",
-    }
-    for key, value in settings.items():
-        board.nvs_set("alink", key, value)
-    board.nvs_set("alink_ota", "prove_ms", 2000)  # a minute, where nobody watches
-    board.install_file("/boot.py", (ROOT / "micropython" / "boot.py").read_bytes())
-
-
-def confirmed(board: Board, slot: int) -> bool:
-    """Whether this slot is the newest bootable one and has been marked valid (state 2)."""
-    newest = max((e for e in board.otadata() if e.usable()), key=lambda e: e.seq)
-    return newest.slot(2) == slot and newest.state == 2
 
 
 def act_one(board: Board, cloud: LocalCloud, image: bytes) -> bool:
@@ -166,6 +144,33 @@ def recorded(cloud: LocalCloud) -> None:
         out.print(f"download {download.path}: {download.status}, {download.bytes_sent:,} bytes")
 
 
+def one_board(folder: Path, *, full_speed: bool) -> bool:
+    """The three acts; whether all ended as told."""
+    images = build(folder)  # fetches the stock image the first time
+    with (
+        LocalCloud(folder / "cloud") as cloud,
+        Board.create(
+            folder / "flash.bin",
+            heap="esp32",
+            console=lambda line: out.print(f"  board| {line}", style="dim", markup=False),
+        ) as board,
+    ):
+        if not full_speed:
+            # So that there is something to see; a real ESP32 writes about 75 kB/s.
+            cloud.faults.drip_bytes, cloud.faults.drip_delay_s = PACE_BYTES, PACE_S
+        install_loader(board)
+        provision(board, cloud, DN)
+        board.write_slot(0, images["1.0.0"])
+        board.power_on()
+        first = act_one(board, cloud, images["1.1.0"])
+        second = act_two(board, cloud, images["1.2.0"])
+        third = act_three(board, cloud, images["1.1.1"], images["1.1.0"])
+        good = first and second and third and not cloud.violations
+        board.power_cut()
+        recorded(cloud)
+    return good
+
+
 def main() -> int:
     """Play the acts; 0 when all ended as told."""
     parser = argparse.ArgumentParser(
@@ -173,34 +178,26 @@ def main() -> int:
     )
     parser.add_argument("--full-speed", action="store_true", help="do not pace the downloads")
     parser.add_argument("--keep", metavar="DIR", help="leave flash file and images in this folder")
+    parser.add_argument("--fleet", action="store_true", help="a rollout over many boards")
+    parser.add_argument(
+        "--boards",
+        type=int,
+        default=fleet.BOARDS,
+        metavar="N",
+        help=f"of the fleet: {fleet.BOARDS}, or {fleet.BOARDS_MIN} and more",
+    )
     options = parser.parse_args()
+    if options.boards < fleet.BOARDS_MIN:
+        parser.error(f"--boards {options.boards}: phases need {fleet.BOARDS_MIN} and more")
     folder = Path(options.keep or tempfile.mkdtemp(prefix="alink-demo-"))
     folder.mkdir(parents=True, exist_ok=True)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("demo: stopped"))
-    good = False
+    began = time.monotonic()
     try:
-        images = build(folder)  # fetches the stock image the first time
-        began = time.monotonic()
-        with (
-            LocalCloud(folder / "cloud") as cloud,
-            Board.create(
-                folder / "flash.bin",
-                heap="esp32",
-                console=lambda line: out.print(f"  board| {line}", style="dim", markup=False),
-            ) as board,
-        ):
-            if not options.full_speed:
-                # So that there is something to see; a real ESP32 writes about 75 kB/s.
-                cloud.faults.drip_bytes, cloud.faults.drip_delay_s = PACE_BYTES, PACE_S
-            provision(board, cloud)
-            board.write_slot(0, images["1.0.0"])
-            board.power_on()
-            first = act_one(board, cloud, images["1.1.0"])
-            second = act_two(board, cloud, images["1.2.0"])
-            third = act_three(board, cloud, images["1.1.1"], images["1.1.0"])
-            good = first and second and third and not cloud.violations
-            board.power_cut()
-            recorded(cloud)
+        if options.fleet:
+            good = fleet.play(folder, options.boards, out)
+        else:
+            good = one_board(folder, full_speed=options.full_speed)
     except KeyboardInterrupt:
         sys.exit("demo: stopped")
     finally:
