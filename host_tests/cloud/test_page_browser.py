@@ -68,7 +68,7 @@ def test_an_update_is_seen_while_it_happens(cloud: LocalCloud, page: Page) -> No
     expect(page.locator("#tasks tr")).to_have_count(0)
     with online(cloud) as device:
         expect(device_row).to_contain_text("1.0.0")
-        cloud.batch(PK, "1.1.0")
+        cloud.batch(PK, "1.1.0", devices=(DN,))
         device.push()
         expect(page.locator("#rollouts rect.NOTIFIED")).to_have_count(1)
         expect(page.locator("#summary")).to_contain_text("1 rollout running")

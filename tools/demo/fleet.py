@@ -57,7 +57,7 @@ all = true
 """
 
 
-class Fleet:
+class DemoFleet:
     """Boards and a stand-in with a page, provisioned for each other. A context manager.
 
     `names` are the boards' device names; the first one is who a release is verified on.
@@ -74,7 +74,7 @@ class Fleet:
         self.boards: dict[str, Board] = {}
         self.command = Command(out, self.cloud.folder)
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self) -> DemoFleet:
         return self
 
     def __exit__(
@@ -158,7 +158,7 @@ class Fleet:
             raise Refused(exc.cause, "\n".join([exc.advice, *words])) from None
 
 
-def good_release(fleet: Fleet, out: Console) -> bool:
+def good_release(fleet: DemoFleet, out: Console) -> bool:
     """Published, verified on a board, then in phases to everybody."""
     out.rule(f"[bold]{GOOD}: published, verified on one board, rolled out in phases")
     canary, rest = fleet.names[0], len(fleet.names) - 1
@@ -180,7 +180,7 @@ def good_release(fleet: Fleet, out: Console) -> bool:
     )
 
 
-def bad_release(fleet: Fleet, out: Console) -> bool:
+def bad_release(fleet: DemoFleet, out: Console) -> bool:
     """Not verified, to a quarter at once: it crashes at its start, and the rollout stops."""
     out.rule(f"[bold]{BAD}, which crashes at its start: its threshold stops it")
     quarter = max(2, len(fleet.names) // 4)
@@ -209,7 +209,7 @@ def bad_release(fleet: Fleet, out: Console) -> bool:
     )
 
 
-def told_in_the_end(fleet: Fleet, out: Console) -> bool:
+def told_in_the_end(fleet: DemoFleet, out: Console) -> bool:
     """What the page and the commands say of it all."""
     out.rule("[bold]What is told in the end")
     told = fleet.told(BAD)
@@ -249,7 +249,7 @@ def _rolled_out(out: Console, run: Callable[..., list[Any]], version: str) -> di
     return total
 
 
-def _page_agrees(fleet: Fleet, page: Seen, failed: list[str]) -> bool:
+def _page_agrees(fleet: DemoFleet, page: Seen, failed: list[str]) -> bool:
     count, devices = len(fleet.names), page["devices"]
     summary = f"{count} devices {count} online 0 rollouts running 0 updating {len(failed)} failed"
     fell = [name for name in fleet.names if f"from {BAD}" in devices[f"{PK}/{name}"]]
@@ -277,7 +277,7 @@ def _line(out: Console, event: dict[str, Any]) -> None:
 def play(folder: Path, count: int, out: Console) -> bool:
     """Both releases and what is told of them; whether all of it went as told. Raises Refused."""
     with contextlib.ExitStack() as stack:
-        fleet = stack.enter_context(Fleet(folder, count, out))
+        fleet = stack.enter_context(DemoFleet(folder, count, out))
         out.print(f"the page: {fleet.cloud.page_url}", markup=False)
         size = len(fleet.images[GOOD])
         out.print(f"{count} boards with {FIRST}; an image has {size:,} bytes")
