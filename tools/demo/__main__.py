@@ -22,6 +22,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from tools.cli import Refused
 from tools.cloud import LocalCloud
 from tools.demo import fleet
 from tools.demo.boards import CRASH, PK, ROOT, confirmed, install_loader, provision
@@ -198,6 +199,8 @@ def main() -> int:
             good = fleet.play(folder, options.boards, out)
         else:
             good = one_board(folder, full_speed=options.full_speed)
+    except Refused as exc:
+        sys.exit(f"demo: {exc}")
     except KeyboardInterrupt:
         sys.exit("demo: stopped")
     finally:
