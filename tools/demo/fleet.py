@@ -203,6 +203,7 @@ def bad_release(fleet: DemoFleet, out: Console) -> bool:
     out.print(f"{len(told)} boards are back on {GOOD}, {spared} never heard of {BAD}")
     return (
         events[-1]["event"] == "stopped"
+        and "devices failed, " in events[-1]["why"]  # by the threshold, and not for another reason
         and len(told) == quarter
         and len(events[-1]["failed"]) > quarter // 5  # 20 % of them
         and fleet.running(GOOD) == fleet.names
