@@ -14,6 +14,7 @@ from __future__ import annotations
 import ast
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,10 @@ def pytest_configure(config: pytest.Config) -> None:
         if sum(1 for _ in _KEPT.glob("*/*")) > _KEPT_AT_MOST:
             shutil.rmtree(_KEPT, ignore_errors=True)
         os.environ.setdefault(compiled_cache.NAME, str(_KEPT))
+    # A shell's background job has Ctrl-C ignored, and so have all commands that it starts: tests
+    # that send one would wait for ever.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     port = config.getoption("--port")
     mount = config.getoption("--mount")
     if port:
