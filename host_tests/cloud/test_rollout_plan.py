@@ -28,6 +28,14 @@ from tools.cloud.platform import plan
         ("[[phase]]\npercent = 101", "percent"),
         ("[[phase]]\ndevices = -1", "negative"),
         ("[[phase]]\nall = true\nsoak = 1", "no soak"),
+        ("rate = 5", "rate is 10 to 10000"),
+        ("timeout-min = 1441", "timeout-min is 1 to 1440"),
+        ("retry-after-min = 7", "retry-after-min is one of 0, 10"),
+        ("retry-after-min = 10\nretry-times = 3", "retry-times is one of 1, 2, 5"),
+        ("[[phase]]\nall = true\nsoak-min = inf", "at most 43200"),
+        ('[[phase]]\nnames = ["a", "a"]', "twice"),
+        ("[[phase]]\nall = true\n[[phase]]\ndevices = 1", "phase 1: all leaves nobody"),
+        ("[[phase]]\npercent = 50\n[[phase]]\npercent = 10", "phase 2: 10 percent is no more"),
     ],
 )
 def test_a_plan_that_is_none_is_refused_with_its_place(

@@ -368,3 +368,14 @@ def test_a_line_for_people_names_the_phase_and_who_failed(fleet: Fleet, line: Li
     assert first == "phase 1 of 3 (1 device): begins with 1 device(s)"
     assert stopped.startswith("stopped: phase 1: 1 of 1 devices failed, 0 may")
     assert who.strip().startswith("row_")
+
+
+def test_a_plan_that_was_refused_before_its_first_device_can_be_corrected(line: Line) -> None:
+    line.write()  # its package is not there yet
+    line.run("--watch", code=1)
+    line.publish("1.2.0")
+    line.write("\n[[phase]]\nall = true\n", version="1.2.0")  # unverified, for too many devices
+    line.run("--watch", code=1)
+    line.publish("1.1.0")
+    line.write()
+    assert line.run("--watch")[-1]["event"] == "done"

@@ -16,7 +16,7 @@ from version import VERSION
 
 def online():
     """The cable is in, there is an address, and the clock is set (certificates have dates)."""
-    lan = network.LAN(  # type: ignore[call-arg]
+    lan = network.LAN(
         mdc=machine.Pin(23),
         mdio=machine.Pin(18),
         power=machine.Pin(5),

@@ -27,7 +27,8 @@ def check_offer(data: bytes, version: str, what: str, *, force: bool = False) ->
                 )
             data = unpack(data)
         except Refused as exc:
-            raise Refused(f"{what} {exc.cause}", exc.advice) from None
+            colon = "" if exc.cause.startswith("is a ") else ":"
+            raise Refused(f"{what}{colon} {exc.cause}", exc.advice) from None
     report = examine(data)
     if report.kind == MERGED:
         raise Refused(

@@ -103,7 +103,9 @@ def _number(packed, byte, room):
         n = -(n >> 1) - 1 if n & 1 else n >> 1
         packed.at += n
         packed.seeks += 1
-        if not 0 <= packed.at <= packed.source or packed.seeks > _SEEKS:
+        if packed.seeks > _SEEKS:
+            _bad("it moves in its source and does nothing")
+        if not 0 <= packed.at <= packed.source:
             _bad("it leaves its source")
         return
     packed.seeks = 0

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from tools.cli import Refused
 from tools.cloud.platform import batches, packages, standing
-from tools.cloud.platform.api import Api
+from tools.cloud.platform.api import Api, NoAnswer
 from tools.cloud.platform.fleet import Fleet
 from tools.cloud.platform.plan import Phase, Plan
 from tools.cloud.platform.show import Row
@@ -65,7 +65,7 @@ class Phases:
                 if not now.of(now.phase) and not now.todo and not now.paused:
                     self._begin()
                 if now.todo and not now.paused:
-                    self._make(now.todo)
+                    self._offer(now.todo)
                 self._judge()
         finally:
             standing.save(self._path, now)
@@ -85,6 +85,7 @@ class Phases:
 
     def _begin(self) -> None:
         now = self.standing
+        self._package_now()  # without one nothing begins
         chosen = self._fleet.chosen(self._phase, now.offered)
         now.began, now.enough = self._clock.time(), None
         if not chosen:
@@ -93,6 +94,18 @@ class Phases:
             return
         now.todo = chosen
         self._tell({**self._head("begins"), "devices": len(chosen)})
+
+    def _offer(self, names: list[str]) -> None:
+        now = self.standing
+        try:
+            self._make(names)
+        except NoAnswer:
+            raise  # it may have been made: see _adopt()
+        except Refused:
+            now.doubt = False
+            if not now.batches:
+                now.todo = []  # it has not begun: the plan may be corrected
+            raise
 
     def _make(self, names: list[str]) -> None:
         package = self._package_now()

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.cli import Refused
+from tools.cloud.openapi.jobs import RATE_MIN
+from tools.cloud.ota.batches import RATE_MAX, RETRY_AFTER_MIN, RETRY_TIMES
+from tools.cloud.ota.tasks import TIMEOUT_MIN_MAX, TIMEOUT_MIN_MIN
 from tools.places import read_input
 
 if sys.version_info >= (3, 11):
@@ -42,6 +45,10 @@ _PHASE = {
     "soak-min": float,
     "limit-min": float,
 }
+# What the platform takes of them: a choice, or from and to.
+_CHOICES = {"retry-after-min": RETRY_AFTER_MIN, "retry-times": RETRY_TIMES}
+_RANGES = {"rate": (RATE_MIN, RATE_MAX), "timeout-min": (TIMEOUT_MIN_MIN, TIMEOUT_MIN_MAX)}
+_LONGEST_MIN = 30 * 24 * 60  # of a phase's times
 _SCOPES = ("devices", "names", "percent", "all")
 FAILED_PERCENT, ENOUGH_PERCENT = 5.0, 90.0
 
@@ -58,6 +65,11 @@ class Phase:
     percent: float | None
     soak_s: float
     limit_s: float | None
+
+    @property
+    def everybody(self) -> bool:
+        """Whether it is for all that are left."""
+        return not self.names and self.devices is None and self.percent is None
 
     def count(self, fleet: int, offered: int) -> int | None:
         """How many more devices this phase is for; None for all that are left."""
@@ -103,6 +115,12 @@ def read(path: Path) -> Plan:
     for name in ("product", "version", "phase"):
         if not said.get(name):
             raise _wrong(path, f"no {name}")
+    for name, choice in _CHOICES.items():
+        if name in said and said[name] not in choice:
+            raise _wrong(path, f"{name} is one of {', '.join(map(str, choice))}")
+    for name, (least, most) in _RANGES.items():
+        if name in said and not least <= said[name] <= most:
+            raise _wrong(path, f"{name} is {least} to {most}")
     over = said.get("over", "https")
     if over not in ("https", "mqtt"):
         raise _wrong(path, f"over is https or mqtt, not {over}")
@@ -123,11 +141,25 @@ def read(path: Path) -> Plan:
         phases=tuple(_phase(path, number, one) for number, one in enumerate(said["phase"], 1)),
         terms=terms,
     )
+    _check_order(path, plan.phases)
     if not 0 <= plan.failed_percent <= 100 or not 0 < plan.enough_percent <= 100:
         raise _wrong(path, "failed-percent and enough-percent are percentages")
     if plan.failed_percent + plan.enough_percent > 100:
         raise _wrong(path, "failed-percent and enough-percent are more than 100 together")
     return plan
+
+
+def _check_order(path: Path, phases: tuple[Phase, ...]) -> None:
+    percent = 0.0
+    for number, one in enumerate(phases, 1):
+        if one.everybody and number < len(phases):
+            raise _wrong(path, f"phase {number}: all leaves nobody for the phases behind it")
+        if one.percent is not None:
+            if one.percent <= percent:
+                raise _wrong(
+                    path, f"phase {number}: {one.percent:g} percent is no more than before it"
+                )
+            percent = one.percent
 
 
 def _phase(path: Path, number: int, said: Any) -> Phase:
@@ -143,10 +175,16 @@ def _phase(path: Path, number: int, said: Any) -> Phase:
         raise _wrong(path, f"{where}percent is more than 0, up to 100")
     if any(said.get(name, 1) < 0 for name in ("devices", "soak-min", "limit-min")):
         raise _wrong(path, f"{where}nothing is negative")
+    for name in ("soak-min", "limit-min"):
+        if not said.get(name, 0) <= _LONGEST_MIN:
+            raise _wrong(path, f"{where}{name} is at most {_LONGEST_MIN}, 30 days")
+    names = said.get("names", ())
+    if len(set(names)) < len(names):
+        raise _wrong(path, f"{where}a name stands twice in names")
     limit = said.get("limit-min")
     return Phase(
         said.get("devices"),
-        tuple(said.get("names", ())),
+        tuple(names),
         None if percent is None else float(percent),
         said.get("soak-min", 0) * 60.0,
         None if limit is None else limit * 60.0,
