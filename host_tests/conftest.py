@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.kit import keys
 from host_tests.kit.device_process import ROOT, DeviceFailed, run_device
 from host_tests.metal.transport import Metal, cannot
 from tools.images import compiled_cache
@@ -111,6 +112,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # that send one would wait for ever.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    keys.lend()
     port = config.getoption("--port")
     mount = config.getoption("--mount")
     if port:

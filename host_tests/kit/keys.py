@@ -1,0 +1,32 @@
+"""RSA keys for the certificates of tests: made once for a process, each lent again and again.
+
+A key of 2048 bits takes a tenth of a second, and every test has a stand-in with two of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import trustme
+
+_COUNT = 16  # an authority, its server's and a stranger's are never the same
+
+
+def lend() -> None:
+    """Let trustme take RSA keys out of a few."""
+    make: Callable[[trustme.KeyType], object] = trustme.KeyType._generate_key
+    keys = _lent(lambda: make(trustme.KeyType.RSA))
+
+    def generate(kind: trustme.KeyType) -> object:
+        return next(keys) if kind is trustme.KeyType.RSA else make(kind)
+
+    trustme.KeyType._generate_key = generate  # type: ignore[assignment,method-assign]
+
+
+def _lent(make: Callable[[], object]) -> Iterator[object]:
+    made = []
+    for _ in range(_COUNT):
+        made.append(make())
+        yield made[-1]
+    yield from itertools.cycle(made)
