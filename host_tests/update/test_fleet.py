@@ -68,9 +68,11 @@ def test_a_fleet_that_does_not_come_says_which_board_said_what(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "_LIMIT_S", 0.0)
-    with (
-        DemoFleet(tmp_path, 4, Console(file=io.StringIO())) as fleet,
-        pytest.raises(Refused, match=r"boards to report 1\.0\.0") as refused,
-    ):
-        fleet.power_on()
+    with DemoFleet(tmp_path, 4, Console(file=io.StringIO())) as fleet:
+        with pytest.raises(Refused, match=r"boards to report 1\.0\.0"):
+            fleet.power_on()
+        board = fleet.boards["fleet_04"]
+        board.wait_for(lambda: "rom: " in board.console_text(), what="its first words")
+        with pytest.raises(Refused) as refused:
+            fleet.wait(lambda: False, "anything")
     assert "fleet_04: rom: " in str(refused.value)

@@ -89,6 +89,7 @@ def resume(say: Say, *, small: bool = False, cuts: int = CUTS) -> Section:
             board.erase_partition("nvs")
             desk.provision(board, name)
             board.write_slot(0, running)
+            board.erase_partition("ota_1")  # what is there already would not be written
             # Erase and write of each block, and a little for the journal: spread over all of it.
             board.cut_at(2 * blocks * (2 * count + 1) // (2 * cuts) + 40, "middle")
             ops = len(board.log)
