@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from alibabacloud_iot20180120.client import Client
 
 from host_tests.kit.member import MINUTE, Member
 from host_tests.kit.platform_sdk import (
     NAMES,
     done,
+    four_devices,
     job,
     package,
     sdk,
-    stand_in,
     states,
     status,
     why,
@@ -27,15 +25,7 @@ from tools.cloud import LocalCloud
 HOUR = 60 * MINUTE
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with stand_in(tmp_path) as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def client(cloud: LocalCloud) -> Client:
-    return sdk(cloud)
+prepare = four_devices
 
 
 def test_a_static_batch_takes_the_terms_of_the_call(cloud: LocalCloud, client: Client) -> None:

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from alibabacloud_iot20180120.client import Client
 
 from host_tests.kit.member import Member
-from host_tests.kit.platform_sdk import done, sdk, stand_in, why
+from host_tests.kit.platform_sdk import done, four_devices, why
 from host_tests.kit.raw_mqtt import PK, SECRET
 from tools.cloud import LocalCloud
 
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with stand_in(tmp_path) as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def client(cloud: LocalCloud) -> Client:
-    return sdk(cloud)
+prepare = four_devices
 
 
 def test_devices_tell_their_status_and_versions_and_never_their_secret(

@@ -6,7 +6,6 @@ import json
 import re
 import socket
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,8 @@ from tools.cloud import LocalCloud
 MINUTE = 60.0
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.add_device(PK, "north", SECRET)
-        yield cloud
-
-
-@pytest.fixture
-def client(cloud: LocalCloud) -> Client:
-    return sdk(cloud)
+def prepare(cloud: LocalCloud) -> None:
+    cloud.add_device(PK, "north", SECRET)
 
 
 def refused(client: Client, action: str, **fields: Any) -> tuple[int, str]:

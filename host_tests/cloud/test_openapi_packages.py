@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 import requests
 from alibabacloud_iot20180120.client import Client
 
 from host_tests.kit.member import Member
 from host_tests.kit.platform_sdk import (
     done,
+    four_devices,
     job,
     package,
-    sdk,
-    stand_in,
     states,
     status,
     uploaded,
@@ -31,15 +27,7 @@ OLD = hashlib.shake_256(b"1.0.0").digest(9000)
 NEW = OLD[:5000] + b"one more line" + OLD[5000:]
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with stand_in(tmp_path) as cloud:
-        yield cloud
-
-
-@pytest.fixture
-def client(cloud: LocalCloud) -> Client:
-    return sdk(cloud)
+prepare = four_devices
 
 
 def test_a_package_is_what_was_uploaded(cloud: LocalCloud, client: Client) -> None:

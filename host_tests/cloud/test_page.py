@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from host_tests.kit import paged
 from host_tests.kit.cloud_commands import run, start
 from host_tests.kit.events import Events
-from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
+from host_tests.kit.raw_mqtt import DN, PK, RawDevice, online
 from host_tests.kit.rig import ROOT
 from tools.cloud import LocalCloud
 from tools.cloud.page import feed
@@ -30,19 +31,7 @@ NAME = f"{PK}/{DN}"
 PATHS = ("", "events", "tasks/1", "tasks/1/events", "static/page.js", "static/page.css")
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path, page_port=0) as cloud:
-        prepare(cloud)
-        yield cloud
-
-
-def prepare(cloud: LocalCloud) -> None:
-    """Two devices, and a version for them."""
-    cloud.faults.connects_per_minute = None
-    cloud.add_device(PK, DN, SECRET)
-    cloud.add_device(PK, "roof_1", SECRET)
-    cloud.add_release(PK, "1.1.0", b"image")
+SETTINGS, prepare = paged.SETTINGS, paged.prepare
 
 
 def updating(cloud: LocalCloud, dn: str = DN) -> RawDevice:

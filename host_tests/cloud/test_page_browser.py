@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from host_tests.kit import paged
 from host_tests.kit.browser import browser as a_browser
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, online
 from tools.cloud import LocalCloud
@@ -45,19 +46,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
     assert wrong == []
 
 
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path, page_port=0) as cloud:
-        prepare(cloud)
-        yield cloud
-
-
-def prepare(cloud: LocalCloud) -> None:
-    """Two devices, and a version for them."""
-    cloud.faults.connects_per_minute = None
-    for name in (DN, "roof_1"):
-        cloud.add_device(PK, name, SECRET)
-    cloud.add_release(PK, "1.1.0", b"image")
+SETTINGS, prepare = paged.SETTINGS, paged.prepare
 
 
 def test_an_update_is_seen_while_it_happens(cloud: LocalCloud, page: Page) -> None:

@@ -5,25 +5,16 @@ from __future__ import annotations
 import json
 import socket
 import ssl
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from host_tests.kit.raw_mqtt import DN, PK, SECRET, online
+from host_tests.kit.raw_mqtt import DN, PK, online
 from tools.cloud import LocalCloud
 
 NTP = f"/ext/ntp/{PK}/{DN}/request"
 NTP_REPLY = f"/ext/ntp/{PK}/{DN}/response"
-
-
-@pytest.fixture
-def cloud(tmp_path: Path) -> Iterator[LocalCloud]:
-    with LocalCloud(tmp_path) as cloud:
-        cloud.add_device(PK, DN, SECRET)
-        yield cloud
 
 
 @pytest.mark.parametrize("sent", ["1571724098000", 100])

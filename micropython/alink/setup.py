@@ -52,8 +52,9 @@ def online(settings, limit_ms=None):
 
 def _need(settings, key, began, limit_ms):
     # A new board is no fault: no traceback, and no restart after restart.
-    if not settings.get_text(key):
-        print("this board has no %s yet: flash.py provision gives it its settings" % key)
+    if settings.get_text(key):
+        return
+    print("this board has no %s yet: flash.py provision gives it its settings" % key)
     while not settings.get_text(key):
         _check(began, limit_ms)
         trial.feed()

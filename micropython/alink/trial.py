@@ -19,6 +19,7 @@ def running():
 
 def feed():
     """Feed the watchdog that the loader armed; without one does nothing."""
+    # (As watch(), without its two calls: this is at every turn of the main loop.)
     boot = sys.modules.get("alink_boot")
     if boot is not None:
         trial = boot["trial"] or boot["wdt"]

@@ -235,7 +235,7 @@ class Updater:
 
     def _listen(self):
         new = self.device.session != self.greeted
-        if (new or self.run is None) and self.device.connected and (new or self._wants_hello()):
+        if self.device.connected and (new or (self.run is None and self._wants_hello())):
             self.hello = None
             self.hello = parts.use("hello").Hello(self, new)
             self.greeted = self.device.session

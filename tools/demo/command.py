@@ -16,8 +16,7 @@ from typing import Any
 from rich.console import Console
 
 from tools.cli import Refused
-
-ROOT = Path(__file__).resolve().parents[2]
+from tools.demo.boards import ROOT
 
 
 class Command:

@@ -19,16 +19,7 @@ def check_offer(data: bytes, version: str, what: str, *, force: bool = False) ->
     With `force` only for what is certainly wrong.
     """
     if is_package(data):
-        try:
-            if read_head(data).kind == DIFFERENCE:
-                raise Refused(
-                    "is a difference, and only boards that run one certain version can use it",
-                    "Offer it with --from, beside the version's own file.",
-                )
-            data = unpack(data)
-        except Refused as exc:
-            colon = "" if exc.cause.startswith("is a ") else ":"
-            raise Refused(f"{what}{colon} {exc.cause}", exc.advice) from None
+        data = _unpacked(data, what)
     report = examine(data)
     if report.kind == MERGED:
         raise Refused(
@@ -43,6 +34,18 @@ def check_offer(data: bytes, version: str, what: str, *, force: bool = False) ->
     if odd is not None and not force:
         cause, advice = odd
         raise Refused(f"{what} {cause}", f"{advice} If it is meant, add --force.")
+
+
+def _unpacked(data: bytes, what: str) -> bytes:
+    try:
+        if read_head(data).kind != DIFFERENCE:
+            return unpack(data)
+    except Refused as exc:
+        raise Refused(f"{what}: {exc.cause}", exc.advice) from None
+    raise Refused(
+        f"{what} is a difference, and only boards that run one certain version can use it",
+        "Offer it with --from, beside the version's own file.",
+    )
 
 
 def _odd(report: Report, version: str) -> tuple[str, str] | None:

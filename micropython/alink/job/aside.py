@@ -34,8 +34,6 @@ def set_aside(download):
     Not with the first block, which nobody has looked at: all begins again.
     """
     packed = download.packed
-    download.mover = None
-    parts.drop("job.unpack", "job.patch", "job.add")
     if packed.filled and not packed.kept:
         if not download.target.at:
             parts.ask("job.checkpoint", "restart", download, "no block was whole")

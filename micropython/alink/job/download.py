@@ -24,6 +24,7 @@ _PASSING = (
     "job.package",
     "job.origin",
 )
+_UNPACKING = ("job.unpack", "job.patch", "job.add")
 
 # States, for checkpoint.py, waiting.py and retry.py too.
 _DONE = const(0)
@@ -164,7 +165,7 @@ class Download:
                 if parts.use("job.origin").check(self):
                     # (One after the other: each is large.)
                     self.mover = None
-                    parts.drop("job.unpack", "job.patch", "job.add", *_PASSING)
+                    parts.drop(*_UNPACKING, *_PASSING)
                     self.target.look(self.block, self.packed.size)
                     parts.drop(*_PASSING)
                     self.mover = parts.use(self.packed.code)
@@ -188,10 +189,10 @@ class Download:
             elif state:
                 start = -1
                 if state == _OPEN:
+                    self.mover = None
+                    parts.drop("job.moving", *_UNPACKING, *_PASSING)
                     if self.packed is not None:
                         parts.ask("job.aside", "set_aside", self)
-                    self.mover = None
-                    parts.drop("job.moving", *_PASSING)
                     start = self.source.open(self.link, self.offset, self.size)
                 parts.use("job.waiting").turn(self, start)
                 if self.state >= _PEEK:

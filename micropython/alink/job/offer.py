@@ -149,10 +149,11 @@ def _files(data):
     protocol = data.get("dProtocol")
     if protocol is not None and protocol != "mqtt":
         raise AlinkError(_E_JOB_PROTOCOL, _shown(protocol))
+    diff = data.get("isDiff") in (1, "1", True)
     several = data.get("files")
     if several is None:
-        return [_file(data, method, protocol, data.get("isDiff") in (1, "1", True))]
-    if data.get("isDiff") in (1, "1", True):
+        return [_file(data, method, protocol, diff)]
+    if diff:
         raise AlinkError(_E_JOB_DIFF, "several files")
     if protocol is not None:
         raise AlinkError(_E_JOB_FORM, "several files over MQTT")

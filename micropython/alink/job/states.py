@@ -79,8 +79,15 @@ def fetched(run):
     run.go(_VERIFYING)
     if _is_whole(run):
         run.fetch = run.source = None
-        parts.drop("job.download", "job.moving", "job.blocks", "job.stream")
-        parts.drop("job.unpack", "job.patch", "job.add")
+        parts.drop(
+            "job.download",
+            "job.moving",
+            "job.blocks",
+            "job.stream",
+            "job.unpack",
+            "job.patch",
+            "job.add",
+        )
     run.release()
     run.up.set_state("verifying")
 

@@ -54,6 +54,7 @@ def feed(download):
         now = time.ticks_ms()
         if count:
             download.last = now
+        # (As in moving.py: only one of both is loaded.)
         if (
             count == 0
             or time.ticks_diff(now, download.last) > download.stall
@@ -74,12 +75,16 @@ def feed(download):
 
 def inflate(packed, buf, n):
     """`n` bytes out of the package into `buf`. Raises AlinkError PACKAGE."""
+    if _take(packed, buf, n) != n:
+        raise AlinkError(_E_PACKAGE, "it ends before its image")
+
+
+def _take(packed, buf, n):
+    # Up to n bytes; less only where the stream ends.
     try:
-        if packed.inflate.readinto(buf, n) == n:
-            return
+        return packed.inflate.readinto(buf, n)
     except (EOFError, OSError):
         raise AlinkError(_E_PACKAGE, "its stream is damaged") from None
-    raise AlinkError(_E_PACKAGE, "it ends before its image")
 
 
 def at_end(download):
@@ -87,11 +92,7 @@ def at_end(download):
     packed = download.packed
     if not feed(download):
         return False
-    try:
-        more = packed.inflate.readinto(packed.one, 1)
-    except (EOFError, OSError):
-        raise AlinkError(_E_PACKAGE, "its stream is damaged") from None
-    if more:
+    if _take(packed, packed.one, 1):
         raise AlinkError(_E_PACKAGE, "it goes on behind its image")
     if packed.ring.any() or download.offset < download.size:
         raise AlinkError(_E_PACKAGE, "data behind its stream")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tools.cloud.ota.batches import RETRY_AFTER_MIN, RETRY_TIMES
 from tools.cloud.ota.tasks import DEFAULT_MODULE
 
 _FOLDER = ".cloud"
@@ -66,3 +67,16 @@ def port(text: str) -> int:
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; use 0 to 65535")
     return number
+
+
+def retries(parser: argparse.ArgumentParser) -> None:
+    """--retry-after-min and --retry-times, of a batch."""
+    parser.add_argument(
+        "--retry-after-min",
+        type=int,
+        choices=RETRY_AFTER_MIN,
+        help="try a device that failed again, so much later",
+    )
+    parser.add_argument(
+        "--retry-times", type=int, choices=RETRY_TIMES, default=1, help="how often (default: 1)"
+    )

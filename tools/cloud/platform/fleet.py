@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 
 from tools.cli import Refused
-from tools.cloud.platform import devices, packages
+from tools.cloud.ota.tasks import DEFAULT_MODULE
+from tools.cloud.platform import devices
 from tools.cloud.platform.api import Api
 from tools.cloud.platform.plan import Phase, Plan
 from tools.cloud.platform.show import Row
@@ -56,7 +57,7 @@ class Fleet:
     def version(self, name: str) -> str | None:
         """What a device has reported last, of the module that this is about."""
         device = {"ProductKey": self._plan.product, "DeviceName": name}
-        if self._plan.module == packages.DEFAULT_MODULE:
+        if self._plan.module == DEFAULT_MODULE:
             told = self._api.call("QueryDeviceDetail", **device)["Data"].get("FirmwareVersion")
             return None if told is None else str(told)
         found = self._api.pages(

@@ -6,18 +6,19 @@ import argparse
 from typing import Any
 
 from tools.cli import Refused
+from tools.cloud.operator import arguments
+from tools.cloud.ota.tasks import DEFAULT_MODULE
 from tools.cloud.platform.api import Api
 from tools.cloud.platform.show import Row
 
-DEFAULT_MODULE = "default"
 STATUS = {-1: "needs none", 0: "unverified", 1: "verified", 2: "verifying", 3: "failed"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """PRODUCT_KEY VERSION, --module, --from."""
-    parser.add_argument("product_key", metavar="PRODUCT_KEY")
-    parser.add_argument("version", metavar="VERSION")
-    parser.add_argument("--module", default=DEFAULT_MODULE, help="a module with its own version")
+    arguments.product(parser)
+    arguments.version(parser)
+    arguments.module(parser)
     parser.add_argument(
         "--from",
         dest="source",
@@ -54,6 +55,11 @@ def package(
         f"{product_key} has no package {version}{what}" + (f" from {source}" if source else ""),
         "`release list` shows what there is; `release publish` makes one.",
     )
+
+
+def named(api: Api, options: argparse.Namespace) -> Row:
+    """The package that add_arguments() has the words for. Raises Refused."""
+    return package(api, options.product_key, options.version, options.module, options.source)
 
 
 def _row(said: dict[str, Any]) -> Row:

@@ -62,10 +62,8 @@ class Phases:
         try:
             if now.state == RUNNING:
                 self._pause()
-                if not now.of(now.phase) and not now.todo and not now.paused:
-                    self._begin()
-                if now.todo and not now.paused:
-                    self._offer(now.todo)
+                if not now.paused and (now.todo or not now.of(now.phase)):
+                    self._offer()
                 self._judge()
         finally:
             standing.save(self._path, now)
@@ -85,7 +83,6 @@ class Phases:
 
     def _begin(self) -> None:
         now = self.standing
-        self._package_now()  # without one nothing begins
         chosen = self._fleet.chosen(self._phase, now.offered)
         now.began, now.enough = self._clock.time(), None
         if not chosen:
@@ -95,10 +92,15 @@ class Phases:
         now.todo = chosen
         self._tell({**self._head("begins"), "devices": len(chosen)})
 
-    def _offer(self, names: list[str]) -> None:
+    def _offer(self) -> None:
         now = self.standing
+        package = self._package_now()  # without one nothing begins
+        if not now.todo:
+            self._begin()
+        if not now.todo:
+            return
         try:
-            self._make(names)
+            self._make(package, now.todo)
         except NoAnswer:
             raise  # it may have been made: see _adopt()
         except Refused:
@@ -107,8 +109,7 @@ class Phases:
                 now.todo = []  # it has not begun: the plan may be corrected
             raise
 
-    def _make(self, names: list[str]) -> None:
-        package = self._package_now()
+    def _make(self, package: Row, names: list[str]) -> None:
         fields: dict[str, Any] = {
             "FirmwareId": package["package"],
             "ProductKey": self._plan.product,

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from tools.cloud.shown import shown
+
 Row = dict[str, Any]
 
 
@@ -44,9 +46,7 @@ def one(options: argparse.Namespace, row: Row) -> None:
 def _text(value: Any) -> str:
     if value is None:
         return "-"
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    # Names and reasons come from strangers: none of them may talk to the terminal.
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
+    return shown(", ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from rich.console import Console
 from tools.cloud import control
 from tools.cloud.operator import arguments, views
 from tools.cloud.operator.folder import CloudFolder
-from tools.cloud.ota.batches import RATE_MAX, RETRY_AFTER_MIN, RETRY_TIMES, BatchBook, Terms
+from tools.cloud.ota.batches import RATE_MAX, BatchBook, Terms
 from tools.cloud.ota.tasks import TaskBook
 
 NAME = "batch"
@@ -48,15 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dynamic", action="store_true", help="also devices that report later, until cancelled"
     )
     arguments.terms(parser)
-    parser.add_argument(
-        "--retry-after-min",
-        type=int,
-        choices=RETRY_AFTER_MIN,
-        help="try a device that failed again, so much later",
-    )
-    parser.add_argument(
-        "--retry-times", type=int, choices=RETRY_TIMES, default=1, help="how often (default: 1)"
-    )
+    arguments.retries(parser)
     parser.add_argument("--confirm", action="store_true", help="tell no device before `confirm`")
     parser.add_argument(
         "--rate", type=int, metavar="N", help=f"tell N devices a minute, 1 to {RATE_MAX}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tools.cloud.operator import arguments
 from tools.cloud.platform import devices, place, show
 
 NAME = "device list"
@@ -16,7 +17,7 @@ python -m tools.cloud --at cn-shanghai device list a1B2c3D4e5F --status ONLINE -
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     place.add_arguments(parser)
-    parser.add_argument("product_key", metavar="PRODUCT_KEY")
+    arguments.product(parser)
     parser.add_argument("--status", choices=devices.STATUS, help="only these")
     show.add_arguments(parser)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tools.cloud.operator import arguments
 from tools.cloud.platform import packages, place, show
 
 NAME = "release list"
@@ -16,7 +17,7 @@ python -m tools.cloud --at cn-shanghai/iot-0abc1def release list a1B2c3D4e5F --j
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     place.add_arguments(parser)
-    parser.add_argument("product_key", metavar="PRODUCT_KEY")
+    arguments.product(parser)
     show.add_arguments(parser)
 
 

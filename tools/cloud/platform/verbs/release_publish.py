@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.cli import Refused
+from tools.cloud.ota.tasks import DEFAULT_MODULE
 from tools.cloud.platform import packages, place, post_object, show
 from tools.cloud.platform.api import Api
 from tools.places import check_input
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     """0 when the package is there. Raises Refused."""
     files: list[Path] = options.files
     _check(files, options.source)
-    if len(files) == 1 and not options.source and options.module == packages.DEFAULT_MODULE:
+    if len(files) == 1 and not options.source and options.module == DEFAULT_MODULE:
         from tools.release import check_offer  # slow to load
 
         check_offer(files[0].read_bytes(), options.version, str(files[0]), force=options.force)
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
         SrcVersion=options.source,
         Type=1 if options.source else 0,
         FirmwareName=name,
-        ModuleName=None if options.module == packages.DEFAULT_MODULE else options.module,
+        ModuleName=None if options.module == DEFAULT_MODULE else options.module,
         SignMethod=options.sign_method,
         NeedToVerify=not options.no_verify,
         FirmwareDesc=options.desc,
@@ -118,7 +119,7 @@ def _check(files: list[Path], source: str | None) -> None:
 
 
 def _module(api: Api, options: argparse.Namespace) -> None:
-    if options.module == packages.DEFAULT_MODULE:
+    if options.module == DEFAULT_MODULE:
         return
     there = api.call("ListOTAModuleByProduct", ProductKey=options.product_key).get("Data") or []
     if any(one["ModuleName"] == options.module for one in there):

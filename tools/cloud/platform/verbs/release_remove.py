@@ -23,9 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when it is gone."""
     api = place.connect(options)
-    package = packages.package(
-        api, options.product_key, options.version, options.module, options.source
-    )
+    package = packages.named(api, options)
     api.call("DeleteOTAFirmware", FirmwareId=package["package"])
     show.one(options, {"removed": package["package"], "name": package["name"]})
     return 0

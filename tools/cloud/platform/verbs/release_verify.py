@@ -28,9 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when every device has succeeded (or with --no-wait), 1 when one has not."""
     api = place.connect(options)
-    package = packages.package(
-        api, options.product_key, options.version, options.module, options.source
-    )
+    package = packages.named(api, options)
     job = api.call(
         "CreateOTAVerifyJob",
         FirmwareId=package["package"],

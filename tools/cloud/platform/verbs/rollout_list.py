@@ -22,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0."""
     api = place.connect(options)
-    package = packages.package(
-        api, options.product_key, options.version, options.module, options.source
-    )
+    package = packages.named(api, options)
     found = []
     for said in api.pages(
         "ListOTAJobByFirmware", "Data", "SimpleOTAJobInfo", FirmwareId=package["package"]

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from tools.cli import Refused
-from tools.cloud.ota.batches import RETRY_AFTER_MIN, RETRY_TIMES
+from tools.cloud.operator import arguments
 from tools.cloud.platform import packages, place, show
 
 NAME = "rollout start"
@@ -63,15 +63,7 @@ def add_terms(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout-min", type=int, metavar="MIN", help="fail so long after the first progress"
     )
-    parser.add_argument(
-        "--retry-after-min",
-        type=int,
-        choices=RETRY_AFTER_MIN,
-        help="try a device that failed again, so much later",
-    )
-    parser.add_argument(
-        "--retry-times", type=int, choices=RETRY_TIMES, default=1, help="how often (default: 1)"
-    )
+    arguments.retries(parser)
     parser.add_argument(
         "--confirm", action="store_true", help="tell no device before `rollout confirm`"
     )
@@ -110,9 +102,7 @@ def run(options: argparse.Namespace) -> int:
             raise Refused(f"--tag {tag} has no value", "Write KEY=VALUE.")
         tags.append({"Key": key, "Value": value})
     api = place.connect(options)
-    package = packages.package(
-        api, options.product_key, options.version, options.module, options.source
-    )
+    package = packages.named(api, options)
     if package["verification"] in ("unverified", "verifying", "failed"):
         raise Refused(
             f"{options.version} has not been verified ({package['verification']})",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 
+from tools.cloud.operator import arguments
 from tools.cloud.platform import batches, packages, place, show
 
 NAME = "task history"
@@ -15,8 +16,7 @@ python -m tools.cloud --at desk task history a1B2c3D4e5F greenhouse_07"""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     place.add_arguments(parser)
-    parser.add_argument("product_key", metavar="PRODUCT_KEY")
-    parser.add_argument("device_name", metavar="DEVICE_NAME")
+    arguments.device(parser)
     show.add_arguments(parser)
 
 
