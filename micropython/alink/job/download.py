@@ -15,7 +15,8 @@ _PART = const(1024)
 # Bytes between two checkpoints. With the block that was under way, a reset costs 64 KiB at most.
 _CHECKPOINT = const(61440)
 
-# What is let go before something moves; and before a connection is opened, with moving.py.
+# What is let go before something moves; and before a connection is opened, with what moves. (Whose
+# names are told where they are used: each in here would be an object.)
 _PASSING = (
     "job.checkpoint",
     "job.waiting",
@@ -24,7 +25,6 @@ _PASSING = (
     "job.package",
     "job.origin",
 )
-_UNPACKING = ("job.unpack", "job.patch", "job.add")
 
 # States, for checkpoint.py, waiting.py and retry.py too.
 _DONE = const(0)
@@ -165,7 +165,7 @@ class Download:
                 if parts.use("job.origin").check(self):
                     # (One after the other: each is large.)
                     self.mover = None
-                    parts.drop(*_UNPACKING, *_PASSING)
+                    parts.drop("job.unpack", "job.patch", "job.add", *_PASSING)
                     self.target.look(self.block, self.packed.size)
                     parts.drop(*_PASSING)
                     self.mover = parts.use(self.packed.code)
@@ -190,7 +190,7 @@ class Download:
                 start = -1
                 if state == _OPEN:
                     self.mover = None
-                    parts.drop("job.moving", *_UNPACKING, *_PASSING)
+                    parts.drop("job.moving", "job.unpack", "job.patch", "job.add", *_PASSING)
                     if self.packed is not None:
                         parts.ask("job.aside", "set_aside", self)
                     start = self.source.open(self.link, self.offset, self.size)
