@@ -185,7 +185,7 @@ REFUSED = [
     ("--firmware missing --image image", "missing.bin: No such file", ""),
     ("--firmware merged --image image --partitions one-slot", "has one slot", "boards/"),
     ("--firmware merged --image image --partitions page", "line 1: cannot read", "five fields"),
-    ("--firmware merged --image image --flash-size 8MB", "no partition table for 8MB", "4MB"),
+    ("--firmware merged --image image --flash-size 32MB", "no partition table for 32MB", "4MB"),
     ("--firmware merged --image image --flash-size 5MB", "no partition table for 5MB", "4MB"),
     ("--image image", "there is no bootloader to write", "--keep-bootloader"),
     ("--app folder --version 1.0.0", "needs the firmware it shall run on", "--firmware"),

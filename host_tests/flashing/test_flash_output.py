@@ -104,7 +104,10 @@ def test_the_boards_own_file_system_has_the_loader_and_nothing_else(flashed: Fla
 @pytest.mark.parametrize(
     ("board", "size", "mb"),
     [
+        ("ESP32_GENERIC", "8MB", 8),
+        ("ESP32_GENERIC", "16MB", 16),
         ("ESP32_GENERIC_S2", "4MB", 4),
+        ("ESP32_GENERIC_S3", "4MB", 4),
         ("ESP32_GENERIC_S3", "8MB", 8),
         ("ESP32_GENERIC_S3", "16MB", 16),
         ("ESP32_GENERIC_C3", "4MB", 4),
@@ -120,7 +123,7 @@ def test_every_board_gets_a_bootloader_set_to_its_flash(
     options = ("--firmware", firmware, "--image", image)
     data = flash(tmp_path / "all.bin", *options, "--flash-size", size, board=board)
     assert len(data) == mb << 20
-    at = 0x1000 if board == "ESP32_GENERIC_S2" else 0
+    at = 0x1000 if board in ("ESP32_GENERIC", "ESP32_GENERIC_S2") else 0
     boot = ImageMetadata.from_bytes(data[at:0x8000])  # raises for a wrong checksum or hash
     assert boot.header.spi_size is not None
     assert boot.header.spi_size.name == f"MB{mb}"

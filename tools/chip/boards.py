@@ -32,7 +32,8 @@ class FlashTable:
 
 @dataclass(frozen=True)
 class BoardType:
-    """A kind of board: `chip` and `chip_id` as in image headers, tables by size of flash."""
+    """A kind of board: `chip` and `chip_id` as in image headers, tables by size of flash: the
+    first is the one that stock firmware is set to."""
 
     name: str
     chip: str
@@ -41,7 +42,7 @@ class BoardType:
     tables: tuple[FlashTable, ...]
 
     def table(self, flash: str | None = None) -> FlashTable:
-        """The table for that flash size, the smallest when none is named. Raises Refused."""
+        """The table for that flash size, the first when none is named. Raises Refused."""
         for table in self.tables:
             if flash is None or table.flash.lower() == flash.lower():
                 return table

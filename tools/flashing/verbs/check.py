@@ -30,7 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, help="a .bin, .app-bin, image, or partitions.csv")
     parser.add_argument("--board", help=f"one of {', '.join(boards())}")
     parser.add_argument(
-        "--flash-size", metavar="SIZE", help="of the board's flash, as 8MB (default: the smallest)"
+        "--flash-size",
+        metavar="SIZE",
+        help="of the board's flash, as 8MB (default: what stock firmware is set to)",
     )
 
 

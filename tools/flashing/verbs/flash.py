@@ -45,7 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     names = ", ".join(boards())
     parser.add_argument("--board", required=True, help=f"one of {names}")
     parser.add_argument(
-        "--flash-size", metavar="SIZE", help="of the board's flash, as 8MB (default: the smallest)"
+        "--flash-size",
+        metavar="SIZE",
+        help="of the board's flash, as 8MB (default: what stock firmware is set to)",
     )
     parser.add_argument(
         "--partitions", type=Path, metavar="CSV", help="your own table instead of the board's"
