@@ -153,12 +153,14 @@ class Rig:
         for key, value in limits.items():
             self.board.nvs_set("alink_ota", key, value)
 
-    def image(self, version: str, source: str | None = None, size: int = 65536) -> bytes:
-        """Build an image of an application (its main.py as text)."""
+    def image(
+        self, version: str, source: str | None = None, size: int = 65536, **options: Any
+    ) -> bytes:
+        """Build an image of an application (its main.py as text); options: of build_image()."""
         folder = self.folder / f"app-{version}"
         folder.mkdir(exist_ok=True)
         (folder / "main.py").write_text(app() if source is None else source)
-        return build_image(firmware(size), folder, version)
+        return build_image(firmware(size), folder, version, **options)
 
     def start(self, version: str = "1.0.0", source: str | None = None) -> None:
         """Put an image into slot 0, switch on, and wait until the cloud knows the version."""

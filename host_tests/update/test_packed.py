@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +144,26 @@ def test_a_package_needs_no_heap_per_piece(rig: Rig, kind: str) -> None:
     rig.update("1.1.0", package)
     succeeds(rig, image)
     rig.says("locked: ")
+
+
+@pytest.mark.parametrize("processor", ["of the chip", "of the desk"])
+def test_the_sums_are_done_in_machine_code_or_where_that_is_refused_in_bytecode(
+    rig: Rig, processor: str
+) -> None:
+    # The sim is no ESP32: it refuses machine code for one, as an ESP32 does what is for others.
+    refused = processor == "of the chip"
+    if not refused and platform.machine() != "x86_64":
+        pytest.skip("there is no machine code for this desk's processor")
+    source = app(prologue="from alink import log\nlog.level = 2")
+    old = rig.image("1.0.0", source, SIZE, processor=None if refused else "x64")
+    rig.board.write_slot(0, old)
+    rig.board.power_on()
+    rig.reports("1.0.0")
+    image, package = scattered(rig, old)
+    rig.update("1.1.0", package, isDiff=1)
+    succeeds(rig, image)
+    said = "sums in bytecode: incompatible .mpy arch" in rig.board.console_text()
+    assert said == refused
 
 
 def test_a_difference_to_another_release_is_refused_before_anything_is_erased(rig: Rig) -> None:

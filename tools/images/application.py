@@ -17,7 +17,8 @@ from tools.images.compiled_cache import kept
 from tools.images.features import left_out, packed, used
 from tools.images.hidden import hiding
 from tools.images.homes import homes, moved
-from tools.images.processor import check_mpy
+from tools.images.machine import MODULE, SOURCE, machine_code
+from tools.images.processor import check_mpy, of_chip
 from tools.images.program import NAME, compile_program
 from tools.images.shorten import parse, shorten
 from tools.texts import decoded, is_name
@@ -111,12 +112,14 @@ def collect(
     loader: Path = LOADER,
     features: Iterable[str] | None = None,
     chip: str | None = None,
+    processor: str | None = None,
 ) -> dict[str, bytes]:
     """Every file of the volume: absolute path on it -> content.
 
     `app` is the user's folder, `alink` the package to embed, `loader` the boot.py to carry along,
     `features` the parts of alink that are packed (None: what the application is likely to need).
-    `chip` is what compiled modules have to be for (None: not looked at).
+    `chip` is what compiled modules have to be for (None: not looked at), `processor` what alink's
+    machine code is for (None: the chip's).
     Python files become .mpy; others are taken as they are. Hidden files,
     editors' leftovers, `__pycache__` and .pyc are left out (see `remarks`). Raises Refused,
     with advice, for what cannot work.
@@ -144,7 +147,9 @@ def collect(
             check_mpy(content, source, chip)
         _add(files, path, content, source)
     kept = set(packed(mentioned(app)) if features is None else features)
-    for path, content in package(alink, kept).items():
+    if processor is None and chip is not None:
+        processor = of_chip(chip)
+    for path, content in package(alink, kept, processor).items():
         _add(files, path, content, alink)
     files["/main.py"] = MAIN_TEMPLATE.read_bytes()
     files["/app_end.mpy"] = compile_mpy(END_TEMPLATE.read_bytes(), "app_end", END_TEMPLATE)
@@ -154,8 +159,12 @@ def collect(
     return dict(sorted(files.items()))
 
 
-def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
+def package(
+    alink: Path, features: Iterable[str], processor: str | None = None
+) -> dict[str, bytes]:
     """The files of alink as they stand in the volume's root, where a look-up is shortest.
+
+    `processor`: what machine code is for (None: there is none, and all is for any processor).
 
     Their tracebacks name them as modules ("alink.device"): a text that the board has in its memory
     anyway, and a path would be one more for each module that is loaded.
@@ -168,6 +177,7 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
         if path.count("/") > 1 and path.endswith("/__init__.py") and not _does_anything(content):
             continue  # a folder is a package for MicroPython without it
         sources[f"alink{path[:-3]}"] = content
+    sums = sources.get(SOURCE, b"")
     origins = {new: old for old, new in homes(list(sources)).items()}
     # All of the package, whatever is packed: a module is the same in every image.
     with contextlib.suppress(SyntaxError, tokenize.TokenError, ValueError):
@@ -181,6 +191,10 @@ def package(alink: Path, features: Iterable[str]) -> dict[str, bytes]:
         module = path.replace("/", ".").removesuffix(".__init__")
         # Its line numbers would be 900 bytes of an idle board's RAM; an application keeps its own.
         files[f"/{path}.mpy"] = compile_mpy(content, module, alink / origin, numbered=False)
+        if origin == f"{SOURCE.removeprefix('alink/')}.py" and processor:
+            code = machine_code(sums, alink / origin, processor)
+            if code is not None:
+                files[f"/{MODULE}.mpy"] = code
     return files
 
 

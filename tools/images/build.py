@@ -26,16 +26,18 @@ def build_image(
     alink: Path = ALINK,
     loader: Path = LOADER,
     features: Iterable[str] | None = None,
+    processor: str | None = None,
 ) -> bytes:
     """The image: `firmware`'s app part, padded to 4096 bytes with 0xFF, then the volume.
 
     `firmware` is a merged file or an app image, `app` the application's folder, `features` the
-    parts of alink that are packed (None: what the application is likely to need). The same inputs
-    give the same bytes. Raises Refused, with advice, for whatever would not run on a board.
+    parts of alink that are packed (None: what the application is likely to need), `processor` what
+    alink's machine code is for (None: the chip's). The same inputs give the same bytes. Raises
+    Refused, with advice, for whatever would not run on a board.
     """
     part = extract_app(firmware, chip)
     wanted = chip_by_name(chip)
-    files = collect(app, version, alink, loader, features, wanted and wanted.name)
+    files = collect(app, version, alink, loader, features, wanted and wanted.name, processor)
     volume = make_volume(files, block_size)
     data = part.ljust(round_up(len(part)), b"\xff") + volume
     needed = round_up(len(data))

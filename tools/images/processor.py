@@ -25,6 +25,11 @@ _ARCHITECTURES = (
 _XTENSA = ("esp32", "esp32s2", "esp32s3")
 
 
+def of_chip(chip: str) -> str:
+    """The processor of a chip ("esp32c3"), as mpy-cross names it."""
+    return "xtensawin" if chip in _XTENSA else "rv32imc"
+
+
 def check_mpy(content: bytes, source: Path, chip: str | None) -> None:
     """Raise Refused for a .mpy that a board with this chip (None: any) could not import."""
     if content[:2] != VERSION or len(content) < 4:
@@ -35,7 +40,7 @@ def check_mpy(content: bytes, source: Path, chip: str | None) -> None:
     number = content[2] >> 2 & 0x0F
     if not number or chip is None:
         return
-    wanted = "xtensawin" if chip in _XTENSA else "rv32imc"
+    wanted = of_chip(chip)
     given = _ARCHITECTURES[number] if number < len(_ARCHITECTURES) else f"architecture {number}"
     if given != wanted:
         raise Refused(

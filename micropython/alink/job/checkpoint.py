@@ -95,7 +95,7 @@ def _begin(download, recall):
     size = file.size
     if download.packed is not None:
         download.packed = download.mover = None
-        parts.drop("job.unpack", "job.patch", "job.add")
+        parts.drop("job.unpack", "job.patch")
     download.recall = recall
     download.target.begin(size, file.method, file.digest, download.block)
     download.target.spare = download.spare

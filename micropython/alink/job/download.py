@@ -165,7 +165,7 @@ class Download:
                 if parts.use("job.origin").check(self):
                     # (One after the other: each is large.)
                     self.mover = None
-                    parts.drop("job.unpack", "job.patch", "job.add", *_PASSING)
+                    parts.drop("job.unpack", "job.patch", *_PASSING)
                     self.target.look(self.block, self.packed.size)
                     parts.drop(*_PASSING)
                     self.mover = parts.use(self.packed.code)
@@ -190,7 +190,7 @@ class Download:
                 start = -1
                 if state == _OPEN:
                     self.mover = None
-                    parts.drop("job.moving", "job.unpack", "job.patch", "job.add", *_PASSING)
+                    parts.drop("job.moving", "job.unpack", "job.patch", *_PASSING)
                     if self.packed is not None:
                         parts.ask("job.aside", "set_aside", self)
                     start = self.source.open(self.link, self.offset, self.size)

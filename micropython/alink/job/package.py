@@ -11,7 +11,7 @@ import hashlib
 import esp32
 from micropython import RingIO, const
 
-from .. import log
+from .. import log, parts
 from ..errors import AlinkError
 
 _E_JOB_FORM = const(20)
@@ -108,11 +108,18 @@ def take(download):
         packed.last = packed.part.info()[3] - _PIECE
         if source > packed.last + _PIECE:
             refuse(packed)
-        # got: what is inflated, then added to `old`, of the source. ring out: until a piece is
-        # whole. left: bytes of the operation `op` that are to come. at: in the source. number,
-        # shift: as far as it has come. seeks: in a row.
+        # got: what is inflated, then added to `theirs`, of the source, by add(). ring out: until a
+        # piece is whole. left: bytes of the operation `op` that are to come. at: in the source.
+        # number, shift: as far as it has come. seeks: in a row.
         packed.got = bytearray(_PIECE)
         packed.theirs = download.spare[:_PIECE]
+        try:
+            packed.add = _adder("job.viper")
+        except (ImportError, ValueError, MemoryError) as e:
+            # Not in this image; for another processor, or for another version of MicroPython; or
+            # there is no memory for machine code.
+            log.debug("sums in bytecode:", e)
+            packed.add = _adder("job.add")
         packed.out = RingIO(_PIECE)
         packed.doing = packed.left = packed.at = packed.number = packed.shifts = packed.seeks = 0
     download.packed = packed
@@ -129,6 +136,15 @@ def refuse(packed):
     """What runs is not its source: raises AlinkError OTHER_SOURCE."""
     made = binascii.hexlify(packed.wanted[:4]).decode()
     raise AlinkError(_E_OTHER_SOURCE, "made from %d bytes, sha256 %s.." % (packed.source, made))
+
+
+def _adder(name):
+    # Once a download, not with each connection: no firmware gives back the memory of machine code
+    # before a reset. The function outlives its module, of which it needs nothing.
+    try:
+        return parts.use(name).add
+    finally:
+        parts.drop(name)
 
 
 def _empty():

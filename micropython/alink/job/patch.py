@@ -8,7 +8,6 @@
 from micropython import const
 
 from ..errors import AlinkError
-from .add import add
 from .unpack import at_end, feed, inflate, move  # noqa: F401 (move and feed are Download's)
 
 _E_FLASH = const(81)
@@ -75,7 +74,7 @@ def fill(download):
                 inflate(packed, got, k)
                 if op == _ADD:
                     _read(packed, packed.theirs, k)
-                    add(got, packed.theirs, k)
+                    packed.add(got, packed.theirs, k)
             out.write(got, k)
         packed.left = left - k
         if op != _INSERT:

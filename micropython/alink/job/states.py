@@ -86,7 +86,6 @@ def fetched(run):
             "job.stream",
             "job.unpack",
             "job.patch",
-            "job.add",
         )
     run.release()
     run.up.set_state("verifying")

@@ -73,7 +73,7 @@ def complete(download):
     file = download.file
     if download.packed is not None:
         download.mover = None
-        parts.drop("job.unpack", "job.patch", "job.add")
+        parts.drop("job.unpack", "job.patch")
     found = download.digest.digest()
     download.source.close()
     if found != file.digest:
