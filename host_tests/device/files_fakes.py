@@ -11,13 +11,17 @@ OLD = {"a.txt": b"old", "web/index.html": b"<old>"}
 NOISE = bytes((i * 7919 >> 3) & 0xFF for i in range(9000))
 
 
-def folder():
-    # On a board where the tests are, which is cleared in the end.
+def home():
+    """Where a test may write: on a board where the tests are, which is cleared in the end."""
     try:
         os.stat("/alink_test")
     except OSError:
-        return os.getcwd() + "/set"
-    return "/alink_test/set"
+        return os.getcwd()
+    return "/alink_test"
+
+
+def folder():
+    return home() + "/set"
 
 
 def feed(target, body, version="2", index=0, name="", cut=None, count=1):

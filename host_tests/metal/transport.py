@@ -23,7 +23,16 @@ FOLDER = "/alink_test"
 _QUIET_S = 120.0  # the longest a test may say nothing: a board is a hundred times slower
 
 # What cannot run on a board, by file, or by file and function.
+_SLOTS = "holds two slots in RAM, which a chip without PSRAM has no room for"
 CANNOT: dict[str, str] = {
+    "t_aside": _SLOTS,
+    "t_origin": _SLOTS,
+    "t_package": _SLOTS,
+    "t_patch": _SLOTS,
+    "t_slot_check": _SLOTS,
+    "t_slot_rest": _SLOTS,
+    "t_unpack": _SLOTS,
+    "t_volume": _SLOTS,
     "t_sim_time": "tests the sim's clock, which a board does not have",
     "t_sim_umqtt": "tests the sim's umqtt, a board has the real one",
 }

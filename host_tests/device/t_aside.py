@@ -1,0 +1,115 @@
+# A half-made block while a connection is opened: nothing of it is lost, and none of it boots. MIT
+# licence.
+
+from alink.job import aside
+from package_fakes import AlinkError, Partition, errors, fill, loading, moving, refused, through
+from package_maker import compressed
+
+IMAGE = bytes((i * 31 + (i >> 8) * 7) & 255 for i in range(14000))
+
+
+def half(blocks):
+    """-> Download with `blocks` in the slot, and a part of the next one made."""
+    fill(1, b"")
+    one = moving(compressed(IMAGE), gives=1000)
+    one.source.until = 80 + blocks * 4096 + 3000
+    while one.source.at < one.source.until:
+        assert not one.step()
+    assert not one.step()
+    assert one.target.at == blocks * 4096 and 0 < one.packed.filled < 4096
+    one.source.until = len(one.source.body)
+    return one
+
+
+def broken_and_opened_again(one):
+    """The connection ends, and another one, which uses the block, goes on where it ended."""
+    aside.set_aside(one)
+    for i in range(4096):
+        one.block[i] = 0xEE
+    one.source.open(one.file, one.offset, one.size)
+    if one.packed is not None:
+        aside.resume(one)
+
+
+def test_a_broken_link_in_the_middle_of_a_block_costs_nothing_of_it():
+    one = half(2)
+    filled = one.packed.filled
+    made = bytes(one.block[:filled])
+    broken_and_opened_again(one)
+    assert bytes(one.block[:filled]) == made and one.packed.filled == filled
+    assert not one.packed.kept
+    assert one.state == 8
+    assert one.source.opened[-1] == one.offset > 8192
+    assert through(one) == IMAGE
+
+
+def test_two_broken_links_in_a_row_do_not_put_the_wrong_block_aside():
+    one = half(1)
+    made = bytes(one.block[: one.packed.filled])
+    aside.set_aside(one)
+    written = Partition.written
+    for i in range(4096):
+        one.block[i] = 0xEE
+    aside.set_aside(one)  # the link is not open yet: what is in the block is not the image's
+    assert Partition.written == written
+    aside.resume(one)
+    assert bytes(one.block[: len(made)]) == made
+    assert through(one) == IMAGE
+
+
+def test_a_first_block_that_nobody_has_looked_at_is_never_written():
+    fill(1, b"")
+    one = loading(compressed(IMAGE), gives=700)
+    while one.packed is None or not one.packed.filled:
+        assert not one.step()
+    one.target.locked = True
+    aside.set_aside(one)
+    assert one.packed is None and one.offset == 0, "it begins again"
+    assert not Partition.written
+    assert through(one) == IMAGE
+
+
+def test_between_two_blocks_there_is_nothing_to_put_aside():
+    one = half(1)
+    one.packed.filled = 0
+    written = Partition.written
+    aside.set_aside(one)
+    assert Partition.written == written and not one.packed.kept
+    aside.resume(one)
+    assert one.state == 8
+
+
+def test_a_connection_that_opens_before_the_first_block_is_made_goes_on_with_the_check():
+    one = half(1)
+    one.target.at = 0
+    aside.resume(one)
+    assert one.state == 9
+
+
+def test_worn_flash_is_named_and_the_image_not_spoilt_by_it():
+    for name, call in (("writeblocks", aside.set_aside), ("readblocks", aside.resume)):
+        one = half(1)
+        if call is aside.resume:
+            aside.set_aside(one)
+        Partition.broken = name
+        try:
+            call(one)
+        except AlinkError as e:
+            assert e.code == errors.FLASH and "block 1" in e.detail, e
+        else:
+            raise AssertionError("passed over")
+        finally:
+            Partition.broken = ""
+
+
+def test_the_last_block_is_written_only_when_the_whole_image_is_right():
+    for size in (1, 4095, 4096, 4097, 14000):
+        fill(1, b"")
+        image = IMAGE[:size]
+        body = bytearray(compressed(image))
+        assert through(loading(bytes(body))) == image
+        fill(1, b"")
+        body[12] ^= 1  # the digest that the head tells
+        e = refused(loading(bytes(body)))
+        assert (e.code, e.detail) == (errors.PACKAGE, "not the image that its head tells of")
+        assert Partition.written == (size - 1) // 4096

@@ -1,0 +1,147 @@
+# The head of a package: what may go on is told before anything is made for it. MIT licence.
+
+from package_fakes import AlinkError, Any, Partition, errors, fill, loading, parts
+from package_maker import bomb, compressed, difference, head, le32, op, stream
+
+IMAGE = bytes((i * 31 + (i >> 8)) & 255 for i in range(5000))
+SOURCE = bytes((i * 17 + (i >> 8)) & 255 for i in range(3000))
+NOT_TAKEN = "it was taken"
+
+
+def take(body, diff=False, target=None):
+    """-> Download whose first KiB has come, judged by package.take()."""
+    one = loading(body, target=target)
+    one.file.diff = diff
+    n = min(len(body), 1024)
+    one.block[:n] = body[:n]
+    parts.use("job.package").take(one)
+    return one
+
+
+def code(body, **more):
+    """The code of the error that ends it, int."""
+    try:
+        take(body, **more)
+    except AlinkError as e:
+        assert not Partition.written
+        return e.code
+    raise AssertionError(NOT_TAKEN)
+
+
+def changed(body, at, value):
+    return body[:at] + bytes([value]) + body[at + 1 :]
+
+
+def test_a_package_is_known_by_its_head_and_the_slot_is_to_hold_its_image():
+    one = take(compressed(IMAGE))
+    assert one.target.size == 5000 and one.target.holds[0] == 5000
+    assert one.target.digest == one.target.holds[2] != one.file.digest
+    assert one.packed.size == 5000 and not one.packed.source
+    assert one.offset == 1024 and one.state == 9
+
+
+def test_a_plain_image_whatever_it_begins_with_is_left_to_the_image_check():
+    for body in (IMAGE, b"\x89PNG" + bytes(2000), b"\x89AL", b"\x89"):
+        one = take(body)
+        assert one.packed is None and one.target.size == len(body)
+
+
+def test_files_that_are_no_image_may_begin_as_a_package_does():
+    class Files(Any):
+        packs = False
+
+    one = take(compressed(IMAGE), target=Files())
+    assert one.packed is None
+
+
+def test_a_difference_in_another_makers_form_is_told_as_such():
+    assert code(IMAGE, diff=True) == errors.JOB_DIFF
+    assert code(b"\x89ALQ" + bytes(100), diff=True) == errors.JOB_DIFF
+
+
+def test_a_package_of_later_days_asks_for_a_newer_board_and_is_not_called_damaged():
+    for version in (0, 2, 255):
+        assert code(changed(compressed(IMAGE), 4, version)) == errors.JOB_FORM
+
+
+def test_a_head_that_says_what_cannot_be_makes_no_buffers():
+    good = compressed(IMAGE)
+    for at, value in (
+        (5, 0),  # neither kind
+        (5, 3),
+        (6, 9),  # windows that inflate takes and a board has no room for
+        (6, 13),
+        (6, 11),  # not the stream's own
+        (7, 1),
+        (44, 1),  # a source of a compressed image
+        (79, 1),
+        (80, 0x38),
+        (81, 0x35),  # wants a dictionary
+    ):
+        assert code(changed(good, at, value)) == errors.PACKAGE, (at, value)
+    assert code(good[:8] + le32(0) + good[12:]) == errors.PACKAGE
+    good = difference(IMAGE, SOURCE, op(2, 5000, IMAGE))
+    assert code(good[:44] + le32(0) + good[48:]) == errors.PACKAGE
+
+
+def test_a_head_cut_short_is_a_damaged_package_and_no_crash():
+    whole = compressed(IMAGE)
+    for size in (4, 5, 12, 44, 79, 80, 81):
+        try:
+            take(whole[:size])
+        except AlinkError as e:
+            assert e.code == errors.PACKAGE, (size, e)
+        else:
+            raise AssertionError(NOT_TAKEN)
+    assert take(whole[:82]).packed.size == 5000
+
+
+def test_a_head_cut_short_borrows_no_byte_of_the_block_before():
+    # What the last piece of an earlier try has left in there is a whole head.
+    one = loading(compressed(IMAGE)[:60])
+    one.block[:1024] = compressed(IMAGE)[:1024]
+    try:
+        parts.use("job.package").take(one)
+    except AlinkError as e:
+        assert e.code == errors.PACKAGE
+    else:
+        raise AssertionError(NOT_TAKEN)
+
+
+def test_an_image_that_no_slot_holds_is_refused_however_small_it_travels():
+    good = head(IMAGE) + bomb(100)
+    for size in (Partition.SIZE + 1, 0x7FFFFFFF, 0xFFFFFFFF):
+        assert code(good[:8] + le32(size) + good[12:]) == errors.TOO_LARGE, size
+    assert take(good[:8] + le32(Partition.SIZE) + good[12:]).packed.size == Partition.SIZE
+
+
+def test_a_source_larger_than_a_slot_is_not_what_runs():
+    fill(0, SOURCE)
+    good = difference(IMAGE, SOURCE, op(2, 5000, IMAGE))
+    for size in (Partition.SIZE + 1, 0xFFFFFFFF):
+        assert code(good[:44] + le32(size) + good[48:]) == errors.OTHER_SOURCE, size
+    assert take(good[:44] + le32(Partition.SIZE) + good[48:]).packed.source == Partition.SIZE
+
+
+def test_who_offers_the_wrong_difference_is_told_what_it_was_made_from():
+    one = take(difference(IMAGE, SOURCE, op(2, 5000, IMAGE)))
+    try:
+        parts.use("job.package").refuse(one.packed)
+    except AlinkError as e:
+        assert e.code == errors.OTHER_SOURCE
+        assert e.detail.startswith("made from 3000 bytes, sha256 "), e
+    else:
+        raise AssertionError("not refused")
+
+
+def test_what_came_behind_the_head_goes_to_the_inflater_and_into_the_digest():
+    body = compressed(IMAGE)
+    one = take(body)
+    assert one.packed.ring.any() == 1024 - 80
+    got = bytearray(1024 - 80)
+    one.packed.ring.readinto(got)
+    assert got == body[80:1024]
+    tiny = head(b"x") + stream(b"x")
+    one = take(tiny)
+    assert one.packed.ring.any() == len(tiny) - 80 == len(one.packed.tail)
+    assert bytes(one.packed.tail) == tiny[80:]

@@ -1,0 +1,117 @@
+# What moves of a compressed image: inflated into the slot, block by block. MIT licence.
+
+import hashlib
+
+import micropython
+from package_fakes import Partition, errors, fill, loading, moving, refused, through
+from package_maker import bomb, compressed, head, stream
+
+IMAGE = bytes((i * 31 + (i >> 8) * 7) & 255 for i in range(14000))
+
+
+def packed(image, data, last=True):
+    return head(image) + stream(data, last=last)
+
+
+def test_an_image_that_travels_small_is_whole_in_the_slot_however_it_dribbles():
+    for gives in (1, 7, 255, 1024):
+        for size in (1, 255, 256, 257, 4095, 4096, 4097, 14000):
+            if gives == 1 and size > 4097:
+                continue
+            fill(1, b"")
+            image = IMAGE[:size]
+            assert through(loading(compressed(image), gives=gives)) == image, (gives, size)
+            assert Partition.written == (size + 4095) // 4096
+
+
+def test_a_piece_on_its_way_through_the_inflater_costs_no_heap():
+    image = bytes(4096 * 7)
+    fill(1, b"")
+    one = moving(packed(image, image), gives=700)
+    micropython.heap_lock()
+    try:
+        while Partition.written < 6:
+            assert not one.step()
+    finally:
+        micropython.heap_unlock()
+    assert through(one) == image
+
+
+def test_a_stream_that_inflates_without_end_writes_no_block_too_many():
+    # 13 bits make 258 bytes: 4 KiB would fill a slot of half a megabyte.
+    image = bytes(8192)
+    fill(1, b"")
+    one = moving(head(image) + bomb(2000))
+    assert refused(one).detail == "it goes on behind its image"
+    assert Partition.written == 1, "the last one is not written before all is right"
+
+
+def test_an_image_of_one_block_that_goes_on_is_refused_before_anything_is_written():
+    fill(1, b"")
+    for size in (100, 4096):
+        one = loading(head(bytes(size)) + bomb(2000))
+        assert refused(one).detail == "it goes on behind its image"
+        assert not Partition.written
+
+
+def test_a_stream_that_ends_early_never_leaves_a_whole_slot():
+    for had in (0, 1, 4096, 13999):
+        one = loading(packed(IMAGE, IMAGE[:had]))
+        e = refused(one)
+        assert (e.code, e.detail) == (errors.PACKAGE, "it ends before its image"), (had, e)
+        assert Partition.written <= had // 4096
+
+
+def test_a_file_cut_off_within_its_stream_is_called_damaged():
+    whole = compressed(IMAGE)
+    for cut in (82, 83, 88, 1024, 5000, len(whole) - 5, len(whole) - 1):
+        e = refused(loading(whole[:cut]))
+        assert e.code == errors.PACKAGE, (cut, e)
+        assert Partition.written <= 3, cut
+
+
+def test_a_changed_byte_is_found_before_the_last_block_is_written():
+    whole = compressed(IMAGE)
+    for at in (85, 86, 90, 5000, len(whole) - 1):
+        broken = bytearray(whole)
+        broken[at] ^= 1
+        e = refused(loading(bytes(broken)))
+        assert e.code == errors.PACKAGE, (at, e)
+        assert Partition.written <= 3, at
+
+
+def test_data_behind_the_stream_is_not_passed_over():
+    for more in (b"\0", bytes(3000)):
+        e = refused(loading(compressed(IMAGE) + more))
+        assert (e.code, e.detail) == (errors.PACKAGE, "data behind its stream"), e
+
+
+def test_an_image_other_than_its_head_tells_of_is_not_written_whole():
+    e = refused(loading(packed(IMAGE, IMAGE[:-1] + b"\0")))
+    assert (e.code, e.detail) == (errors.PACKAGE, "not the image that its head tells of"), e
+    assert Partition.written == 3
+
+
+def test_a_package_other_than_the_platform_promised_is_not_written_whole():
+    one = loading(compressed(IMAGE), digest=hashlib.sha256(b"another").digest())
+    assert refused(one).code == errors.DIGEST
+    assert Partition.written == 3
+
+
+def test_the_first_block_is_looked_at_as_it_will_stand_in_the_slot():
+    one = moving(compressed(IMAGE))
+    assert one.target.shown == (IMAGE[:16], 14000)
+
+
+def test_a_link_that_breaks_or_falls_silent_has_its_own_name():
+    one = moving(compressed(IMAGE), gives=300)
+    one.source.broken = OSError(104)
+    assert "connection broken" in refused(one).detail
+    one = moving(compressed(IMAGE), gives=300)
+    one.source.body = one.source.body[:6000]
+    one.source.until = 6000
+    assert "closed" in refused(one).detail
+    one = moving(compressed(IMAGE), gives=300)
+    one.source.until = one.source.at
+    one.stall = -1  # its time is over before it has begun
+    assert "no data" in refused(one).detail
