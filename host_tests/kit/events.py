@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from types import TracebackType
 from typing import Any
 
 import requests
@@ -27,12 +26,7 @@ class Events:
     def __enter__(self) -> Events:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._answer.close()
 
     def read(self) -> tuple[str, dict[str, Any]]:

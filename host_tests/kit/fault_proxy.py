@@ -14,7 +14,6 @@ import struct
 import threading
 import time
 from dataclasses import dataclass
-from types import TracebackType
 
 PACES = ("at once", "delay", "bytes")
 ENDS = ("none", "drop", "half", "half", "stall", "reset", "reset")
@@ -74,12 +73,7 @@ class FaultProxy:
     def __enter__(self) -> FaultProxy:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._closing.set()
         for thread in self._threads:
             thread.join()

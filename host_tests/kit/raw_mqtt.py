@@ -11,7 +11,6 @@ import json
 import socket
 import ssl
 import struct
-from types import TracebackType
 from typing import Any
 
 from tools.cloud import LocalCloud
@@ -97,12 +96,7 @@ class RawDevice:
     def __enter__(self) -> RawDevice:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.sock.close()
 
     def send(self, data: bytes) -> None:

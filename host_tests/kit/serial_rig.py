@@ -10,7 +10,6 @@ import socket
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import serial
@@ -104,12 +103,7 @@ class TcpPort:
     def __enter__(self) -> TcpPort:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._open = False
         self._thread.join(5)
         self._listener.close()
@@ -150,12 +144,7 @@ class Stranger:
     def __enter__(self) -> Stranger:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         os.write(self._slave, b"\n\x00")  # the end: what _run() waits for
         self._thread.join(5)
         os.close(self._slave)

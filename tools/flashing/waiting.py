@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from types import TracebackType
 from typing import TextIO
 
 _FIRST_S = 3.0  # nothing is said of a shorter wait
@@ -33,12 +32,7 @@ class Waiting:
     def __enter__(self) -> Waiting:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._shown:
             self._stream.write("\r" + " " * self._shown + "\r")
             self._stream.flush()

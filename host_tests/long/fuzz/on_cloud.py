@@ -7,7 +7,6 @@ import logging
 import socket
 import tempfile
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from host_tests.kit.raw_mqtt import DN, PK, RawDevice
@@ -46,12 +45,7 @@ class Fire(logging.Handler):
     def __enter__(self) -> Fire:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         logging.getLogger().removeHandler(self)
         logging.getLogger("uvicorn.error").removeHandler(self)
         self.cloud.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 
 from tools.cli import Refused
 from tools.cloud.identity import Identity
@@ -28,12 +27,7 @@ class LocalCloud(Operated):
     def __enter__(self) -> LocalCloud:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property
