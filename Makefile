@@ -12,11 +12,11 @@ export PYTHONDONTWRITEBYTECODE := 1
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 10
 
-# The environment: made once, remade when pyproject.toml changes; with what tests need, where asked.
+# The environment: made once, remade when what it is made of changes; with what tests need, where asked.
 $(TOOLS): pyproject.toml tools/dev/setup_env.py
 	@$(PYTHON) tools/dev/setup_env.py $(VENV)
 
-$(TESTS): pyproject.toml tools/dev/setup_env.py
+$(TESTS): pyproject.toml host_tests/linkkit.txt tools/dev/setup_env.py
 	@$(PYTHON) tools/dev/setup_env.py $(VENV) test
 
 env: $(TOOLS)  ## the environment in .venv alone, with the command .venv/bin/alink

@@ -1,23 +1,21 @@
 """The platform's own Python SDK against the stand-in: if it works there, it has to work here.
 
-The SDK (aliyun-iot-linkkit) and its MQTT library are used as they are published. It takes its CA
-and its endpoint as arguments, so nothing in it is replaced; the tests look at what arrived.
+The SDK (aliyun-iot-linkkit) and its MQTT library are used as they are published, in a process of
+their own. It takes its CA and its endpoint as arguments, so nothing in it is replaced; the tests
+look at what arrived.
 """
 
 from __future__ import annotations
 
 import json
-import queue
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from host_tests.kit.device_sdk import Linkkit
 from host_tests.kit.raw_mqtt import DN, INFORM, PK, QUERY, QUERY_REPLY, SECRET, TIMEOUT_S, UPGRADE
 from tools.cloud import LocalCloud
-
-linkkit = pytest.importorskip("linkkit.linkkit", reason="needs aliyun-iot-linkkit")
 
 IMAGE = bytes(range(256)) * 500
 _BOTH = pytest.mark.parametrize("sdk", [True, False], indirect=True, ids=["tls", "plain"])
@@ -29,28 +27,17 @@ def prepare(cloud: LocalCloud) -> None:
 
 
 @pytest.fixture
-def sdk(cloud: LocalCloud, request: pytest.FixtureRequest) -> Iterator[tuple[Any, Any]]:
-    """A signed-in SDK client and the queue of the upgrade notices it understood."""
-    client = linkkit.LinkKit("127.0.0.1", PK, DN, SECRET)
-    client.config_mqtt(
-        port=cloud.mqtts_port if request.param else cloud.mqtt_port,
-        secure="TLS" if request.param else "",
-        cadata=cloud.ca_pem.decode(),
-        endpoint="localhost",
-    )
-    jobs: queue.Queue[tuple[Any, ...]] = queue.Queue()
-    connected: queue.Queue[int] = queue.Queue()
-    client.on_connect = lambda flag, code, data: connected.put(code)
-    client.on_ota_message_arrived = lambda *job: jobs.put(job)
-    client.connect_async()
-    assert connected.get(timeout=TIMEOUT_S) == 0
-    yield client, jobs
-    client.disconnect()
+def sdk(cloud: LocalCloud, request: pytest.FixtureRequest) -> Iterator[Linkkit]:
+    """The SDK, signed in."""
+    port = cloud.mqtts_port if request.param else cloud.mqtt_port
+    with Linkkit(PK, DN, SECRET, port, cloud.ca_pem, tls=request.param) as sdk:
+        assert sdk.told("connected") == 0
+        yield sdk
 
 
 @_BOTH
 def test_the_sign_in_of_the_platforms_own_sdk_is_understood_to_the_last_field(
-    cloud: LocalCloud, sdk: tuple[Any, Any], request: pytest.FixtureRequest
+    cloud: LocalCloud, sdk: Linkkit, request: pytest.FixtureRequest
 ) -> None:
     tls = "tls" in request.node.name
     (sign_in,) = cloud.sign_ins
@@ -74,26 +61,24 @@ def test_the_sign_in_of_the_platforms_own_sdk_is_understood_to_the_last_field(
 
 @_BOTH
 def test_the_platforms_own_sdk_updates_itself_here(
-    cloud: LocalCloud, sdk: tuple[Any, Any], tmp_path: Path
+    cloud: LocalCloud, sdk: Linkkit, tmp_path: Path
 ) -> None:
-    client, jobs = sdk
-    # (What it returns is no help: it calls every publish of QoS 0 failed.)
-    client.ota_report_version(None, "1.0.0")
+    sdk.call("ota_report_version", None, "1.0.0")
     cloud.wait_for(lambda: cloud.version(PK, DN) == "1.0.0", TIMEOUT_S, "the version")
     # It never subscribes: it relies on being subscribed by its `_ss=1`.
     cloud.push(PK, DN, "1.1.0")
-    kind, version, size, url, method, sign, module, _ = jobs.get(timeout=TIMEOUT_S)
+    kind, version, size, url, method, sign, module, _ = sdk.told("job")
     assert (version, size, module) == ("1.1.0", len(IMAGE), "default")
     # Asking gives the same job with a fresh link.
-    client.query_ota_firmware()
-    asked = jobs.get(timeout=TIMEOUT_S)
-    assert asked[1:3] == (version, size)
+    sdk.call("query_ota_firmware")
+    asked = sdk.told("job")
+    assert asked[1:3] == [version, size]
     assert asked[0] != kind
     target = tmp_path / "downloaded"
-    done = client.download_ota_firmware(url, str(target), method, sign)
-    assert done is linkkit.LinkKit.ErrorCode.SUCCESS
+    sdk.call("download_ota_firmware", url, str(target), method, sign)
+    assert sdk.told("download_ota_firmware") == "ErrorCode.SUCCESS"
     assert target.read_bytes() == IMAGE
-    client.ota_report_version(None, "1.1.0")
+    sdk.call("ota_report_version", None, "1.1.0")
     cloud.wait_task(PK, DN, "1.1.0", "SUCCEEDED", TIMEOUT_S)
     _was_received_as_the_sdk_means_it(cloud)
 

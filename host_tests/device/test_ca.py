@@ -6,8 +6,9 @@ import re
 import ssl
 from pathlib import Path
 
-import linkkit
 import pytest
+
+from host_tests.kit import device_sdk
 
 CA_MODULE = Path(__file__).parents[2] / "micropython" / "alink" / "signin" / "ca.py"
 
@@ -32,7 +33,7 @@ def carried() -> dict[str, bytes]:
 
 def published() -> set[bytes]:
     """DER of every root that the platform's own Python SDK trusts."""
-    source = (Path(linkkit.__file__).parent / "linkkit.py").read_text(encoding="utf-8")
+    source = (device_sdk.folder() / "linkkit" / "linkkit.py").read_text(encoding="utf-8")
     pems = re.findall(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", source, re.S)
     return {ssl.PEM_cert_to_DER_cert(pem) for pem in pems}
 

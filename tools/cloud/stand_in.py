@@ -19,8 +19,9 @@ from tools.cloud.downloads.answers import Downloads
 from tools.cloud.downloads.registration import HttpRegistration
 from tools.cloud.downloads.web import Web
 from tools.cloud.faults import Dialect, Faults
-from tools.cloud.mqtt.broker import Broker, BrokerLink
+from tools.cloud.mqtt.broker import Broker
 from tools.cloud.mqtt.gateway import Gateway
+from tools.cloud.mqtt.link import BrokerLink
 from tools.cloud.mqtt.listener import Factory, Listener
 from tools.cloud.openapi.application import OpenApi
 from tools.cloud.openapi.keys import access_key

@@ -1,7 +1,8 @@
 """Make the project's own Python environment; says what is missing instead of failing oddly.
 
-Usage: setup_env.py VENV [test]. With `test` also what the tests need. The command `alink` in it
-runs the tools of this checkout. Runs under any Python 3.10+ with nothing installed.
+Usage: setup_env.py VENV [test]. With `test` also what the tests need, and in VENV/linkkit what
+cannot be installed beside it. The command `alink` in it runs the tools of this checkout. Runs
+under any Python 3.10+ with nothing installed.
 """
 
 import os
@@ -57,10 +58,16 @@ def main() -> None:
     root = Path(__file__).resolve().parents[2]
     print("setup: installing pinned packages", flush=True)
     pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    pip.append("--disable-pip-version-check")
     this = f"{root}[{extras(wanted)}]".removesuffix("[]")
-    installed = subprocess.run([*pip, "--disable-pip-version-check", "--editable", this])
-    if installed.returncode:
+    if subprocess.run([*pip, "--editable", this]).returncode:
         fail("pip could not install the packages of pyproject.toml (its messages are above)")
+    if "test" in wanted:
+        apart, listed = venv / "linkkit", root / "host_tests" / "linkkit.txt"
+        shutil.rmtree(apart, ignore_errors=True)
+        words = ["--no-deps", "--target", str(apart), "--requirement", str(listed)]
+        if subprocess.run([*pip, *words]).returncode:
+            fail(f"pip could not install the packages of {listed} (its messages are above)")
     for marker in markers:
         marker.touch()
 

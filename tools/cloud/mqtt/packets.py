@@ -234,23 +234,6 @@ def read_ack(packet: Packet) -> int:
     return packet_id
 
 
-def read_connack(packet: Packet) -> int:
-    """The return code of a CONNACK. Raises Malformed."""
-    if packet.kind != CONNACK:
-        raise Malformed("the first answer is not a CONNACK")
-    fields = _Fields(packet.body)
-    fields.byte()
-    code = fields.byte()
-    fields.end()
-    return code
-
-
-def read_suback(packet: Packet) -> tuple[int, list[int]]:
-    """The packet identifier and the codes of a SUBACK. Raises Malformed."""
-    fields = _Fields(packet.body)
-    return fields.packet_id(), list(fields.rest())
-
-
 def read_empty(packet: Packet) -> None:
     """Check that a PINGREQ or DISCONNECT carries nothing. Raises Malformed."""
     _Fields(packet.body).end()
@@ -275,33 +258,6 @@ def matches(topic_filter: str, topic: str) -> bool:
         if number >= len(given) or level not in ("+", given[number]):
             return False
     return len(wanted) == len(given)
-
-
-def connect(
-    client_id: str, keepalive: int, user: str | None, password: str | None, *, clean: bool
-) -> bytes:
-    """A CONNECT of MQTT 3.1.1; `keepalive` in seconds."""
-    flags = (2 if clean else 0) | (0x80 if user is not None else 0)
-    flags |= 0x40 if password is not None else 0
-    texts = [one for one in (client_id, user, password) if one is not None]
-    head = _text("MQTT") + struct.pack(">BBH", 4, flags, keepalive)
-    return _packet(CONNECT << 4, head + b"".join(map(_text, texts)))
-
-
-def subscribe(packet_id: int, filters: list[tuple[str, int]]) -> bytes:
-    """A SUBSCRIBE to filters, each with the QoS asked for."""
-    body = b"".join(_text(one) + bytes([qos]) for one, qos in filters)
-    return _packet(SUBSCRIBE << 4 | 2, struct.pack(">H", packet_id) + body)
-
-
-def pingreq() -> bytes:
-    """A PINGREQ."""
-    return bytes([PINGREQ << 4, 0])
-
-
-def disconnect() -> bytes:
-    """A DISCONNECT."""
-    return bytes([DISCONNECT << 4, 0])
 
 
 def _text(value: str) -> bytes:
