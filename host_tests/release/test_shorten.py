@@ -14,6 +14,7 @@ import pytest
 
 from tools.dev import stock
 from tools.images.application import ALINK
+from tools.images.compile import compile_mpy
 from tools.images.names import FOREIGN, PUBLIC, SPARE
 from tools.images.shorten import parse, shorten, table
 
@@ -62,6 +63,8 @@ def names(source: bytes) -> list[str]:
     """Every name, attribute, argument and definition of a source, in a fixed order."""
     found = []
     for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.alias) and node.name == "const":
+            continue  # the compiler's own: the board does not import it
         for field in ("id", "attr", "arg", "name"):
             value = getattr(node, field, None)
             if isinstance(value, str):
@@ -138,6 +141,16 @@ def test_what_a_text_leads_to_and_what_is_public_stays() -> None:
     assert new is not None
     assert b"def " + new[1] + b"(" in made, "a function that is called by its name has another"
     assert b"inner" not in made
+
+
+def test_no_constant_is_left_in_the_ram_of_a_board(short: dict[str, bytes]) -> None:
+    """The compiler forgets a constant that begins with `_`, and needs no `const` on the board."""
+    for module, source in short.items():
+        private = re.findall(r"^(_\w+) = const\(", SOURCES[module].decode(), re.MULTILINE)
+        assert re.findall(r"^(_\w+) = const\(", source.decode(), re.MULTILINE) == private, module
+        code = compile_mpy(source, "one", Path(module), numbered=False)
+        left = [name for name in [*private, "const"] if name.encode() + b"\0" in code]
+        assert not left, module
 
 
 def test_what_an_application_may_use_keeps_its_name() -> None:

@@ -6,6 +6,10 @@ and those that no application needs (`names.PUBLIC`), are exchanged for identifi
 firmware has in its flash anyway (`names.SPARE`: they cost nothing), then for `_0`, `_1`, ... The
 same old name always gets the same new one; two that meet in one module, or in the modules of a
 class and its bases, never get the same. Lines stay where they are.
+
+Constants of the compiler (`_BLOCK = const(4096)`) keep their names: it puts their numbers in place
+and forgets a name that begins with `_`; any other would stay in the globals of its module. So is
+`const` itself for the compiler alone, and not imported on the board.
 """
 
 import ast
@@ -24,6 +28,8 @@ _DUNDER = re.compile(r"__\w*__")
 # Calls whose second argument is the name of a function: it is exchanged, too.
 _BY_NAME = ("ask", "turn")
 
+_CONST = "const"
+
 # CPython 3.11 builds syntax trees in one thread at a time, and says SystemError otherwise.
 _one_at_a_time = threading.Lock()
 
@@ -40,13 +46,17 @@ def shorten(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     A name that is the whole of a text somewhere, or a part of a dotted one, stays as it is. Raises
     SyntaxError, or tokenize's own error, for a source that is none (CPython reads it here).
     """
+    return {module: _without_const(source) for module, source in _exchanged(sources).items()}
+
+
+def _exchanged(sources: Mapping[str, bytes]) -> dict[str, bytes]:
     trees = {module: list(ast.walk(parse(source))) for module, source in sources.items()}
     tokens = {module: _tokens(source) for module, source in sources.items()}
     calls = {module: dict(_by_name(tree)) for module, tree in trees.items()}
     own = set().union(*(_bound(tree) for tree in trees.values()))
     own -= PUBLIC | FOREIGN
     for module, tree in trees.items():
-        own -= _leads(tree, calls[module]) | _imported(tree)
+        own -= _leads(tree, calls[module]) | _imported(tree) | _constants(tree)
     # What modules are called is the file system's.
     own -= {part for module in sources for part in re.split(r"\W+", module)}
     names = {
@@ -64,7 +74,7 @@ def shorten(sources: Mapping[str, bytes]) -> dict[str, bytes]:
 
 def table(sources: Mapping[str, bytes]) -> dict[str, dict[str, str]]:
     """New name -> old name for each module: what a traceback of the board means."""
-    made = shorten(sources)
+    made = _exchanged(sources)
     return {
         module: {
             new.string: old.string
@@ -113,6 +123,31 @@ def _imported(tree: _Tree) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.update(one.name for one in node.names)
     return found
+
+
+def _constants(tree: _Tree) -> set[str]:
+    """Names that the compiler puts numbers in place of."""
+    return {
+        target.id
+        for node in tree
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and getattr(node.value.func, "id", "") == _CONST
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def _without_const(source: bytes) -> bytes:
+    """A module's source without the import of `const`, which the compiler knows anyway."""
+    lines = source.splitlines(keepends=True)
+    for node in parse(source).body:
+        if isinstance(node, ast.ImportFrom) and node.module == "micropython":
+            rest = [one.name for one in node.names if one.name != _CONST]
+            if len(rest) < len(node.names) and node.lineno == node.end_lineno:
+                line = f"from micropython import {', '.join(rest)}\n" if rest else "\n"
+                lines[node.lineno - 1] = line.encode()
+    return b"".join(lines)
 
 
 def _by_name(tree: _Tree) -> Iterator[tuple[tuple[int, int], str]]:
@@ -198,12 +233,9 @@ def _set_outside(trees: Mapping[str, _Tree]) -> set[str]:
 
 
 def _coloured(met: Mapping[str, set[str]], spare: list[str]) -> dict[str, str]:
-    """Old name -> new name, the most entangled first.
-
-    Constants come last: the compiler puts their numbers in place, and their names nowhere.
-    """
+    """Old name -> new name, the most entangled first."""
     taken: dict[str, str] = {}
-    for name in sorted(met, key=lambda one: (one.isupper(), -len(met[one]), one)):
+    for name in sorted(met, key=lambda one: (-len(met[one]), one)):
         used = {taken[other] for other in met[name] if other in taken}
         number = 0
         while (new := spare[number] if number < len(spare) else f"_{number}") in used:
