@@ -29,12 +29,14 @@ def regions(
     *,
     bootloader: tuple[int, bytes] | None,
     erase_settings: bool = False,
+    settings: bytes | None = None,
     loader: Path = LOADER,
 ) -> list[Region]:
     """Everything to write, by address; `bootloader` is (flash address, bytes) or None: keep it.
 
-    What is not named keeps its content: NVS (unless erase_settings), and the blocks of vfs and
-    slots that the new content leaves out. Raises Refused when the image is larger than a slot.
+    settings: the content of NVS. What is not named keeps its content: NVS (without settings and
+    erase_settings), and the blocks of vfs and slots that the new content leaves out. Raises
+    Refused when the image is larger than a slot.
     """
     if len(image) > layout.slot_size:
         raise Refused(
@@ -56,7 +58,9 @@ def regions(
     if bootloader is not None:
         address, data = bootloader
         found.append(Region("bootloader", address, _padded(data)))
-    if erase_settings:
+    if settings is not None:
+        found.append(Region("settings", layout.nvs.address, settings))
+    elif erase_settings:
         found.append(Region("settings", layout.nvs.address, ERASED * layout.nvs.size))
     found += _file_system(layout, loader)
     return sorted(found, key=lambda region: region.address)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.cli import Refused
+from tools.places import read_stdin, read_text
 
 NAMESPACE = "alink"
 Value = str | int | bytes
@@ -235,3 +236,27 @@ def read_settings(source: str, name: str, beside: Path) -> dict[str, Value]:
             raise SettingError(f"{name} line {number}: {key} is there twice", "Keep one of them.")
         values[key] = parse(key, text, beside)
     return values
+
+
+def from_file(name: str) -> dict[str, Value]:
+    """Settings from a file, "-" for standard input. Raises Refused, OSError."""
+    if name == "-":
+        return read_settings(read_stdin(), "standard input", Path())
+    path = Path(name)
+    return read_settings(read_text(path), str(path), path.parent)
+
+
+def shown(key: str, value: Value) -> str:
+    """What may be printed of a setting."""
+    if SETTINGS[key].secret:
+        return "set (not shown)" if value else "none"
+    if key == "sign_key" and isinstance(value, bytes):
+        from tools import signing
+
+        return f"public key {signing.fingerprint(value)}"
+    return f"{len(value)} bytes of DER" if isinstance(value, bytes) else str(value)
+
+
+def as_bytes(value: Value) -> bytes:
+    """What settings.py on the board takes the digest of."""
+    return value if isinstance(value, bytes) else str(value).encode()

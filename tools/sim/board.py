@@ -139,6 +139,7 @@ class Board(FlashContents):
         if self.is_on:
             raise BoardError("the board is on already")
         self.power_cut()
+        self.take_over_nvs()
         self.history.power_on()
         before = len(self.boots)
         self._runner = self._new_runner()

@@ -10,6 +10,7 @@ from tools.sim.bootrom import load_table, read_otadata
 from tools.sim.device.simchip import nvsstore
 from tools.sim.errors import BoardError
 from tools.sim.flash import Flash, Window
+from tools.sim.idf_nvs import PartitionCopy, taken_over
 from tools.sim.oplog import Counts, Op, OpLog
 
 
@@ -117,10 +118,28 @@ class FlashContents:
             if pair[0] == namespace and key in (None, pair[1]):
                 store.erase(*pair)
 
+    def take_over_nvs(self) -> None:
+        """Bring what ESP-IDF's tools have put into NVS (flash --provision) into the sim's form."""
+        for entry in self._nvs_partitions():
+            data = taken_over(self.flash.read(entry.address, entry.size))
+            if data is not None:
+                self._switched_off().fill(entry.address, data)
+
+    def _nvs_partitions(self) -> list[table.Entry]:
+        found: list[table.Entry] = table.find(
+            self.entries, table.TYPE_DATA, table.SUBTYPE_DATA_NVS
+        )
+        return found[:1]
+
     def _nvs(self, reading: bool = False) -> nvsstore.NvsLog:
-        found = table.find(self.entries, table.TYPE_DATA, table.SUBTYPE_DATA_NVS)
-        flash = self.flash if reading else self._switched_off()
-        return nvsstore.NvsLog(Window(flash, found[0]), found[0].size)
+        (entry,) = self._nvs_partitions()
+        if not reading:
+            self.take_over_nvs()
+            return nvsstore.NvsLog(Window(self._switched_off(), entry), entry.size)
+        data = taken_over(self.flash.read(entry.address, entry.size))
+        if data is not None:
+            return nvsstore.NvsLog(PartitionCopy(data), entry.size)
+        return nvsstore.NvsLog(Window(self.flash, entry), entry.size)
 
     def _slot(self, index: int) -> table.Entry:
         found = table.find(self.entries, table.TYPE_APP, table.SUBTYPE_OTA_0 + index)

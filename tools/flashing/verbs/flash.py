@@ -15,7 +15,9 @@ from tools.cli import Refused, worded
 from tools.flashing import bootloader
 from tools.flashing.contents import Region, as_flash, regions
 from tools.flashing.files import make_image, read_firmware, read_image
+from tools.flashing.nvs_image import check_replaceable, nvs_image, settings_for_flash
 from tools.flashing.screen import Screen
+from tools.flashing.settings import shown
 from tools.images import examine
 from tools.images.age import age_warning
 from tools.images.application import hiding_modules, remarks
@@ -34,6 +36,8 @@ NAME = "flash"
 HELP = "put bootloader, partition table, firmware and your application on a board"
 EXAMPLES = """\
 flash.py flash --board ESP32_GENERIC --firmware ESP32_GENERIC.bin --app my_app --version 1.0.0
+flash.py flash --board ESP32_GENERIC --firmware F.bin --app my_app --version 1.0.0 \\
+         --provision greenhouse_07.env        lines such as: device_secret = ...
 flash.py flash --board ESP32_GENERIC_C3 --port /dev/ttyACM0 --firmware C3.bin --image release.bin
 flash.py flash --board ESP32_GENERIC_S3 --flash-size 16MB --firmware S3.bin --image release.bin
 flash.py flash --board ESP32_GENERIC --keep-bootloader --image release.bin
@@ -74,7 +78,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="write the complete flash contents to a file, for an emulator or a factory",
     )
-    parser.add_argument("--force", action="store_true", help="replace a file that --output names")
+    parser.add_argument(
+        "--provision",
+        metavar="FILE",
+        help="also its identity, server and Wi-Fi, as lines of key = value (- is standard input): "
+        "they take the place of all that is in NVS; what is missing is asked for",
+    )
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace a file that --output names, or with --provision the settings of a board",
+    )
     parser.add_argument(
         "--keep-bootloader",
         action="store_true",
@@ -95,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
     board = board_named(options.board)
     layout, size = _table(options, board)
     _check_options(options)
+    values = settings_for_flash(options.provision) if options.provision else {}
     with Screen() as screen:
         image, boot = _content(options, board, layout)
         if boot is not None:
@@ -104,13 +119,16 @@ def run(options: argparse.Namespace) -> int:
             image,
             bootloader=None if boot is None else (board.bootloader_offset, boot),
             erase_settings=options.erase_settings,
+            settings=nvs_image(values, layout.nvs.size) if values else None,
         )
         for text in _warnings(options, image):
             screen.warn(text)
         if options.output:
             _to_file(options.output, found, board, size, screen)
         else:
-            _to_board(options, found, board, size, screen)
+            _to_board(options, found, board, size, layout, screen)
+        for key, value in values.items():
+            screen.say(f"  {key:14} {shown(key, value)}")
     return 0
 
 
@@ -133,11 +151,15 @@ def _check_options(options: argparse.Namespace) -> None:
             "--keep-bootloader needs a board, and --output has none",
             "Leave --keep-bootloader out, and give the merged file with --firmware.",
         )
-    if options.force and not options.output:
-        raise Refused("--force is for --output", "Leave it out, or add --output FILE.")
+    if options.force and not options.output and not options.provision:
+        raise Refused(
+            "--force is for --output and --provision",
+            "Leave it out, or add --output FILE or --provision FILE.",
+        )
     if options.output:
         check_output(
-            options.output, (options.firmware, options.app, options.image, options.partitions)
+            options.output,
+            (options.firmware, options.app, options.image, options.partitions, _file(options)),
         )
         if options.output.exists() and not options.force:
             raise Refused(f"{options.output} exists", "Name another, or replace it: --force.")
@@ -159,6 +181,11 @@ def _check_options(options: argparse.Namespace) -> None:
             "Give MicroPython's merged .bin with --firmware, or say --keep-bootloader if the "
             "board has run MicroPython before.",
         )
+
+
+def _file(options: argparse.Namespace) -> Path | None:
+    """The file of --provision, where it is one."""
+    return Path(options.provision) if options.provision not in (None, "-") else None
 
 
 def _content(
@@ -199,7 +226,7 @@ def _to_file(path: Path, found: list[Region], board: BoardType, size: int, scree
     screen.say(f"{path}: the complete {size >> 20} MB of {board.name}")
     screen.say(
         f"next: an emulator takes it as it is; for a board: esptool --chip {board.chip} "
-        f"write-flash 0x0 {path} (which erases its settings too)"
+        f"write-flash 0x0 {path} (which replaces its settings too)"
     )
 
 
@@ -208,6 +235,7 @@ def _to_board(
     found: list[Region],
     board: BoardType,
     size: int,
+    layout: Layout,
     screen: Screen,
 ) -> None:
     # Both bring libraries that take their time to be imported.
@@ -224,6 +252,8 @@ def _to_board(
                 there.check_revision(region.data, f"the {region.name}'s image")
         if options.keep_bootloader:
             bootloader.check_kept(there.read_bootloader(board), board, size)
+        if options.provision and not (options.force or options.erase_settings):
+            check_replaceable(there.read(layout.nvs.address, layout.nvs.size), port)
         try:
             for region in found:
                 _write(there, region, screen)
@@ -233,10 +263,17 @@ def _to_board(
         screen.say("verified: every region reads back as it was written")
         if not there.restart():
             screen.say("this port cannot reset the board: press its RESET button")
-    kept = "erased" if options.erase_settings else "kept as they were"
-    screen.say(f"done; the settings are {kept}")
-    todo = "give the board its identity (flash.py provision); press RESET if it is idle"
+    screen.say(f"done; the settings are {_of_settings(options)}")
+    todo = "press RESET if it is idle; flash.py status tells how it is"
+    if not options.provision:
+        todo = "give the board its identity (flash.py provision); press RESET if it is idle"
     screen.say(worded(f"next: {todo}"))
+
+
+def _of_settings(options: argparse.Namespace) -> str:
+    if options.provision:
+        return "those that were given, and no others"
+    return "erased" if options.erase_settings else "kept as they were"
 
 
 def _write(there: SerialBoard, region: Region, screen: Screen) -> None:

@@ -7,15 +7,12 @@ line, which every user of the computer can read. They travel inside the serial l
 from __future__ import annotations
 
 import argparse
-import getpass
 import hashlib
-import sys
-from pathlib import Path
 
 from tools.cli import Refused, worded
 from tools.flashing import settings
+from tools.flashing.asking import complete
 from tools.flashing.link import Link
-from tools.places import read_stdin, read_text
 
 NAME = "provision"
 HELP = "give the board its identity, server and Wi-Fi (they survive every update)"
@@ -63,28 +60,17 @@ def run(options: argparse.Namespace) -> int:
         link.clean()
         known = [*settings.SETTINGS, *settings.REGISTERED]
         present = {key for key, found in digests(link, known).items() if found}
-        _complete(given, present)
+        complete(given, present)
         settings.check_together(given)
         present -= set(settings.voided(given))
         store(link, {**dict.fromkeys(settings.voided(given), ""), **given})
         for key, value in given.items():
-            print(f"  {key:14} {shown(key, value)}")
+            print(f"  {key:14} {settings.shown(key, value)}")
         kept = [key for key in settings.SETTINGS if key in present and key not in given]
         if kept:
             print(f"  kept as they were: {', '.join(kept)}")
     print(worded("provisioned, read back and equal. Next: flash.py status, flash.py selftest."))
     return 0
-
-
-def shown(key: str, value: settings.Value) -> str:
-    """What may be printed of a setting."""
-    if settings.SETTINGS[key].secret:
-        return "set (not shown)" if value else "none"
-    if key == "sign_key" and isinstance(value, bytes):
-        from tools import signing
-
-        return f"public key {signing.fingerprint(value)}"
-    return f"{len(value)} bytes of DER" if isinstance(value, bytes) else str(value)
 
 
 def digests(link: Link, keys: list[str], *, erase: bool = False) -> dict[str, str | None]:
@@ -102,11 +88,11 @@ def store(link: Link, values: dict[str, settings.Value]) -> None:
         elif isinstance(value, int):
             link.run("n.set_i32(k,v)", k=key, v=value)
         else:
-            link.run("n.set_blob(k,v)", k=key, v=as_bytes(value))
+            link.run("n.set_blob(k,v)", k=key, v=settings.as_bytes(value))
     link.run("n.commit()\nv=None")
     found = digests(link, list(values))
     for key, value in values.items():
-        wanted = None if value == "" else hashlib.sha256(as_bytes(value)).hexdigest()
+        wanted = None if value == "" else hashlib.sha256(settings.as_bytes(value)).hexdigest()
         if found.get(key) != wanted:
             raise Refused(
                 f"the board's NVS does not hold {key} as it was written",
@@ -114,19 +100,8 @@ def store(link: Link, values: dict[str, settings.Value]) -> None:
             )
 
 
-def as_bytes(value: settings.Value) -> bytes:
-    """What settings.py on the board takes the digest of."""
-    return value if isinstance(value, bytes) else str(value).encode()
-
-
 def _given(options: argparse.Namespace) -> dict[str, settings.Value]:
-    values: dict[str, settings.Value] = {}
-    if options.file == "-":
-        text = read_stdin()
-        values = settings.read_settings(text, "standard input", Path())
-    elif options.file:
-        path = Path(options.file)
-        values = settings.read_settings(read_text(path), str(path), path.parent)
+    values = settings.from_file(options.file) if options.file else {}
     for key in _OPTIONS:
         text = getattr(options, key)
         if text is not None:
@@ -138,49 +113,6 @@ def _given(options: argparse.Namespace) -> dict[str, settings.Value]:
     if options.no_tls:
         values["secure"], values["allow_http"] = 0, 1
     return values
-
-
-def _complete(given: dict[str, settings.Value], present: set[str]) -> None:
-    """Ask for what is missing; Refused where nobody can be asked."""
-    secret = "product_secret" if "regnwl" in given else "device_secret"
-    needed = [key for key in settings.REQUIRED if key not in given and key not in present]
-    if "device_secret" in needed and (
-        secret != "device_secret" or {"product_secret", "device_token"} & (given.keys() | present)
-    ):
-        needed.remove("device_secret")
-    # Another device has another secret, another network another password.
-    if {"product_key", "device_name", "regnwl"} & given.keys() and not {
-        "device_secret",
-        "product_secret",
-    } & given.keys():
-        needed = [key for key in needed if key != secret] + [secret]
-    if "wifi_ssid" in given and "wifi_pass" not in given:
-        needed.append("wifi_pass")
-    if not needed and not given:
-        needed = [*settings.REQUIRED, "wifi_ssid", "wifi_pass"]
-    elif "wifi_ssid" not in given and "wifi_ssid" not in present and sys.stdin.isatty():
-        needed += ["wifi_ssid", "wifi_pass"]
-    if needed and not sys.stdin.isatty():
-        raise Refused(
-            f"missing: {', '.join(needed)}",
-            "Give them in a file (--file), or run this in a terminal to be asked for them.",
-        )
-    for key in needed:
-        given[key] = _ask(settings.SETTINGS[key])
-
-
-def _ask(setting: settings.Setting) -> settings.Value:
-    while True:
-        try:
-            if setting.secret:
-                text = getpass.getpass(f"{setting.what} (not shown): ")
-            else:
-                text = input(f"{setting.what}: ").strip()
-            return settings.parse(setting.key, text)
-        except settings.SettingError as exc:
-            print(f"  {exc}", file=sys.stderr)
-        except EOFError:
-            raise Refused("stopped at the prompt", "Nothing was changed.") from None
 
 
 def _check_alone(options: argparse.Namespace) -> None:
