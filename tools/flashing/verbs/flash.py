@@ -14,6 +14,7 @@ from tools.chip.layout import Layout, load_layout
 from tools.cli import Refused, worded
 from tools.flashing import bootloader
 from tools.flashing.contents import Region, as_flash, regions
+from tools.flashing.fetching import firmware_file
 from tools.flashing.files import make_image, read_firmware, read_image
 from tools.flashing.nvs_image import check_replaceable, nvs_image, settings_for_flash
 from tools.flashing.screen import Screen
@@ -38,6 +39,7 @@ EXAMPLES = """\
 flash.py flash --board ESP32_GENERIC --firmware ESP32_GENERIC.bin --app my_app --version 1.0.0
 flash.py flash --board ESP32_GENERIC --firmware F.bin --app my_app --version 1.0.0 \\
          --provision greenhouse_07.env        lines such as: device_secret = ...
+flash.py flash --board ESP32_GENERIC --firmware 1.27.0 --app my_app --version 1.0.0
 flash.py flash --board ESP32_GENERIC_C3 --port /dev/ttyACM0 --firmware C3.bin --image release.bin
 flash.py flash --board ESP32_GENERIC_S3 --flash-size 16MB --firmware S3.bin --image release.bin
 flash.py flash --board ESP32_GENERIC --keep-bootloader --image release.bin
@@ -60,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--firmware",
         type=Path,
         metavar="FILE",
-        help="MicroPython's merged .bin for the board: the bootloader is taken from it",
+        help="MicroPython's merged .bin for the board: the bootloader is taken from it; or a "
+        "version, as 1.27.0 or SPIRAM_OCT-1.27.0, to fetch it from micropython.org",
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
@@ -111,6 +114,8 @@ def run(options: argparse.Namespace) -> int:
     _check_options(options)
     values = settings_for_flash(options.provision) if options.provision else {}
     with Screen() as screen:
+        if options.firmware:
+            options.firmware = firmware_file(options.firmware, board, screen)
         image, boot = _content(options, board, layout)
         if boot is not None:
             boot = bootloader.with_flash_size(boot, size)
@@ -173,7 +178,8 @@ def _check_options(options: argparse.Namespace) -> None:
     if options.app and not options.firmware:
         raise Refused(
             "--app needs the firmware it shall run on",
-            "Add --firmware with the .bin of your board from micropython.org/download.",
+            "Add --firmware with the .bin of your board from micropython.org/download, or with a "
+            "version, as 1.27.0, to have it fetched.",
         )
     if not options.firmware and not options.keep_bootloader:
         raise Refused(
