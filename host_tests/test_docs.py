@@ -30,7 +30,9 @@ TARGETS = set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILI
 NOT_RUN = {
     "python tools/flash.py": "needs a board: test_readme.py, flashing/test_tool_path.py",
     "python -m tools.cloud serve": "goes on until Ctrl-C: test_readme.py, cloud/test_cli.py",
-    "python -m tools.cloud watch": "goes on until Ctrl-C: cloud/test_cli.py",
+    "python -m tools.cloud watch": "goes on until Ctrl-C: cloud/test_watch.py",
+    "python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0 --override --wait": "needs a "
+    "server: cloud/test_push_wait.py",
     "python -m tools.sim run": "goes on until power is taken away: sim/test_board.py",
     "make": "what a target does has tests of its own (bench, fuzz, powercut, ...), or is them",
 }

@@ -19,7 +19,8 @@ ON_BOARD = (
 
 # What each room may import beside itself. The rooms that are not here may import any.
 WALLS = {
-    "cli": (),
+    "terminal": (),
+    "cli": ("terminal",),
     "texts": ("cli",),
     "places": ("cli", "texts"),
     "programs": ("cli",),
@@ -32,7 +33,7 @@ WALLS = {
     "release": ("cli", "texts", "places", "signing", "chip", "images"),
     "flashing": ("cli", "texts", "places", "signing", "chip", "images"),
     "sim": ("cli", "texts", "programs", "places", "chip"),
-    "cloud": ("cli", "texts", "programs", "places", "signing", "release"),
+    "cloud": ("cli", "terminal", "texts", "programs", "places", "signing", "release"),
 }
 # Of a package of this room nothing but its face: what its __init__ offers.
 FACES = (("cloud", "release"),)

@@ -1,7 +1,7 @@
 """What the command lines flash, image, cloud and sim share: verbs, help, and how a run ends.
 
 Exit codes: 0 done; 1 refused or failed, with what is wrong and what to do next in one line on
-stderr; 2 wrong usage; 130 stopped by Ctrl-C.
+stderr (with --json an object with `error` and `advice`); 2 wrong usage; 130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import io
+import json
 import os
 import re
 import select
@@ -18,6 +19,8 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
+
+from tools.terminal import painted_help
 
 _NARROW = 40  # columns: on a narrower terminal lines of help wrap, which is all that happens
 
@@ -74,16 +77,16 @@ class Program:
         try:
             return self._run(words, called or self.typed)
         except Refused as exc:
-            self._tell(str(exc))
+            self._tell(words, exc.cause, exc.advice)
         except BrokenPipeError as exc:
             if not _nobody_reads():
-                self._tell(_of_system(exc))
+                self._tell(words, _of_system(exc))
         except OSError as exc:
-            self._tell(_of_system(exc))
+            self._tell(words, _of_system(exc))
         except UnicodeError as exc:
-            self._tell(f"this is not text as it should be: {exc}. Save it as UTF-8.")
+            self._tell(words, f"this is not text as it should be: {exc}", "Save it as UTF-8.")
         except KeyboardInterrupt as exc:
-            self._tell(str(exc) or "stopped by Ctrl-C")
+            self._tell(words, str(exc) or "stopped by Ctrl-C")
             return 130
         return 1
 
@@ -100,8 +103,13 @@ class Program:
         sys.stdout.flush()  # here a reader that has gone is noticed, and not when Python ends
         return code
 
-    def _tell(self, text: str) -> None:
-        print(f"{self.name}: {worded(text)}", file=sys.stderr)
+    def _tell(self, words: list[str], cause: str, advice: str = "") -> None:
+        if "--json" in words:
+            said = {"error": worded(cause), "advice": worded(advice)}
+            print(as_json(said), file=sys.stderr)
+        else:
+            text = f"{cause}. {advice}" if advice else cause
+            print(f"{self.name}: {worded(text)}", file=sys.stderr)
 
     def fill(self, parser: argparse.ArgumentParser) -> None:
         """Give a parser the verbs, and the help that teaches them."""
@@ -126,11 +134,27 @@ class Program:
             _add(groups[group] if group else verbs, name, verb)
 
 
+def json_option(parser: argparse.ArgumentParser) -> None:
+    """--json, of what a program may want to read: nothing else is on stdout then."""
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def as_json(said: Any) -> str:
+    """One line of JSON. In ASCII: no encoding spoils it, nothing in it talks to a terminal."""
+    return json.dumps(said)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Its help has colours where a person looks on."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        file = file or sys.stderr
+        super()._print_message(painted_help(message, file), file)
+
+
 def help_parser(called: str, what: str, more: str = "") -> argparse.ArgumentParser:
     """A parser whose help has `what` wrapped and `more` as it stands, however narrow it is."""
-    return argparse.ArgumentParser(
-        prog=called, description=_wrapped(what), epilog=more, formatter_class=_Help
-    )
+    return _Parser(prog=called, description=_wrapped(what), epilog=more, formatter_class=_Help)
 
 
 def _add(verbs: Any, name: str, verb: Verb) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import io
 import json
 import logging
 import socket
@@ -12,7 +11,6 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
 from tools.cloud import LocalCloud, control, records
@@ -65,13 +63,11 @@ def test_a_deeply_nested_control_request_is_noted_and_does_no_harm(
 
 
 def test_a_strangers_user_name_does_not_control_the_operators_terminal(tmp_path: Path) -> None:
-    said = io.StringIO()
     with LocalCloud(tmp_path) as cloud:
         with RawDevice(cloud) as device:
             device.connect(user_name="\x1b[2J\x1b]0;owned\x07&pk\u202e")
         cloud.wait_for(lambda: [n for n in cloud.notes if n.kind == "refused"], 10, "the note")
         note = next(n for n in cloud.notes if n.kind == "refused")
-    console = Console(file=said, force_terminal=True, color_system=None, width=200)
-    console.print(views.note_line(time.time(), note.kind, note.device, note.text))
-    assert "owned" in said.getvalue()
-    assert all(letter.isprintable() for letter in said.getvalue().rstrip("\n"))
+    said = views.note_line(time.time(), note.kind, note.device, note.text)
+    assert "owned" in said
+    assert said.isprintable()

@@ -112,31 +112,6 @@ def test_a_push_from_another_process_reaches_a_device_at_once(
         assert device.push()["data"]["dProtocol"] == "mqtt"
 
 
-def test_watch_shows_a_running_server_until_interrupted(cloud: LocalCloud, tmp_path: Path) -> None:
-    cloud.add_device(PK, DN)
-    watch = start("watch", "--folder", str(tmp_path))
-    killer = threading.Timer(60, watch.kill)
-    killer.start()
-    try:
-        # Its first question shows that it runs; Ctrl-C has to end it in order.
-        assert watch.stdout is not None
-        cloud.wait_for(lambda: cloud.questions >= 2, what="two questions of watch")
-        watch.send_signal(signal.SIGINT)
-        out, err = watch.communicate(timeout=30)
-    finally:
-        killer.cancel()
-        watch.kill()
-        watch.wait()
-    assert watch.returncode == 0, err
-    assert f"{PK}/{DN}" in out
-    assert "Traceback" not in err
-
-
-def test_what_needs_a_server_says_so(tmp_path: Path) -> None:
-    run("device", "add", PK, DN, "--folder", str(tmp_path))
-    assert "serve" in run("watch", "--folder", str(tmp_path), fails=1)
-
-
 def test_mistakes_come_with_advice(tmp_path: Path) -> None:
     folder = ("--folder", str(tmp_path / "f"))
     assert "device add" in run("status", *folder, fails=1)

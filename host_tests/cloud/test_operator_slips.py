@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.kit import firmware_files
+from host_tests.kit.answers import Answers
 from host_tests.kit.images import make_image
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, connect_packet, online
 from tools.cloud import LocalCloud
@@ -104,12 +105,11 @@ def test_adding_a_device_again_leaves_its_board_its_secret(
     first = secret_in(type_("device", "add", PK, DN))
     assert "--new-secret" in type_("device", "add", PK, DN, code=1)
     assert signs_in(first)
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    for answer in ("", "no"):
-        monkeypatch.setattr("builtins.input", lambda _, said=answer: said)
+    for answer in ("\n", "no\n"):
+        monkeypatch.setattr("sys.stdin", Answers(answer))
         assert "keeps its secret" in type_("device", "add", PK, DN, code=1)
     assert signs_in(first)
-    monkeypatch.setattr("builtins.input", lambda _: "y")
+    monkeypatch.setattr("sys.stdin", Answers("y\n"))
     second = secret_in(type_("device", "add", PK, DN))
     assert not signs_in(first)
     assert signs_in(second)

@@ -14,7 +14,7 @@ def kept(store: CloudStore) -> dict[str, Any]:
         "devices": {str(identity): told for identity, told in store.all_versions().items()},
         "seen": {str(identity): when for identity, when in store.seen().items()},
         "falls": {str(identity): asdict(fall) for identity, fall in store.falls().items()},
-        "tasks": [_task(task) for task in store.outlines()],
+        "tasks": [outline(one) for one in store.outlines()],
         "batches": _batches(store),
     }
 
@@ -38,7 +38,7 @@ def _batch(batch: Batch, counts: dict[str, int]) -> dict[str, Any]:
     }
 
 
-def _task(task: Task) -> dict[str, Any]:
+def outline(task: Task) -> dict[str, Any]:
     """A task for a table."""
     return {
         "id": task.id,
@@ -57,4 +57,4 @@ def _task(task: Task) -> dict[str, Any]:
 def history(store: CloudStore, number: int) -> dict[str, Any]:
     """One task with its `history`, line by line. Raises KeyError when there is none."""
     task = store.task_by_id(number)
-    return {**_task(task), "history": [asdict(event) for event in task.history]}
+    return {**outline(task), "history": [asdict(event) for event in task.history]}

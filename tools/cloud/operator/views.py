@@ -1,114 +1,142 @@
-"""What `status` and `watch` show, made of a snapshot (see control.py)."""
+"""What `status` and the console of `serve` show: lines of columns, made of a snapshot."""
 
 from __future__ import annotations
 
 import time
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
-from rich.progress_bar import ProgressBar
-from rich.table import Table
-from rich.text import Text
-
+from tools.cloud.operator import listing
+from tools.cloud.operator.show import Row, table
 from tools.cloud.shown import shown
+from tools.terminal import painted
 
-_COLOURS = {
-    "SUCCEEDED": "green",
-    "FAILED": "red",
-    "IN_PROGRESS": "cyan",
-    "NOTIFIED": "yellow",
-    "CONFIRM": "magenta",
-}
 _KINDS = {"refused": "red", "violation": "red", "task": "bold", "online": "green", "tls": "red"}
-_TASKS = 15
+_LAST = 15  # tasks and batches at most: `task list` shows all
 
 
-def console() -> Console:
-    """Where commands print: names and paths as they are, nothing in them is markup."""
-    return Console(highlight=False, markup=False)
-
-
-def note_line(when: float, kind: str, device: str, text: str) -> Text:
+def note_line(when: float, kind: str, device: str, text: str) -> str:
     """One line of the console."""
-    line = Text(time.strftime("%H:%M:%S ", time.localtime(when)), "dim")
-    line.append(f"{kind:<10}", _KINDS.get(kind, ""))
-    line.append(shown(f"{device}  {text}"))
-    return line
+    clock, name, rest = _note(when, kind, device, text)
+    return f"{painted(clock, 'dim')} {painted(name, _KINDS.get(kind, ''))} {rest}"
 
 
-def render(snapshot: dict[str, Any]) -> RenderableType:
-    """Devices, tasks, running downloads, the last notes."""
-    parts: list[RenderableType] = [_devices(snapshot), _tasks(snapshot["tasks"])]
-    if snapshot.get("batches"):
-        parts.append(_batches(snapshot["batches"]))
-    if snapshot.get("downloads"):
-        parts.append(_downloads(snapshot["downloads"]))
-    parts += [note_line(*note) for note in snapshot.get("notes", [])]
-    if snapshot.get("violations"):
-        parts.append(Text(f"{snapshot['violations']} violations of the platform's rules", "red"))
-    if snapshot.get("broker"):
-        parts.append(Text(shown(f"broker {snapshot['broker']} (it does not tell who is online)")))
-    if "ports" not in snapshot:
-        parts.append(Text("server: not running (start it with `serve`)", "yellow"))
-    return Group(*parts)
+def note_text(when: float, kind: str, device: str, text: str) -> str:
+    """The same without colours."""
+    return " ".join(_note(when, kind, device, text))
 
 
-def _devices(snapshot: dict[str, Any]) -> Table:
-    table = Table("device", "", "version", title="devices", title_justify="left")
-    online = snapshot.get("online", {})
-    for device, versions in snapshot["devices"].items():
-        link = Text("-")
-        if device in online:
-            link = Text("TLS" if online[device] else "plain", "green")
-        told = ", ".join(v if m == "default" else f"{m} {v}" for m, v in versions.items())
-        table.add_row(device, link, told or "never reported")
-    return table
+def _note(when: float, kind: str, device: str, text: str) -> tuple[str, str, str]:
+    clock = time.strftime("%H:%M:%S", time.localtime(when))
+    return clock, f"{kind:<9}", shown(f"{device}  {text}")
 
 
-def _tasks(tasks: list[dict[str, Any]]) -> Table:
-    table = Table("device", "from", "to", "state", "step", "", title="tasks", title_justify="left")
-    for task in tasks[-_TASKS:]:
-        table.add_row(
-            task["device"],
-            task["source"] or "?",
-            _target(task),
-            Text(task["state"], _COLOURS.get(task["state"], "")),
-            "" if task["step"] is None else str(task["step"]),
-            Text(task["desc"]),
-        )
-    return table
+def report(snapshot: dict[str, Any]) -> Row:
+    """All of it, for programs."""
+    return {
+        "server": "ports" in snapshot,
+        "devices": listing.devices(snapshot),
+        "tasks": listing.tasks(snapshot),
+        "batches": listing.batches(snapshot),
+        "downloads": listing.downloads(snapshot),
+        "notes": [listing.note(*note) for note in snapshot.get("notes", [])],
+        "violations": snapshot.get("violations", 0),
+        "broker": snapshot.get("broker"),
+    }
 
 
-def _target(row: dict[str, Any]) -> str:
-    """The version something is upgraded to, with its module unless that is the default one."""
-    default = row["module"] == "default"
-    return str(row["version"]) if default else f"{row['module']} {row['version']}"
+def summary(found: Row) -> str:
+    """A report in a line."""
+    devices, tasks = found["devices"], found["tasks"]
+    online = sum(one["status"] == "ONLINE" for one in devices)
+    states = [one["state"] for one in tasks]
+    told = [
+        f"{len(devices)} devices, {online} online",
+        f"{states.count('IN_PROGRESS')} updating",
+        f"{states.count('FAILED')} failed",
+    ]
+    if found["violations"]:
+        told.append(f"{found['violations']} violations")
+    if found["broker"]:
+        told.append(f"broker {found['broker']}")
+    return "   ".join(told)
 
 
-def _batches(batches: list[dict[str, Any]]) -> Table:
-    table = Table("", "product", "to", "", "devices", title="batches", title_justify="left")
-    for batch in batches[-_TASKS:]:
-        counts = Text(", ").join(
-            Text(f"{count} {state}", _COLOURS.get(state, ""))
-            for state, count in sorted(batch["counts"].items())
-        )
-        kind = "dynamic" if batch["dynamic"] else "static"
-        if batch["state"] != "RUNNING":
-            kind += f", {batch['state']}"
-        table.add_row(
-            str(batch["id"]), batch["product"], _target(batch), kind, counts or Text("none yet")
-        )
-    return table
+def lines(snapshot: dict[str, Any]) -> list[str]:
+    """Devices, tasks, batches, running downloads, the last notes."""
+    found = report(snapshot)
+    out = []
+    for title in (*HEADS, "downloads"):
+        out += _part(title, found[title])
+    out += [note_line(*note) for note in snapshot.get("notes", [])]
+    if found["violations"]:
+        out.append(painted(f"{found['violations']} violations of the platform's rules", "red"))
+    if found["broker"]:
+        out.append(shown(f"broker {found['broker']} (it does not tell who is online)"))
+    if not found["server"]:
+        out.append(painted("server: not running (start it with `serve`)", "yellow"))
+    return out
 
 
-def _downloads(downloads: list[dict[str, Any]]) -> Table:
-    table = Table("device", "file", "", "", title="downloads", title_justify="left")
-    for download in downloads:
-        done = download["start"] + download["sent"]
-        table.add_row(
-            download["device"],
-            download["file"],
-            ProgressBar(total=max(1, download["size"]), completed=done, width=30),
-            f"{done} / {download['size']}",
-        )
-    return table
+def _part(title: str, found: list[Row]) -> list[str]:
+    if not found:
+        return ["devices: none yet"] if title == "devices" else []
+    last = found if title == "devices" else found[-_LAST:]
+    more = f" (the last {_LAST} of {len(found)})" if len(last) < len(found) else ""
+    rows = short(title, last)
+    return [painted(title + more, "bold"), *table(rows, list(rows[0]), head=True, indent="  ")]
+
+
+def short(title: str, found: list[Row]) -> list[Row]:
+    """Rows of a report as people see them."""
+    made: list[Row] = [_SHORT[title](row) for row in found]
+    return made
+
+
+def _device(row: Row) -> Row:
+    return {
+        "device": f"{row['product']}/{row['device']}",
+        "status": row["status"],
+        "link": row["link"],
+        "version": listing.versions(row["versions"]),
+    }
+
+
+def _task(row: Row) -> Row:
+    return {
+        "task": row["task"],
+        "device": f"{row['product']}/{row['device']}",
+        "from": row["from"],
+        "to": listing.target(row),
+        "state": row["state"],
+        "step": row["progress"],
+        "why": row["why"],
+    }
+
+
+def _batch(row: Row) -> Row:
+    return {
+        "batch": row["batch"],
+        "product": row["product"],
+        "to": listing.target(row),
+        "kind": row["kind"],
+        "state": row["state"],
+        "devices": listing.counted(row["counts"]),
+    }
+
+
+def _download(row: Row) -> Row:
+    share = 100 * row["done"] // max(1, row["size"])
+    return {
+        "device": row["device"],
+        "file": row["file"],
+        "done": f"{row['done']} of {row['size']} bytes, {share} %",
+    }
+
+
+_SHORT = {"devices": _device, "tasks": _task, "batches": _batch, "downloads": _download}
+# List -> its columns.
+HEADS = {
+    "devices": ("device", "status", "link", "version"),
+    "tasks": ("task", "device", "from", "to", "state", "step", "why"),
+    "batches": ("batch", "product", "to", "kind", "state", "devices"),
+}

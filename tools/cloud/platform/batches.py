@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from tools.cloud.operator.show import Row
 from tools.cloud.platform.api import Api
-from tools.cloud.platform.show import Row
 
 UNFINISHED = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS")
 STATES = (*UNFINISHED, "SUCCEEDED", "FAILED", "CANCELED")

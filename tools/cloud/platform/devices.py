@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tools.cloud.operator.show import Row
 from tools.cloud.platform.api import Api
-from tools.cloud.platform.show import Row
 
 STATUS = ("ONLINE", "OFFLINE", "UNACTIVE", "DISABLE")
 _PAGE = 50

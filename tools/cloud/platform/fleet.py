@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 
 from tools.cli import Refused
+from tools.cloud.operator.show import Row
 from tools.cloud.ota.tasks import DEFAULT_MODULE
 from tools.cloud.platform import devices
 from tools.cloud.platform.api import Api
 from tools.cloud.platform.plan import Phase, Plan
-from tools.cloud.platform.show import Row
 
 
 class Fleet:

@@ -7,9 +7,9 @@ from typing import Any
 
 from tools.cli import Refused
 from tools.cloud.operator import arguments
+from tools.cloud.operator.show import Row
 from tools.cloud.ota.tasks import DEFAULT_MODULE
 from tools.cloud.platform.api import Api
-from tools.cloud.platform.show import Row
 
 STATUS = {-1: "needs none", 0: "unverified", 1: "verified", 2: "verifying", 3: "failed"}
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tools.cli import Refused
+from tools.cloud.operator.show import Row
 from tools.cloud.platform import batches, packages, standing
 from tools.cloud.platform.api import Api, NoAnswer
 from tools.cloud.platform.fleet import Fleet
 from tools.cloud.platform.plan import Phase, Plan
-from tools.cloud.platform.show import Row
 from tools.cloud.platform.standing import DONE, RUNNING, STOPPED, Begun
 
 _BATCH_DEVICES, _VERIFY_DEVICES = 200, 10

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
 
+from tools.cli import as_json
+from tools.cloud.operator.show import Row
 from tools.cloud.platform import batches
 from tools.cloud.platform.api import Api, NoAnswer
-from tools.cloud.platform.show import Row
 
 DESK_S, PLATFORM_S = 1.0, 10.0
 
@@ -40,7 +40,7 @@ def watch(
         if now != said:
             said = now
             if options.json:
-                print(json.dumps(now), flush=True)
+                print(as_json(now), flush=True)
             else:
                 print(f"{row['state']}  {batches.told(now['counts'])}", flush=True)
         if row["state"] in batches.ENDED and not any(

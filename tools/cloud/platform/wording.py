@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tools.cloud.operator.show import Row
 from tools.cloud.platform import batches
-from tools.cloud.platform.show import Row
 
 
 def worded(event: Row) -> str:

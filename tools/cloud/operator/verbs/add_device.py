@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 from tools.cli import Refused
 from tools.cloud.identity import Identity
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, show
+from tools.cloud.operator.asking import agreed
 from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota.tasks import TaskBook
 
@@ -38,23 +38,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--new-secret", action="store_true", help="replace the secret of a device that is there"
     )
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when the device is there. Raises Refused."""
-    out = views.console()
     book = CloudFolder(options.folder).book
     _check_known(book, Identity(options.product_key, options.device_name), options.new_secret)
     with _secret_file(options.secret_file) as file:
         secret = book.add_device(options.product_key, options.device_name, None)
         if file is not None:
             file.write(secret + "\n")
-    out.print(f"device      {options.product_key}/{options.device_name}")
-    if options.secret_file is not None:
-        out.print(f"secret      in {options.secret_file}", soft_wrap=True)
-        return 0
-    out.print(f"secret      {secret}")
-    out.print("Note it now: it is not shown again.")
+    kept = options.secret_file
+    told = [f"secret      {secret}", "Note it now: it is not shown again."]
+    show.said(
+        options,
+        {
+            "product": options.product_key,
+            "device": options.device_name,
+            "secret": secret if kept is None else None,
+            "secret_file": None if kept is None else str(kept),
+        },
+        f"device      {options.product_key}/{options.device_name}",
+        *(told if kept is None else [f"secret      in {kept}"]),
+    )
     return 0
 
 
@@ -62,8 +69,7 @@ def _check_known(book: TaskBook, identity: Identity, new_secret: bool) -> None:
     """Ask before a secret is replaced that a board may have; where nobody can answer, refuse."""
     if new_secret or book.store.secret(identity) is None:
         return
-    question = f"{identity} is there already. Replace its secret? Its board needs it then. [y/N] "
-    if sys.stdin.isatty() and input(question).strip().lower() in ("y", "yes"):
+    if agreed(f"{identity} is there already. Replace its secret? Its board needs it then."):
         return
     raise Refused(
         f"{identity} is there already, and keeps its secret",

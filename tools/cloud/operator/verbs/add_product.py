@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, show
 from tools.cloud.operator.folder import CloudFolder
 
 NAME = "product add"
@@ -28,13 +28,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--registration", choices=("on", "off"), default="on", help="(default: on)"
     )
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when the product is there. Raises Refused."""
-    out = views.console()
     book = CloudFolder(options.folder).book
     secret = book.add_product(options.product_key, options.secret, options.registration == "on")
-    out.print(f"product     {options.product_key}, dynamic registration {options.registration}")
-    out.print(f"secret      {secret}")
+    show.said(
+        options,
+        {
+            "product": options.product_key,
+            "registration": options.registration == "on",
+            "secret": secret,
+        },
+        f"product     {options.product_key}, dynamic registration {options.registration}",
+        f"secret      {secret}",
+    )
     return 0

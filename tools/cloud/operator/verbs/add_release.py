@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, listing, show
 from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota import differences
 from tools.cloud.ota.tasks import DEFAULT_MODULE, read
@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sign-key", type=Path, metavar="PEM", help="your private key: sign the file (digestsign)"
     )
     arguments.force(parser)
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -61,7 +62,6 @@ def run(options: argparse.Namespace) -> int:
 
         file = options.files[0]
         check_offer(read(file, "")[1], options.version, str(file), force=options.force)
-    out = views.console()
     release = folder.book.add_release(
         folder.files,
         options.product_key,
@@ -71,10 +71,16 @@ def run(options: argparse.Namespace) -> int:
         options.sign_method or "Md5",
         sign_key=options.sign_key,
     )
-    out.print(f"release     {release.version} of {release.product_key}, module {release.module}")
-    for file in release.files:
-        name = f" {file.name}" if release.further else ""
-        out.print(_size(file, release.sign_method) + name, soft_wrap=True)
+    names = [f" {file.name}" if release.further else "" for file in release.files]
+    show.said(
+        options,
+        listing.release_rows(release)[0],
+        f"release     {release.version} of {release.product_key}, module {release.module}",
+        *(
+            _size(file, release.sign_method) + name
+            for file, name in zip(release.files, names, strict=True)
+        ),
+    )
     return 0
 
 
@@ -102,13 +108,15 @@ def _difference(options: argparse.Namespace, folder: CloudFolder) -> int:
     assert difference is not None
     file = difference.file
     share = 100 * file.size / release.size
-    out = views.console()
-    out.print(
+    row = next(one for one in listing.release_rows(release) if one["from"] == options.source)
+    show.said(
+        options,
+        row,
         f"difference  {options.source} -> {release.version} of {release.product_key}, "
-        f"module {release.module}"
+        f"module {release.module}",
+        _size(file, release.sign_method),
+        f"for         devices that report {options.source}: {share:.1f} % of {release.size}",
     )
-    out.print(_size(file, release.sign_method), soft_wrap=True)
-    out.print(f"for         devices that report {options.source}: {share:.1f} % of {release.size}")
     return 0
 
 

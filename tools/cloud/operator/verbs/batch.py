@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-
-from rich.console import Console
+from typing import Any
 
 from tools.cloud import control
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, listing, show
 from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota.batches import RATE_MAX, BatchBook, Terms
 from tools.cloud.ota.tasks import TaskBook
@@ -24,8 +23,6 @@ python -m tools.cloud batch a1B2c3D4e5F 1.1.0 --rate 10 --timeout-min 60
 python -m tools.cloud batch a1B2c3D4e5F 1.1.0 --source 1.0.0 --dynamic
 python -m tools.cloud batch a1B2c3D4e5F 1.1.0 --device roof_1 --device roof_2 \\
        --retry-after-min 10 --retry-times 2"""
-
-_ORDER = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,11 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-push", action="store_true", help="do not push: devices find it when they ask"
     )
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when there is a batch, of which the server has pushed what it allows. Raises Refused."""
-    out = views.console()
     book = CloudFolder(options.folder).book
     terms = Terms(
         devices=tuple(options.device),
@@ -77,18 +74,37 @@ def run(options: argparse.Namespace) -> int:
         options.product_key, options.version, terms, module=options.module, dynamic=options.dynamic
     )
     kind = "dynamic" if made.dynamic else "static"
-    out.print(f"batch       {made.id}: {made.product_key} to {made.version}, {kind}")
-    release(options.folder, made.id, book, out)
+    counts, server = release(options.folder, made.id, book)
+    told = [f"batch       {made.id}: {made.product_key} to {made.version}, {kind}"]
     if options.confirm:
-        out.print(f"No device is told before you confirm it: confirm {made.id}")
+        told.append(f"No device is told before you confirm it: confirm {made.id}")
+    show.said(
+        options,
+        {
+            "batch": made.id,
+            "product": made.product_key,
+            "module": made.module,
+            "version": made.version,
+            "kind": kind,
+            "counts": counts,
+            "server": server,
+        },
+        told[0],
+        *worded_release(counts, server),
+        *told[1:],
+    )
     return 0
 
 
-def release(folder: Path, number: int, book: TaskBook, out: Console) -> None:
-    """Have the server push what a batch allows, and tell how far that is."""
-    answer = control.ask(folder, "release", batch=number)
-    counts = book.store.counts(number)
-    told = ", ".join(f"{counts[state]} {state}" for state in _ORDER if state in counts)
-    out.print(f"devices     {told or 'none yet'}")
-    if answer is None:
-        out.print("No server runs in this folder: start it with `serve`; the batch is kept.")
+def release(folder: Path, number: int, book: TaskBook) -> tuple[dict[str, int], bool]:
+    """Have the server push what a batch allows: how far that is, and whether a server runs."""
+    answer: Any = control.ask(folder, "release", batch=number)
+    return book.store.counts(number), answer is not None
+
+
+def worded_release(counts: dict[str, int], server: bool) -> list[str]:
+    """The same for people."""
+    told = [f"devices     {listing.counted(counts)}"]
+    if not server:
+        told.append("No server runs in this folder: start it with `serve`; the batch is kept.")
+    return told

@@ -6,7 +6,7 @@ import argparse
 
 from tools.cli import Refused
 from tools.cloud.identity import Identity
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, show
 from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota.batches import BatchBook
 
@@ -28,15 +28,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("batch", metavar="BATCH|PRODUCT_KEY")
     parser.add_argument("names", nargs="*", metavar="DEVICE_NAME")
     arguments.module(parser)
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0, also when nothing was left to cancel in a batch. Raises Refused."""
-    out = views.console()
     book = CloudFolder(options.folder).book
     if options.batch.isdecimal():
         count = BatchBook(book).cancel(int(options.batch), options.names)
-        out.print(f"cancelled   {count}")
+        show.said(
+            options,
+            {"batch": int(options.batch), "task": None, "cancelled": count},
+            f"cancelled   {count}",
+        )
         return 0
     if len(options.names) != 1:
         raise Refused(
@@ -47,5 +51,9 @@ def run(options: argparse.Namespace) -> int:
     if task is None:
         raise Refused(f"{options.batch}/{options.names[0]} has no task to cancel", "See `status`.")
     book.finish(task, "CANCELED", "cancelled by the operator")
-    out.print(f"cancelled   {task.identity} to {task.version}")
+    show.said(
+        options,
+        {"batch": task.batch, "task": task.id, "cancelled": 1},
+        f"cancelled   {task.identity} to {task.version}",
+    )
     return 0

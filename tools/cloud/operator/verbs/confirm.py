@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, show
 from tools.cloud.operator.folder import CloudFolder
-from tools.cloud.operator.verbs.batch import release
+from tools.cloud.operator.verbs.batch import release, worded_release
 from tools.cloud.ota.batches import BatchBook
 
 NAME = "confirm"
@@ -24,13 +24,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.folder(parser)
     parser.add_argument("batch", type=int, metavar="BATCH")
     parser.add_argument("names", nargs="*", metavar="DEVICE_NAME")
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0, also when nobody waited. Raises Refused."""
-    out = views.console()
     book = CloudFolder(options.folder).book
     count = BatchBook(book).confirm(options.batch, options.names)
-    out.print(f"confirmed   {count}")
-    release(options.folder, options.batch, book, out)
+    counts, server = release(options.folder, options.batch, book)
+    show.said(
+        options,
+        {"batch": options.batch, "confirmed": count, "counts": counts, "server": server},
+        f"confirmed   {count}",
+        *worded_release(counts, server),
+    )
     return 0

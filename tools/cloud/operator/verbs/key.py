@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tools.cloud.openapi.keys import access_key
-from tools.cloud.operator import arguments
+from tools.cloud.operator import arguments, show
 from tools.cloud.operator.folder import CloudFolder
 
 NAME = "key"
@@ -22,12 +22,17 @@ eval "$(python -m tools.cloud key)"    for programs that are started here"""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     arguments.folder(parser)
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0: two lines that a shell can read."""
     CloudFolder(options.folder)
     key = access_key(options.folder)
-    print(f"export ALIBABA_CLOUD_ACCESS_KEY_ID={key.id}")
-    print(f"export ALIBABA_CLOUD_ACCESS_KEY_SECRET={key.secret}")
+    show.said(
+        options,
+        {"access_key_id": key.id, "access_key_secret": key.secret},
+        f"export ALIBABA_CLOUD_ACCESS_KEY_ID={key.id}",
+        f"export ALIBABA_CLOUD_ACCESS_KEY_SECRET={key.secret}",
+    )
     return 0

@@ -5,9 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tools.cli import worded
 from tools.cloud.mqtt import mosquitto
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, show
 from tools.cloud.operator.folder import CloudFolder
 
 NAME = "mosquitto"
@@ -29,21 +28,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--port", type=arguments.port, default=1883, help="its port (default: 1883)"
     )
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when the files are there. Raises Refused."""
-    out = views.console()
     store = CloudFolder(options.folder).store
     secrets = {device: store.secret(device) or "" for device in store.devices()}
     settings = mosquitto.write(options.to, secrets, options.port)
-    out.print(f"written     {options.to}: passwords, acl, service.password, mosquitto.conf")
-    out.print(f"devices     {len(secrets)}; write again after the next `device add`")
-    out.print(f"run         mosquitto -c {settings}", soft_wrap=True)
     serve = (
         f"python -m tools.cloud serve --broker mqtt://127.0.0.1:{options.port} "
         f"--broker-user {mosquitto.SERVICE_USER} "
         f"--broker-password-file {options.to / 'service.password'}"
     )
-    out.print(f"and         {worded(serve)}", soft_wrap=True)
+    show.said(
+        options,
+        {"folder": str(options.to), "settings": str(settings), "devices": len(secrets)},
+        f"written     {options.to}: passwords, acl, service.password, mosquitto.conf",
+        f"devices     {len(secrets)}; write again after the next `device add`",
+        f"run         mosquitto -c {settings}",
+        f"and         {serve}",
+    )
     return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 
 from tools.cli import Refused
-from tools.cloud import control
-from tools.cloud.operator import arguments, views
+from tools.cloud import control, rows
+from tools.cloud.operator import arguments, listing, show, waiting
 from tools.cloud.operator.folder import CloudFolder
 
 NAME = "push"
@@ -14,9 +14,12 @@ HELP = """\
 upgrade a device
 
 Make the task of upgrading a device. It is pushed at once when the device is online, otherwise \
-when it reports its version."""
+when it reports its version. With --wait it stays until the task has ended. Exit codes then: 0 \
+succeeded, 1 failed (with the reason and what to do), 4 not finished after --timeout, 130 Ctrl-C; \
+after the last two the task goes on."""
 EXAMPLES = """\
 python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0
+python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0 --wait --timeout 600
 python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0 --timeout-min 60 --over mqtt"""
 
 
@@ -33,12 +36,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="https",
         help="how the device gets the file (default: https)",
     )
+    parser.add_argument("--wait", action="store_true", help="wait until it has ended")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="with --wait: no longer than this (exit code 4)",
+    )
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when there is a task that is not finished yet, or nothing to do. Raises Refused."""
-    out = views.console()
+    """0 when there is a task that is not finished yet, or nothing to do; with --wait when it has
+    succeeded. Raises Refused.
+    """
     folder = CloudFolder(options.folder)
+    if options.timeout is not None and not options.wait:
+        raise Refused("--timeout is how long --wait waits", "Add --wait, or leave it out.")
+    if options.wait and control.ask(options.folder, "snapshot") is None:
+        raise Refused(
+            f"no server runs in {options.folder}, and without one nothing comes of it",
+            f"Start it with `python -m tools.cloud serve --folder {options.folder}`.",
+        )
     task = folder.book.add_task(
         options.product_key,
         options.device_name,
@@ -49,16 +68,26 @@ def run(options: argparse.Namespace) -> int:
         options={"scheme": options.over},
     )
     if task.state == "SUCCEEDED":
-        told = f"task        {task.identity} to {task.version}: nothing to do, {task.desc}"
-        out.print(told, soft_wrap=True)
+        show.said(
+            options,
+            listing.task(rows.outline(task)),
+            f"task        {task.identity} to {task.version}: nothing to do, {task.desc}",
+        )
         return 0
     if not task.unfinished:
         raise Refused(f"{task.version} {task.state}: {task.desc}", "Wait, or use --override.")
     answer = control.ask(options.folder, "offer", task=task.id)
-    task = folder.store.task_by_id(task.id)
-    out.print(f"task        {task.identity} to {task.version}: {task.state}")
+
+    def look() -> show.Row:
+        return listing.task(rows.outline(folder.store.task_by_id(task.id)))
+
+    if options.wait:
+        return waiting.wait(options, look, options.timeout)
+    row = look()
+    told = [f"task        {task.id}: {task.identity} to {task.version}, {row['state']}"]
     if answer is None:
-        out.print("No server runs in this folder: start it with `serve`; the task is kept.")
+        told.append("No server runs in this folder: start it with `serve`; the task is kept.")
     elif not answer.get("sent"):
-        out.print("The device is offline or has not reported a version: pushed when it does.")
+        told.append("The device is offline or has not reported a version: pushed when it does.")
+    show.said(options, row, *told)
     return 0

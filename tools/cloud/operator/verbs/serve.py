@@ -7,15 +7,13 @@ import signal
 import threading
 from pathlib import Path
 
-from rich.console import Console
-
 from tools.cli import Refused
 from tools.cloud import control
 from tools.cloud.certs import KINDS
 from tools.cloud.local import LocalCloud
 from tools.cloud.mqtt import broker
 from tools.cloud.mqtt.listener import EVERYWHERE
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, listing, show, views
 from tools.cloud.operator.addresses import addresses
 from tools.cloud.records import Note
 
@@ -92,6 +90,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--broker-ca", type=Path, metavar="FILE", help="trust this authority (mqtts)"
     )
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -102,17 +101,17 @@ def run(options: argparse.Namespace) -> int:
         )
     _check_public("--listen", options.listen, options.public)
     _check_public("--page-listen", options.page_listen, options.public)
-    out = views.console()
 
-    def show(note: Note) -> None:
-        out.print(views.note_line(note.time, note.kind, note.device, note.text))
+    def tell(note: Note) -> None:
+        told = (note.time, note.kind, note.device, note.text)
+        show.said(options, {"event": "note", **listing.note(*told)}, views.note_line(*told))
 
     at = _broker(options)
     cloud = LocalCloud(
         options.folder,
         broker=at,
         certificate=options.certificate,
-        on_note=show,
+        on_note=tell,
         listen=options.listen,
         public=options.public,
         mqtt_port=options.mqtt_port,
@@ -130,10 +129,10 @@ def run(options: argparse.Namespace) -> int:
     if options.no_limits:
         cloud.faults.lift_limits()
     with cloud:
-        _tell(cloud, at, out)
+        _tell(options, cloud, at)
         while not stop.wait(_TURN_S):
             continue
-    out.print("stopped")
+    show.said(options, {"event": "stopped"}, "stopped")
     return 0
 
 
@@ -161,15 +160,31 @@ def _broker(options: argparse.Namespace) -> broker.Broker | None:
     )
 
 
-def _tell(cloud: LocalCloud, at: broker.Broker | None, out: Console) -> None:
-    out.print(f"host        {cloud.public}")
-    if at is not None:
-        out.print(f"broker      {at}", soft_wrap=True)
-    else:
-        out.print(f"MQTT        port {cloud.mqtt_port} (plain, securemode=3)")
-        out.print(f"MQTT, TLS   port {cloud.mqtts_port} (securemode=2)")
-    out.print(f"downloads   port {cloud.https_port} (HTTPS), {cloud.http_port} (HTTP)")
-    out.print(f"API         port {cloud.http_port} (--at desk finds it; `key` tells its key)")
-    out.print(f"page        {cloud.page_url}", soft_wrap=True)
-    out.print(f"CA file     {cloud.ca_file}", soft_wrap=True)
-    out.print("Ctrl-C stops it.")
+def _tell(options: argparse.Namespace, cloud: LocalCloud, at: broker.Broker | None) -> None:
+    gateway = [f"broker      {at}"]
+    if at is None:
+        gateway = [
+            f"MQTT        port {cloud.mqtt_port} (plain, securemode=3)",
+            f"MQTT, TLS   port {cloud.mqtts_port} (securemode=2)",
+        ]
+    show.said(
+        options,
+        {
+            "event": "ready",
+            "host": cloud.public,
+            "broker": None if at is None else str(at),
+            "mqtt": cloud.mqtt_port if at is None else None,
+            "mqtts": cloud.mqtts_port if at is None else None,
+            "https": cloud.https_port,
+            "http": cloud.http_port,
+            "page": cloud.page_url,
+            "ca": str(cloud.ca_file),
+        },
+        f"host        {cloud.public}",
+        *gateway,
+        f"downloads   port {cloud.https_port} (HTTPS), {cloud.http_port} (HTTP)",
+        f"API         port {cloud.http_port} (--at desk finds it; `key` tells its key)",
+        f"page        {cloud.page_url}",
+        f"CA file     {cloud.ca_file}",
+        "Ctrl-C stops it.",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, show, views
 from tools.cloud.operator.folder import snapshot
 
 NAME = "status"
@@ -14,15 +14,17 @@ devices and tasks
 Print devices, batches and tasks, with or without a running server."""
 EXAMPLES = """\
 python -m tools.cloud status
-python -m tools.cloud status --folder /srv/cloud"""
+python -m tools.cloud status --folder /srv/cloud --json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     arguments.folder(parser)
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when there is something to show. Raises Refused."""
-    views.console().print(views.render(snapshot(options.folder)))
+    found = snapshot(options.folder)
+    show.said(options, views.report(found), *views.lines(found))
     return 0

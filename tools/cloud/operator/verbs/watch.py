@@ -1,27 +1,29 @@
-"""`watch`: devices, tasks and downloads, live."""
+"""`watch`: devices, tasks and batches, live."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
-from rich.live import Live
-
 from tools.cli import Refused
 from tools.cloud import control
-from tools.cloud.operator import arguments, views
+from tools.cloud.operator import arguments, changes, show, views
 
 NAME = "watch"
 HELP = """\
-the same, live
+devices, tasks and batches, live
 
-Show devices, tasks and downloads live, until Ctrl-C. Needs a running serve."""
+Show devices, tasks and batches until q or Ctrl-C: the whole screen on a terminal, where what is \
+typed filters the lists. In a pipe (and with --json) a line for each device, task and batch, and \
+then for each change. Needs a running serve."""
 EXAMPLES = """\
 python -m tools.cloud watch
-python -m tools.cloud watch --folder /srv/cloud"""
+python -m tools.cloud watch | grep FAILED
+python -m tools.cloud watch --folder /srv/cloud --json"""
 
 _EVERY_S = 0.5
 
@@ -29,18 +31,25 @@ _EVERY_S = 0.5
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     arguments.folder(parser)
+    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0, after Ctrl-C. Raises Refused when no server runs."""
-    shown = views.render(_now(options.folder))
-    with (
-        contextlib.suppress(KeyboardInterrupt),
-        Live(shown, console=views.console(), auto_refresh=False) as live,
-    ):
+    """0, after q or Ctrl-C. Raises Refused when no server runs."""
+    first = _now(options.folder)
+    if sys.stdout.isatty() and sys.stdin.isatty() and not options.json:
+        from tools.cloud.operator.screen import WatchApp  # slow to load
+
+        WatchApp(lambda: control.ask(options.folder, "snapshot")).run()
+        return 0
+    with contextlib.suppress(KeyboardInterrupt):
+        before: show.Row = {}
+        now = views.report(first)
         while True:
+            for event in changes.changes(before, now):
+                show.said(options, event, changes.worded(event))
             time.sleep(_EVERY_S)
-            live.update(views.render(_now(options.folder)), refresh=True)
+            before, now = now, views.report(_now(options.folder))
     return 0
 
 

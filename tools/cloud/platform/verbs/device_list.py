@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments
-from tools.cloud.platform import devices, place, show
+from tools.cloud.operator import arguments, show
+from tools.cloud.platform import devices, place
 
 NAME = "device list"
 HELP = "the devices of a product, and which are online"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments
-from tools.cloud.platform import place, show
+from tools.cloud.operator import arguments, show
+from tools.cloud.platform import place
 
 NAME = "device status"
 HELP = "whether a device is online, since when, and what it runs"

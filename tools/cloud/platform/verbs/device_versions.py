@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments
-from tools.cloud.platform import place, show
+from tools.cloud.operator import arguments, show
+from tools.cloud.platform import place
 
 NAME = "device versions"
 HELP = "the version of each module, as a device has reported it"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments
-from tools.cloud.platform import packages, place, show
+from tools.cloud.operator import arguments, show
+from tools.cloud.platform import packages, place
 
 NAME = "release list"
 HELP = "the packages of a product, the newest first"

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.cli import Refused
+from tools.cloud.operator import show
 from tools.cloud.ota.tasks import DEFAULT_MODULE
-from tools.cloud.platform import packages, place, post_object, show
+from tools.cloud.platform import packages, place, post_object
 from tools.cloud.platform.api import Api
 from tools.places import check_input
 

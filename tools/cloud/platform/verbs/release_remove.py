@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.platform import packages, place, show
+from tools.cloud.operator import show
+from tools.cloud.platform import packages, place
 
 NAME = "release remove"
 HELP = "delete a package that no device is updating to"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.platform import packages, place, show, watching
+from tools.cloud.operator import show
+from tools.cloud.platform import packages, place, watching
 
 NAME = "release verify"
 HELP = "try a package on up to 10 devices, before it may go to many"

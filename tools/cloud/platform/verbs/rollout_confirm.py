@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.platform import batches, place, show
+from tools.cloud.operator import show
+from tools.cloud.platform import batches, place
 
 NAME = "rollout confirm"
 HELP = "let devices be told that wait for it (rollout start --confirm)"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.platform import batches, packages, place, show
+from tools.cloud.operator import show
+from tools.cloud.platform import batches, packages, place
 
 NAME = "rollout list"
 HELP = "the batches of a package, the newest first"

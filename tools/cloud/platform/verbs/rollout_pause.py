@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from tools.cloud.platform import place, show, standing
+from tools.cloud.operator import show
+from tools.cloud.platform import place, standing
 
 NAME = "rollout pause"
 HELP = """\

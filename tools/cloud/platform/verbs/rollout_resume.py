@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.cloud.platform import place, show, standing
+from tools.cloud.operator import show
+from tools.cloud.platform import place, standing
 
 NAME = "rollout resume"
 HELP = """\

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
-from tools.cloud.platform import phases, place, plan, show, standing, watching, wording
+from tools.cli import as_json
+from tools.cloud.operator import show
+from tools.cloud.operator.show import Row
+from tools.cloud.platform import phases, place, plan, standing, watching, wording
 from tools.cloud.platform.api import NoAnswer
-from tools.cloud.platform.show import Row
 from tools.cloud.platform.standing import DONE, STOPPED
 
 NAME = "rollout run"
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
 def tell(options: argparse.Namespace, event: Row) -> None:
     """An event as a line, for people or for programs."""
     if options.json:
-        print(json.dumps(event, ensure_ascii=False), flush=True)
+        print(as_json(event), flush=True)
     elif event["event"] == "ended":
         why = f": {event['why']}" if event["why"] else ""
         print(f"{event['state']} already{why}; --again begins anew", flush=True)

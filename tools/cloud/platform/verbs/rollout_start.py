@@ -7,8 +7,8 @@ import time
 from typing import Any
 
 from tools.cli import Refused
-from tools.cloud.operator import arguments
-from tools.cloud.platform import packages, place, show
+from tools.cloud.operator import arguments, show
+from tools.cloud.platform import packages, place
 
 NAME = "rollout start"
 HELP = "update many devices: all, some, a share, or those that report a version"

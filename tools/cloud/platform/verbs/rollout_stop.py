@@ -6,7 +6,8 @@ import argparse
 import time
 from pathlib import Path
 
-from tools.cloud.platform import phases, place, plan, show, standing
+from tools.cloud.operator import show
+from tools.cloud.platform import phases, place, plan, standing
 
 NAME = "rollout stop"
 HELP = """\

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.platform import place, show, watching
+from tools.cloud.operator import show
+from tools.cloud.platform import place, watching
 
 NAME = "rollout watch"
 HELP = "wait for the end of a batch, with a line for each change"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments
-from tools.cloud.platform import batches, packages, place, show
+from tools.cloud.operator import arguments, show
+from tools.cloud.platform import batches, packages, place
 
 NAME = "task history"
 HELP = "every task of a device, the newest package first"
