@@ -229,8 +229,10 @@ def rows(title: str) -> list[list[str]]:
 
 
 def test_every_error_code_is_told_with_its_step_and_advice() -> None:
-    source = (ROOT / "micropython" / "alink" / "advice.py").read_text(encoding="utf-8")
+    files = (ROOT / "micropython" / "alink" / "advice").glob("*.py")
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
     table = re.findall(r"^(\d+ [a-z-]+) (-\d) (.+)$", source, re.MULTILINE)
+    table.sort(key=lambda row: int(row[0].split()[0]))
     assert len(table) > 50
     assert rows("Error codes") == [[f"E{error}", step, what] for error, step, what in table]
 

@@ -52,7 +52,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*pip, *local, "--target", str(folder / "site"), str(source)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -74,7 +74,7 @@ def typed(installed: Path, folder: Path, *words: str) -> subprocess.CompletedPro
         env={**os.environ, "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=900,
         check=False,
     )
 
@@ -137,7 +137,7 @@ $(complete -p alink | sed 's/.*-F \\([^ ]*\\).*/\\1/') alink "{line[-1]}"
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
         done = subprocess.run(
-            ["bash", "-c", program], capture_output=True, text=True, timeout=60, check=False
+            ["bash", "-c", program], capture_output=True, text=True, timeout=900, check=False
         )
         assert last in done.stdout.split(), done.stderr
 

@@ -2,11 +2,13 @@
 
 import sys
 
-from alink import errors
-from alink.advice import TABLE, row
+from alink import errors, parts
+from alink.advice import _TABLES, row
 from alink.errors import AlinkError
 
-LINES = TABLE.strip().split("\n")
+LINES = []
+for group in _TABLES:
+    LINES += parts.use("advice." + group).TABLE.strip().split("\n")
 
 
 def codes():
@@ -50,6 +52,15 @@ def test_an_error_tells_its_name_its_step_and_its_advice():
 
 
 def test_the_words_of_an_error_do_not_stay_in_memory():
-    sys.modules.pop("alink.advice", None)
+    parts.drop("advice")
     AlinkError(5, "x").text()
-    assert "alink.advice" not in sys.modules
+    assert not [name for name in sys.modules if name.startswith("alink.advice")]
+
+
+def test_of_the_words_of_all_errors_only_a_few_are_loaded_at_a_time():
+    parts.drop("advice")
+    advice = parts.use("advice")
+    for code in codes():
+        advice.row(code)
+        assert not [name for name in sys.modules if name.startswith("alink.advice.")]
+        assert not [name for name in _TABLES if name in advice.__dict__]

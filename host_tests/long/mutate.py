@@ -21,9 +21,11 @@ from rich.progress import track
 from rich.table import Table
 
 from host_tests.long.mutants import MUTANTS, Mutant
+from host_tests.long.old_behaviours import OLD_BEHAVIOURS
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 300
+ALL = MUTANTS + OLD_BEHAVIOURS
 
 
 def copy_with(mutant: Mutant, folder: Path) -> Path:
@@ -31,13 +33,13 @@ def copy_with(mutant: Mutant, folder: Path) -> Path:
     tree = folder / "tree"
     skipped = shutil.ignore_patterns(".git", ".venv", ".cache", "build", "__pycache__", ".*_cache")
     shutil.copytree(ROOT, tree, ignore=skipped)
-    (tree / "micropython" / mutant.file).write_text(mutated(mutant))
+    (tree / mutant.file).write_text(mutated(mutant))
     return tree
 
 
 def mutated(mutant: Mutant) -> str:
     """The file's text with the replacement. Raises ValueError when its text is not there once."""
-    file = ROOT / "micropython" / mutant.file
+    file = ROOT / mutant.file
     text = file.read_text()
     if text.count(mutant.old) != 1:
         raise ValueError(
@@ -80,17 +82,15 @@ def main() -> int:
     table.add_column("step")
     table.add_column("noticed by", overflow="fold")
     survivors = 0
-    for mutant in MUTANTS:
+    for mutant in ALL:
         mutated(mutant)  # all of them fit the code, before the first one takes its time
     with ThreadPoolExecutor(2) as pool:
-        found = pool.map(caught_by, MUTANTS)
-        for mutant, names in track(
-            zip(MUTANTS, found, strict=True), "mutants", len(MUTANTS), console=out
-        ):
+        found = pool.map(caught_by, ALL)
+        for mutant, names in track(zip(ALL, found, strict=True), "mutants", len(ALL), console=out):
             survivors += not names
             table.add_row(mutant.step, "\n".join(names) or "NOBODY")
     out.print(table)
-    out.print(f"{len(MUTANTS) - survivors} caught, {survivors} survived")
+    out.print(f"{len(ALL) - survivors} caught, {survivors} survived")
     return 1 if survivors else 0
 
 

@@ -1,7 +1,7 @@
 # A failure with a number; its name, the platform's step and a sentence of advice on demand.
 # MIT licence.
 #
-# Every failure in alink is an AlinkError. The table in advice.py is the only place that maps a
+# Every failure in alink is an AlinkError. The table in advice/ is the only place that maps a
 # code to the platform's step ("OTA updates", 89307: -1 upgrade failed, -2 download failed, -3
 # verification failed, -4 flash writing failed) and to words. It is 3 KB that a healthy board never
 # needs: loaded for a question and let go. The codes have names here for programs (errors.LINK and
