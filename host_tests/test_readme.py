@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.kit.bridge import SerialBoard
 from host_tests.kit.mock_rom import MockRom
 from host_tests.kit.rig import DN, PK, ROOT, Rig
 from host_tests.kit.serial_rig import flash
@@ -135,13 +134,9 @@ def test_a_board_comes_from_its_bag_to_its_first_update_as_written(
 ) -> None:
     """The commands of README, word by word but for ports and this computer's address."""
     assert len(BOARD) + 2 <= 8, "with mkdir and build"
-    flashing, serving, adding, provisioning, *offering = (shlex.split(one, True) for one in BOARD)
+    serving, adding, flashing, *offering = (shlex.split(one, True) for one in BOARD)
     shell(tmp_path, RELEASE[: RELEASE.index("python tools/image.py inspect")])
     monkeypatch.chdir(tmp_path)
-    with MockRom() as rom:
-        code, said = flash(*flashing[2:], "--port", rom.port)
-        assert code == 0, said
-        (tmp_path / "flash.bin").write_bytes(rom.flash)
     port = free_port()
     here = {"192.168.1.10": "127.0.0.1", "0.0.0.0": "127.0.0.1", "8883": str(port)}
     server = subprocess.Popen(
@@ -154,17 +149,18 @@ def test_a_board_comes_from_its_bag_to_its_first_update_as_written(
         assert server.stdout is not None
         while "Ctrl-C" not in (line := server.stdout.readline()):
             assert line, "serve has ended"
-        secret = re.search(r"secret +(\w+)", cloud(adding))
-        assert secret
-        answers = {"device secret": secret[1], "password of the Wi-Fi": "wifi-password"}
-        monkeypatch.setattr(getpass, "getpass", lambda what: answers[what.split(" (")[0]])
+        cloud(adding)
+        answers = {"name of the Wi-Fi": "roof", "password of the Wi-Fi": "wifi-password"}
         monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
-        with SerialBoard(tmp_path / "flash.bin") as board:
+        monkeypatch.setattr("builtins.input", lambda what: answers[what.split(":")[0]])
+        monkeypatch.setattr(getpass, "getpass", lambda what: answers[what.split(" (")[0]])
+        with MockRom() as rom:
+            code, said = flash(*flashing[2:], "--port", rom.port)
+            assert code == 0, said
+            (tmp_path / "flash.bin").write_bytes(rom.flash)
+        with Board(tmp_path / "flash.bin") as board:
             board.nvs_set("alink_ota", "prove_ms", 0)  # a minute of its main loop
             board.power_on()
-            asked = [here.get(word, word) for word in provisioning[2:]]
-            code, said = flash(asked[0], "--port", board.port, *asked[1:])
-            assert code == 0, said
             for command in offering:
                 cloud(command)
             watching = ["python", "-m", "tools.cloud", "status"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from tools.cli import Refused
+from tools.cloud import control
 from tools.cloud.identity import Identity
 from tools.cloud.operator import arguments, show
 from tools.cloud.operator.asking import agreed
@@ -25,6 +26,7 @@ you say that it gets a new one: it can sign in no longer before it has that."""
 EXAMPLES = """\
 python -m tools.cloud device add a1B2c3D4e5F greenhouse_07
 python -m tools.cloud device add a1B2c3D4e5F greenhouse_07 --secret-file secret.txt
+python -m tools.cloud device add a1B2c3D4e5F greenhouse_07 --settings greenhouse_07.env
 python -m tools.cloud device add a1B2c3D4e5F greenhouse_07 --new-secret"""
 
 
@@ -32,8 +34,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     arguments.folder(parser)
     arguments.device(parser)
-    parser.add_argument(
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
         "--secret-file", type=Path, metavar="FILE", help="write it to a new file, for you alone"
+    )
+    where.add_argument(
+        "--settings",
+        type=Path,
+        metavar="FILE",
+        help="write it to a new file for flash --provision, with all else that signs a board in "
+        "at the stand-in that runs here: names, host, port, CA",
     )
     parser.add_argument(
         "--new-secret", action="store_true", help="replace the secret of a device that is there"
@@ -45,11 +55,12 @@ def run(options: argparse.Namespace) -> int:
     """0 when the device is there. Raises Refused."""
     book = CloudFolder(options.folder).book
     _check_known(book, Identity(options.product_key, options.device_name), options.new_secret)
-    with _secret_file(options.secret_file) as file:
+    where = _where(options.folder) if options.settings else []
+    kept = options.settings or options.secret_file
+    with _secret_file(kept) as file:
         secret = book.add_device(options.product_key, options.device_name, None)
         if file is not None:
-            file.write(secret + "\n")
-    kept = options.secret_file
+            file.write(_settings(options, secret, where) if options.settings else f"{secret}\n")
     told = [f"secret      {secret}", "Note it now: it is not shown again."]
     show.said(
         options,
@@ -63,6 +74,28 @@ def run(options: argparse.Namespace) -> int:
         *(told if kept is None else [f"secret      in {kept}"]),
     )
     return 0
+
+
+def _where(folder: Path) -> list[str]:
+    """The settings with which a board finds the stand-in that runs here. Raises Refused."""
+    running = control.ask(folder, "snapshot")
+    if running is None or "mqtts" not in running["ports"]:
+        raise Refused(
+            f"no stand-in with a gateway runs in {folder}, and only then its address is known",
+            "Start it with `serve` (--listen and --public for boards on your network) first.",
+        )
+    ca = (folder / "ca.pem").resolve()
+    return [f"host = {running['public']}", f"port = {running['ports']['mqtts']}", f"ca = {ca}"]
+
+
+def _settings(options: argparse.Namespace, secret: str, where: list[str]) -> str:
+    lines = [
+        f"product_key = {options.product_key}",
+        f"device_name = {options.device_name}",
+        f"device_secret = {secret}",
+        *where,
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _check_known(book: TaskBook, identity: Identity, new_secret: bool) -> None:

@@ -13,8 +13,9 @@ from tools.cloud.certs import KINDS
 from tools.cloud.local import LocalCloud
 from tools.cloud.mqtt import broker
 from tools.cloud.mqtt.listener import EVERYWHERE
-from tools.cloud.operator import arguments, listing, show, views
+from tools.cloud.operator import arguments, first_update, listing, show, views
 from tools.cloud.operator.addresses import addresses
+from tools.cloud.operator.folder import snapshot
 from tools.cloud.records import Note
 
 NAME = "serve"
@@ -30,6 +31,7 @@ python -m tools.cloud serve --broker mqtts://broker.example --broker-user ota \\
 
 _TURN_S = 1.0
 _KEEP = 10_000
+_LOCAL = ("127.0.0.1", "::1", "localhost")
 _PORTS = {
     "mqtt": "MQTT, plain",
     "mqtts": "MQTT over TLS",
@@ -167,6 +169,7 @@ def _tell(options: argparse.Namespace, cloud: LocalCloud, at: broker.Broker | No
             f"MQTT        port {cloud.mqtt_port} (plain, securemode=3)",
             f"MQTT, TLS   port {cloud.mqtts_port} (securemode=2)",
         ]
+    first = _first(options) if at is None else []
     show.said(
         options,
         {
@@ -179,6 +182,7 @@ def _tell(options: argparse.Namespace, cloud: LocalCloud, at: broker.Broker | No
             "http": cloud.http_port,
             "page": cloud.page_url,
             "ca": str(cloud.ca_file),
+            "first_update": first,
         },
         f"host        {cloud.public}",
         *gateway,
@@ -186,5 +190,32 @@ def _tell(options: argparse.Namespace, cloud: LocalCloud, at: broker.Broker | No
         f"API         port {cloud.http_port} (--at desk finds it; `key` tells its key)",
         f"page        {cloud.page_url}",
         f"CA file     {cloud.ca_file}",
+        *_told(options, first),
         "Ctrl-C stops it.",
     )
+
+
+def _first(options: argparse.Namespace) -> list[str]:
+    """For whom has no device yet: every command from here to a board's first update."""
+    return [] if snapshot(options.folder)["devices"] else first_update.commands(options.folder)
+
+
+def _told(options: argparse.Namespace, first: list[str]) -> list[str]:
+    if not first:
+        return []
+    lines = [
+        "",
+        "A board out of its bag, to its first update (another terminal, this folder):",
+        "",
+        *(f"  {line}" for line in first),
+        "",
+    ]
+    if options.listen in _LOCAL:
+        others = next(iter(addresses()), "ADDRESS")
+        lines += [
+            "Boards on your network find it when it is started so:",
+            "",
+            f"  {first_update.for_the_network(others)}",
+            "",
+        ]
+    return lines
