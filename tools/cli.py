@@ -58,9 +58,10 @@ class Program:
     """A command line.
 
     `name` begins its messages, and is what `alink` calls it; `typed` is what it is called from a
-    checkout. `verbs` is the package that has its VERBS, and in GROUPS a line for the first of two
-    words: imported late, so that Ctrl-C meanwhile ends it as at any other time. `more` stands
-    below the help in place of each verb's first example.
+    checkout. `verbs` is the package that has its VERBS, in GROUPS a line for the first of two
+    words, and in add_arguments() what all of them take, if there is such: imported late, so that
+    Ctrl-C meanwhile ends it as at any other time. `more` stands below the help in place of each
+    verb's first example.
     """
 
     name: str
@@ -121,6 +122,7 @@ class Program:
             + f"\n{called} VERB --help tells a verb's options and shows more examples."
         )
         verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+        shared = getattr(package, "add_arguments", None)
         groups: dict[str, Any] = {}
         for verb in package.VERBS:
             group, _, name = verb.NAME.rpartition(" ")
@@ -131,7 +133,9 @@ class Program:
                 groups[group] = members.add_subparsers(
                     dest="action", metavar="ACTION", required=True
                 )
-            _add(groups[group] if group else verbs, name, verb)
+            one = _add(groups[group] if group else verbs, name, verb)
+            if shared is not None:
+                shared(one)
 
 
 def json_option(parser: argparse.ArgumentParser) -> None:
@@ -157,10 +161,10 @@ def help_parser(called: str, what: str, more: str = "") -> argparse.ArgumentPars
     return _Parser(prog=called, description=_wrapped(what), epilog=more, formatter_class=_Help)
 
 
-def _add(verbs: Any, name: str, verb: Verb) -> None:
+def _add(verbs: Any, name: str, verb: Verb) -> argparse.ArgumentParser:
     line, _, more = verb.HELP.partition("\n\n")
     examples = "\n".join(f"  {one}" for one in verb.EXAMPLES.splitlines())
-    parser = verbs.add_parser(
+    parser: argparse.ArgumentParser = verbs.add_parser(
         name,
         help=line,
         description=_wrapped(more or line[0].upper() + line[1:] + "."),
@@ -169,6 +173,7 @@ def _add(verbs: Any, name: str, verb: Verb) -> None:
     )
     verb.add_arguments(parser)
     parser.set_defaults(run=verb.run)
+    return parser
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):

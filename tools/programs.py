@@ -85,5 +85,5 @@ def cloud(arguments: Sequence[str] | None = None, called: str = "") -> int:
     if not equals:
         place, rest = (rest[0], rest[1:]) if rest else ("", [])
     typed = f"{called or CLOUD.typed} --at {place}"
-    # Each verb has the option, so that its module says all that it takes.
+    # (Behind the verb: it is an option of each.)
     return PLATFORM.main([*rest, "--at", place] if rest else [], typed)

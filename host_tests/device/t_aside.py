@@ -75,7 +75,9 @@ def test_between_two_blocks_there_is_nothing_to_put_aside():
     written = Partition.written
     aside.set_aside(one)
     assert Partition.written == written and not one.packed.kept
+    one.block[0] = 0xEE
     aside.resume(one)
+    assert one.block[0] == 0xEE, "something was read into it"
     assert one.state == 8
 
 

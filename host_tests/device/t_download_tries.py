@@ -95,11 +95,36 @@ def test_an_unset_clock_keeps_its_own_advice():
 
 
 def test_pauses_double_up_to_their_most_and_end_after_the_tries():
-    retry = parts.use("job.retry")
-    config = {"tries": 5, "retry_min_ms": 100, "retry_max_ms": 500}
-    assert [retry.pause_ms(config, n, 0) for n in range(1, 6)] == [100, 200, 400, 500, -1]
-    assert retry.pause_ms({}, 1, 0) == 2000
-    assert retry.pause_ms({}, 7, 255) == 60000 + 60000 * 255 // 1024
+    backoff = parts.use("backoff")
+    asked = []
+    plain = backoff.pause_ms
+
+    def pause_ms(*args):
+        asked.append(args)
+        return 0
+
+    backoff.pause_ms = pause_ms
+    try:
+        fails(
+            errors.DOWNLOAD,
+            Source(*[errors.LINK] * 9),
+            tries=5,
+            retry_min_ms=100,
+            retry_max_ms=500,
+        )
+        assert asked == [(100, 500, n) for n in range(4)], asked
+    finally:
+        backoff.pause_ms = plain
+
+
+def test_a_fleet_that_lost_its_server_does_not_come_back_all_at_once():
+    backoff = parts.use("backoff")
+    for before, least in ((0, 100), (1, 200), (2, 400), (3, 500), (99, 500)):
+        waits = [backoff.pause_ms(100, 500, before) for _ in range(60)]
+        assert least <= min(waits) and max(waits) < least * 5 // 4
+        assert len(set(waits)) > 5, waits
+    assert backoff.pause_ms(0, 0, 5) == 0
+    assert backoff.pause_ms(900, 500, 5) >= 900
 
 
 def test_want_of_memory_is_left_to_the_run_and_nothing_is_open():

@@ -73,7 +73,7 @@ def test_no_words_of_a_server_tell_the_signature_of_a_link():
 
 def test_no_words_of_a_server_fill_a_console_or_take_control_of_it():
     for asked in (
-        (NO_HEADER, b"\x1b[2J\r\n\0\xff" + b"x" * 1000),
+        (NO_HEADER, b"\x1b[2J\x7f\r\n\0\xff" + b"x" * 1000),
         (PLACE, b"https://\x1b[2J\xc3\xa9/" + b"x" * 1000, 302),
         (NO_HEADER, b"x" * 1000),
         (STATUS, b"\x07" * 1000, -1),

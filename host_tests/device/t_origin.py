@@ -67,6 +67,7 @@ def test_flash_that_cannot_be_read_is_not_called_another_image():
         one.step()
     Partition.broken = "readblocks"
     e = refused(one)
+    Partition.broken = ""
     assert e.code == errors.FLASH and "reading what runs" in e.detail, e
 
 

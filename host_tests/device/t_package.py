@@ -1,6 +1,9 @@
 # The head of a package: what may go on is told before anything is made for it. MIT licence.
 
-from package_fakes import AlinkError, Any, Partition, errors, fill, loading, parts
+import binascii
+import hashlib
+
+from package_fakes import AlinkError, Any, Partition, errors, fill, loading, parts, through
 from package_maker import bomb, compressed, difference, head, le32, op, stream
 
 IMAGE = bytes((i * 31 + (i >> 8)) & 255 for i in range(5000))
@@ -61,7 +64,12 @@ def test_a_difference_in_another_makers_form_is_told_as_such():
 
 def test_a_package_of_later_days_asks_for_a_newer_board_and_is_not_called_damaged():
     for version in (0, 2, 255):
-        assert code(changed(compressed(IMAGE), 4, version)) == errors.JOB_FORM
+        try:
+            take(changed(compressed(IMAGE), 4, version))
+        except AlinkError as e:
+            assert (e.code, e.detail) == (errors.JOB_FORM, "package format %d" % version)
+        else:
+            raise AssertionError(NOT_TAKEN)
 
 
 def test_a_head_that_says_what_cannot_be_makes_no_buffers():
@@ -70,7 +78,6 @@ def test_a_head_that_says_what_cannot_be_makes_no_buffers():
         (5, 0),  # neither kind
         (5, 3),
         (6, 9),  # windows that inflate takes and a board has no room for
-        (6, 13),
         (6, 11),  # not the stream's own
         (7, 1),
         (44, 1),  # a source of a compressed image
@@ -80,6 +87,8 @@ def test_a_head_that_says_what_cannot_be_makes_no_buffers():
     ):
         assert code(changed(good, at, value)) == errors.PACKAGE, (at, value)
     assert code(good[:8] + le32(0) + good[12:]) == errors.PACKAGE
+    for bits in (9, 13, 15):
+        assert code(head(IMAGE, bits=bits) + stream(IMAGE, bits)) == errors.PACKAGE, bits
     good = difference(IMAGE, SOURCE, op(2, 5000, IMAGE))
     assert code(good[:44] + le32(0) + good[48:]) == errors.PACKAGE
 
@@ -129,7 +138,8 @@ def test_who_offers_the_wrong_difference_is_told_what_it_was_made_from():
         parts.use("job.package").refuse(one.packed)
     except AlinkError as e:
         assert e.code == errors.OTHER_SOURCE
-        assert e.detail.startswith("made from 3000 bytes, sha256 "), e
+        start = binascii.hexlify(hashlib.sha256(SOURCE).digest()[:4]).decode()
+        assert e.detail == "made from 3000 bytes, sha256 %s.." % start, e
     else:
         raise AssertionError("not refused")
 
@@ -145,3 +155,21 @@ def test_what_came_behind_the_head_goes_to_the_inflater_and_into_the_digest():
     one = take(tiny)
     assert one.packed.ring.any() == len(tiny) - 80 == len(one.packed.tail)
     assert bytes(one.packed.tail) == tiny[80:]
+
+
+def test_each_kind_with_each_window_arrives_whole():
+    fill(0, SOURCE)
+    for bits in (10, 11, 12):
+        for source, data in ((b"", IMAGE), (SOURCE, op(2, 5000, IMAGE))):
+            fill(1, b"")
+            body = head(IMAGE, source, bits) + stream(data, bits)
+            assert through(loading(body)) == IMAGE, (bits, len(source))
+
+
+def test_a_block_over_mqtt_has_a_place_of_its_own_while_the_download_fills_its_block():
+    for stream_of in (None, (90417, 1)):
+        one = loading(compressed(IMAGE))
+        one.file.stream = stream_of
+        one.block[:1024] = compressed(IMAGE)[:1024]
+        parts.use("job.package").take(one)
+        assert one.source.block is (one.block if stream_of is None else one.spare)

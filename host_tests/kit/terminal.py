@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Sequence
 from fcntl import ioctl
 from subprocess import Popen
-from types import TracebackType
 
 from host_tests.kit.rig import ROOT
 
@@ -69,12 +68,7 @@ class AtTerminal:
     def __enter__(self) -> AtTerminal:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        exc: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.process.kill()
         self.process.wait()
         self._reader.join(WAIT_S)

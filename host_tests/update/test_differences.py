@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from host_tests.kit.rig import PK, Rig, app
@@ -13,12 +10,8 @@ from tools.release.pack import blocks, blocks_that_differ, compress, difference
 SIZE = 120_000  # bytes of firmware
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig(tmp_path) as rig:
-        rig.cloud.faults.connects_per_minute = None
-        rig.cloud.faults.uplink_qos0_per_s = None
-        yield rig
+def ready(rig: Rig) -> None:
+    rig.cloud.faults.uplink_qos0_per_s = None
 
 
 def running(rig: Rig) -> bytes:

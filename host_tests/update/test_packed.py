@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -31,12 +29,8 @@ def moved(n):
 )
 
 
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    with Rig(tmp_path) as rig:
-        rig.cloud.faults.connects_per_minute = None
-        rig.cloud.faults.uplink_qos0_per_s = None
-        yield rig
+def ready(rig: Rig) -> None:
+    rig.cloud.faults.uplink_qos0_per_s = None
 
 
 def running(rig: Rig, source: str | None = None, sibling: bool = True) -> bytes:

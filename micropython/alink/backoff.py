@@ -1,4 +1,5 @@
-# When to sign in again: exponential with jitter, and never over the platform's limit. MIT licence.
+# When to try again: exponential with jitter; and to sign in, never over the platform's limit. MIT
+# licence.
 #
 # The platform takes 5 CONNECTs a minute from a device ("Limits", 30527). The limiter stands above
 # everything else, so that not even an application that calls connect() in a loop breaks it.
@@ -21,7 +22,7 @@ _E_REGISTRATION = const(9)
 _E_NO_MEMORY = const(84)
 
 _FIRST_MS = const(2000)
-_LONGEST_MS = const(120000)
+_LONGEST_MS = const(96000)  # two minutes with what chance adds
 _SLOW_MS = const(300000)
 _STABLE_MS = const(60000)  # a session that lasted this long ends a row of failures
 _WINDOW_MS = const(60000)
@@ -51,22 +52,28 @@ def lost(device, exc):
 
 
 def failed(device, code):
-    """Wait 2 s, 4 s .. 120 s; 5 min for what waiting does not mend (`code` is the error's); 2 s,
-    however often, for a clock that is not set.
+    """Wait 2 s, 4 s .. two minutes; 5 min for what waiting does not mend (`code` is the error's);
+    2 s, however often, for a clock that is not set.
     """
-    slowly = code in (_E_REFUSED, _E_SUBSCRIBE, _E_REGISTRATION)
     wait = _FIRST_MS
     if code != _E_CLOCK:
-        wait = _SLOW_MS if slowly else min(_FIRST_MS << min(device._failures, 6), _LONGEST_MS)
+        slowly = code in (_E_REFUSED, _E_SUBSCRIBE, _E_REGISTRATION)
+        wait = pause_ms(_SLOW_MS if slowly else wait, _LONGEST_MS, device._failures)
         device._failures += 1
-        # A quarter more or less by chance, so that a fleet does not come back all at once; from
-        # the chip's noise, since it may boot with equal seeds.
-        span = wait // 2
-        chance = int.from_bytes(os.urandom(3), "big") % span
-        wait = max(wait - span // 2 + chance, _FIRST_MS)
-        if not slowly:
-            wait = min(wait, _LONGEST_MS)
     device._at = time.ticks_add(time.ticks_ms(), wait)
+
+
+def pause_ms(wait, longest, before):
+    """How long to wait (int) for the next try at anything, after `before` failures in a row before
+    this one: `wait`, twice that, and so on up to `longest`.
+
+    And up to a quarter more by chance, so that a fleet does not come back all at once; from the
+    chip's noise, since it may boot with equal seeds.
+    """
+    while before and wait < longest:
+        wait = min(wait * 2, longest)
+        before -= 1
+    return wait + wait * os.urandom(1)[0] // 1024
 
 
 def wait_ms(device):

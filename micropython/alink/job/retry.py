@@ -2,7 +2,6 @@
 #
 # Loaded on trouble only.
 
-import os
 import time
 
 from micropython import const
@@ -83,18 +82,6 @@ def check(config, block_size=_BLOCK):
         )
 
 
-def pause_ms(config, failed, dice):
-    """How long to wait before the next try (int), after `failed` in a row; -1: no more.
-
-    dice: int, 0..255: up to a quarter longer, so that a fleet does not return at once. Pure.
-    """
-    if failed >= config.get("tries", 8):
-        return -1
-    pause = config.get("retry_min_ms", 2000) << (failed - 1)
-    pause = min(pause, config.get("retry_max_ms", 60000))
-    return pause + pause * dice // 1024
-
-
 def broken(download, what):
     """Why nothing comes any more -> AlinkError.
 
@@ -157,7 +144,11 @@ def trouble(download, error):
         code = _E_BLOCK
     pause = -1
     if code in _TRANSIENT or (code in _ANYBODYS and (download.file.url or "").startswith("http:")):
-        pause = pause_ms(download.config or {}, download.failed, os.urandom(1)[0])
+        config = download.config or {}
+        if download.failed < config.get("tries", 8):
+            first = config.get("retry_min_ms", 2000)
+            longest = config.get("retry_max_ms", 60000)
+            pause = parts.ask("backoff", "pause_ms", first, longest, download.failed - 1)
         if pause < 0:
             # (Unless it is nothing of the network's, and its own advice is right.)
             if code not in _OWN and not _lasting(error):

@@ -42,6 +42,44 @@ def module(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--module", default=DEFAULT_MODULE, help="a module with its own version")
 
 
+def source(parser: argparse.ArgumentParser) -> None:
+    """--from, of a difference."""
+    parser.add_argument(
+        "--from",
+        dest="source",
+        metavar="VERSION",
+        help="it is a difference, for devices that report this version",
+    )
+
+
+def chosen(parser: argparse.ArgumentParser) -> None:
+    """--device, --source and --dynamic: which devices a batch is for."""
+    parser.add_argument(
+        "--device", action="append", default=[], metavar="NAME", help="this device (repeatable)"
+    )
+    parser.add_argument(
+        "--source",
+        dest="sources",
+        action="append",
+        default=[],
+        metavar="VERSION",
+        help="devices that report this version (repeatable)",
+    )
+    parser.add_argument(
+        "--dynamic", action="store_true", help="also devices that report later, until cancelled"
+    )
+
+
+def telling(parser: argparse.ArgumentParser, confirm: str) -> None:
+    """--confirm and --no-push, of a batch; confirm: the verb that gives leave."""
+    parser.add_argument(
+        "--confirm", action="store_true", help=f"tell no device before `{confirm}`"
+    )
+    parser.add_argument(
+        "--no-push", action="store_true", help="do not push: devices find it when they ask"
+    )
+
+
 def terms(parser: argparse.ArgumentParser) -> None:
     """--timeout-min and --override, of a push and of a batch."""
     parser.add_argument(

@@ -19,12 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.product(parser)
     arguments.version(parser)
     arguments.module(parser)
-    parser.add_argument(
-        "--from",
-        dest="source",
-        metavar="VERSION",
-        help="the differential package for devices that report this version",
-    )
+    arguments.source(parser)
 
 
 def packages(api: Api, product_key: str, version: str | None = None) -> list[Row]:

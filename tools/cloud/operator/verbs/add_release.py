@@ -34,12 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.version(parser)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="1 to 20")
     arguments.module(parser)
-    parser.add_argument(
-        "--from",
-        dest="source",
-        metavar="VERSION",
-        help="the file is a difference for devices that report this version",
-    )
+    arguments.source(parser)
     parser.add_argument(
         "--sign-method",
         choices=("Md5", "SHA256"),

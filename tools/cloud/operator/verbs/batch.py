@@ -31,28 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.product(parser)
     arguments.version(parser)
     arguments.module(parser)
-    parser.add_argument(
-        "--device", action="append", default=[], metavar="NAME", help="this device (repeatable)"
-    )
-    parser.add_argument(
-        "--source",
-        action="append",
-        default=[],
-        metavar="VERSION",
-        help="devices that report this version (repeatable)",
-    )
-    parser.add_argument(
-        "--dynamic", action="store_true", help="also devices that report later, until cancelled"
-    )
+    arguments.chosen(parser)
     arguments.terms(parser)
     arguments.retries(parser)
-    parser.add_argument("--confirm", action="store_true", help="tell no device before `confirm`")
     parser.add_argument(
         "--rate", type=int, metavar="N", help=f"tell N devices a minute, 1 to {RATE_MAX}"
     )
-    parser.add_argument(
-        "--no-push", action="store_true", help="do not push: devices find it when they ask"
-    )
+    arguments.telling(parser, "confirm")
     show.add_arguments(parser)
 
 
@@ -61,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     book = CloudFolder(options.folder).book
     terms = Terms(
         devices=tuple(options.device),
-        sources=tuple(options.source),
+        sources=tuple(options.sources),
         timeout_min=options.timeout_min,
         retry_after_min=options.retry_after_min,
         retry_times=options.retry_times,

@@ -1,5 +1,9 @@
-"""The verbs of `cloud --at PLACE`: one module each."""
+"""The verbs of `cloud --at PLACE`: one module each, and what all of them take."""
 
+import argparse
+
+from tools.cloud.operator import show
+from tools.cloud.platform import place
 from tools.cloud.platform.verbs import (
     device_list,
     device_status,
@@ -47,3 +51,9 @@ VERBS = (
     task_list,
     task_history,
 )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What each verb takes beside its own: where it is done, and in which form it tells."""
+    place.add_arguments(parser)
+    show.add_arguments(parser)

@@ -16,10 +16,8 @@ python -m tools.cloud --at cn-shanghai device list a1B2c3D4e5F --status ONLINE -
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     arguments.product(parser)
     parser.add_argument("--status", choices=devices.STATUS, help="only these")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

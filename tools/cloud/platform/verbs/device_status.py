@@ -15,9 +15,7 @@ python -m tools.cloud --at desk device status a1B2c3D4e5F greenhouse_07"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     arguments.device(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

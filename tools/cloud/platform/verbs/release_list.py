@@ -16,9 +16,7 @@ python -m tools.cloud --at cn-shanghai/iot-0abc1def release list a1B2c3D4e5F --j
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     arguments.product(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.cli import Refused
-from tools.cloud.operator import show
+from tools.cloud.operator import arguments, show
 from tools.cloud.ota.tasks import DEFAULT_MODULE
 from tools.cloud.platform import packages, place, post_object
 from tools.cloud.platform.api import Api
@@ -28,7 +28,6 @@ _PACKAGE_CHARS = 40
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     packages.add_arguments(parser)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help=f"1 to {_FILES_MAX}")
     parser.add_argument(
@@ -47,12 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--new-module", action="store_true", help="make the module if the product has none such"
     )
-    parser.add_argument(
-        "--force",
-        action="store_true",
-        help="take a file for the default module that is no image of this version, if it is meant",
-    )
-    show.add_arguments(parser)
+    arguments.force(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -16,9 +16,7 @@ python -m tools.cloud --at desk release remove a1B2c3D4e5F 1.1.0 --from 1.0.9"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     packages.add_arguments(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -16,14 +16,12 @@ python -m tools.cloud --at cn-shanghai release verify a1B2c3D4e5F 1.1.0 roof_1 r
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     packages.add_arguments(parser)
     parser.add_argument("devices", nargs="+", metavar="DEVICE_NAME")
     parser.add_argument(
         "--timeout-min", type=int, metavar="MIN", help="fail so long after the first progress"
     )
     parser.add_argument("--no-wait", action="store_true", help="do not wait for the devices")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

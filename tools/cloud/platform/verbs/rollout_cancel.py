@@ -18,11 +18,9 @@ python -m tools.cloud --at desk rollout cancel JOB --in-progress"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     parser.add_argument("job", metavar="JOB")
     parser.add_argument("devices", nargs="*", metavar="DEVICE_NAME")
     parser.add_argument("--in-progress", action="store_true", help="also what devices have begun")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

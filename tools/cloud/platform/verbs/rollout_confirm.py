@@ -18,10 +18,8 @@ _AT_ONCE = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     parser.add_argument("job", metavar="JOB")
     parser.add_argument("devices", nargs="*", metavar="DEVICE_NAME")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

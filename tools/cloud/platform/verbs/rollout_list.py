@@ -15,9 +15,7 @@ python -m tools.cloud --at desk rollout list a1B2c3D4e5F 1.1.0"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     packages.add_arguments(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

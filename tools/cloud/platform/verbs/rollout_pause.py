@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from tools.cloud.operator import show
-from tools.cloud.platform import place, standing
+from tools.cloud.platform import standing
 
 NAME = "rollout pause"
 HELP = """\
@@ -21,9 +21,7 @@ python -m tools.cloud --at desk rollout pause plan.toml"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     parser.add_argument("plan", type=Path, metavar="PLAN")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 from tools.cli import as_json
-from tools.cloud.operator import show
 from tools.cloud.operator.show import Row
 from tools.cloud.platform import phases, place, plan, standing, watching, wording
 from tools.cloud.platform.api import NoAnswer
@@ -32,11 +31,9 @@ CLOCK: phases.PassingTime = time
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     parser.add_argument("plan", type=Path, metavar="PLAN", help="what it says: docs/rollouts.md")
     parser.add_argument("--watch", action="store_true", help="stay until it has ended")
     parser.add_argument("--again", action="store_true", help="begin anew what has ended")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

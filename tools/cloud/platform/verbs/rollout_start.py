@@ -20,23 +20,9 @@ python -m tools.cloud --at cn-shanghai rollout start a1B2c3D4e5F 1.1.0 --source 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     packages.add_arguments(parser)
-    parser.add_argument(
-        "--device", action="append", default=[], metavar="NAME", help="this device (repeatable)"
-    )
+    arguments.chosen(parser)
     parser.add_argument("--percent", metavar="P", help="a share of the devices, such as 0.5")
-    parser.add_argument(
-        "--source",
-        dest="sources",
-        action="append",
-        default=[],
-        metavar="VERSION",
-        help="devices that report this version (repeatable)",
-    )
-    parser.add_argument(
-        "--dynamic", action="store_true", help="also devices that report later, until cancelled"
-    )
     parser.add_argument(
         "--later", action="store_true", help="with --dynamic: only those that report later"
     )
@@ -54,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="sent to the devices (repeatable)",
     )
-    show.add_arguments(parser)
 
 
 def add_terms(parser: argparse.ArgumentParser) -> None:
@@ -64,14 +49,9 @@ def add_terms(parser: argparse.ArgumentParser) -> None:
         "--timeout-min", type=int, metavar="MIN", help="fail so long after the first progress"
     )
     arguments.retries(parser)
-    parser.add_argument(
-        "--confirm", action="store_true", help="tell no device before `rollout confirm`"
-    )
+    arguments.telling(parser, "rollout confirm")
     parser.add_argument(
         "--override", action="store_true", help="in place of tasks that have not begun"
-    )
-    parser.add_argument(
-        "--no-push", action="store_true", help="do not push: devices find it when they ask"
     )
     parser.add_argument(
         "--over", choices=("https", "mqtt"), default="https", help="(default: https)"

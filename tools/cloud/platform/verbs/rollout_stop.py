@@ -20,9 +20,7 @@ python -m tools.cloud --at desk rollout stop plan.toml"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     parser.add_argument("plan", type=Path, metavar="PLAN")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

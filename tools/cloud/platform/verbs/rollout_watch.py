@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import show
 from tools.cloud.platform import place, watching
 
 NAME = "rollout watch"
@@ -16,9 +15,7 @@ python -m tools.cloud --at cn-shanghai rollout watch JOB --json"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     parser.add_argument("job", metavar="JOB", help="as `rollout start` told it")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -16,10 +16,8 @@ python -m tools.cloud --at cn-shanghai task list JOB --state FAILED --json"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    place.add_arguments(parser)
     parser.add_argument("job", metavar="JOB")
     parser.add_argument("--state", choices=batches.STATES, help="only these")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
