@@ -9,8 +9,10 @@ import socket
 import time
 import tracemalloc
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
 from tools.cloud import LocalCloud, control, records
@@ -49,15 +51,31 @@ def test_a_signed_link_does_not_stay_in_memory_after_it_was_used() -> None:
     assert held < len(target), "as much as the link itself was kept"
 
 
-def test_a_deeply_nested_control_request_is_noted_and_does_no_harm(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("body", [b"[" * 60_000, b"{}" * 60_000, b"[1]", b"\xff", b""])
+def test_a_control_request_that_is_none_is_refused_and_does_no_harm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, body: bytes
 ) -> None:
     with LocalCloud(tmp_path) as cloud, caplog.at_level(logging.ERROR):
         where = json.loads((tmp_path / "control.json").read_text())
-        with socket.create_connection(("127.0.0.1", where["port"]), 10) as sock:
-            sock.sendall(b"[" * 60_000 + b"\n")
-            assert sock.recv(100) == b""
-        cloud.wait_for(lambda: [n for n in cloud.notes if n.kind == "control"], 10, "the note")
+        headers = {"Authorization": f"Bearer {where['token']}"}
+        url = f"{where['url']}/control/offer"
+        assert requests.post(url, data=body, headers=headers, timeout=10).status_code == 400
+        assert control.ask(tmp_path, "snapshot") is not None
+        assert cloud.violations == []
+    assert not caplog.records
+
+
+def test_who_speaks_another_language_at_the_control_port_does_no_harm(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with LocalCloud(tmp_path), caplog.at_level(logging.ERROR):
+        where = urlsplit(json.loads((tmp_path / "control.json").read_text())["url"])
+        for said in (b"[" * 60_000 + b"\n", b"\x10\x0c\0\4MQTT\4\2\0\0\0\0"):
+            with socket.create_connection((where.hostname, where.port), 10) as sock:
+                sock.sendall(said)
+                sock.shutdown(socket.SHUT_WR)
+                while sock.recv(1000):
+                    continue
         assert control.ask(tmp_path, "snapshot") is not None
     assert not caplog.records
 

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 import json
 import re
 import signal
 import stat
 import threading
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import requests
 
 from host_tests.kit.cloud_commands import run, start
 from host_tests.kit.mqtt_script import CHECKS
 from host_tests.kit.raw_mqtt import DN, PK, online
+from tools.cli import Refused
 from tools.cloud import LocalCloud, control
+from tools.cloud.operator.addresses import addresses
 from tools.cloud.operator.verbs import VERBS
 from tools.programs import CLOUD
 
@@ -143,14 +151,62 @@ def test_only_the_owner_can_read_what_is_secret(cloud: LocalCloud, tmp_path: Pat
         assert mode & 0o077 == 0, name
 
 
-def test_without_the_token_the_server_is_silent(cloud: LocalCloud, tmp_path: Path) -> None:
+def test_without_the_token_the_server_does_nothing(cloud: LocalCloud, tmp_path: Path) -> None:
     path = tmp_path / "control.json"
     where = json.loads(path.read_text())
     assert control.ask(tmp_path, "snapshot") is not None
+    asked = cloud.questions
     path.write_text(json.dumps({**where, "token": "0" * 32}))
     assert control.ask(tmp_path, "snapshot") is None
+    for headers in ({}, {"Authorization": ""}, {"Authorization": "Bearer"}):
+        url = f"{where['url']}/control/snapshot"
+        answer = requests.post(url, json={}, headers=headers, timeout=10)
+        assert (answer.status_code, answer.text) == (403, "Forbidden")
+    assert cloud.questions == asked
     path.write_text("{")
     assert control.ask(tmp_path, "snapshot") is None
+
+
+@pytest.mark.parametrize("page", [None, "127.0.0.1", "0.0.0.0", "::1"])
+def test_commands_reach_the_server_on_this_machine_wherever_its_page_is_seen(
+    tmp_path: Path, page: str | None
+) -> None:
+    at: dict[str, Any] = {} if page is None else {"page_listen": page, "page_port": 0}
+    with LocalCloud(tmp_path, **at) as cloud:
+        assert control.ask(tmp_path, "snapshot") is not None
+        where = json.loads((tmp_path / "control.json").read_text())
+        host = urlsplit(where["url"]).hostname
+        assert ipaddress.ip_address(host or "").is_loopback
+        same = urlsplit(where["url"]).port == urlsplit(cloud.page_url or "").port
+        assert same == (page in ("127.0.0.1", "::1")), "a port more than is needed, or less"
+
+
+def test_from_other_machines_nobody_controls_the_server_even_with_the_token(
+    tmp_path: Path,
+) -> None:
+    away = next(iter(addresses()), None)
+    if away is None:
+        pytest.skip("NO NETWORK HERE: this machine has no address but its own")
+    listen = "::" if ":" in away else "0.0.0.0"
+    with LocalCloud(tmp_path, page_listen=listen, page_port=0, public=away) as cloud:
+        where = json.loads((tmp_path / "control.json").read_text())
+        token = {"Authorization": f"Bearer {where['token']}"}
+        page = urlsplit(cloud.page_url)
+        url = f"http://{page.netloc}/control/snapshot"
+        with requests.Session() as session:
+            session.trust_env = False
+            assert session.post(url, json={}, headers=token, timeout=10).status_code == 403
+            here = f"{where['url']}/control/snapshot"
+            assert session.post(here, json={}, headers=token, timeout=10).status_code == 200
+
+
+def test_a_server_of_another_version_is_not_taken_for_none(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    with pytest.raises(Refused, match="another version"):
+        control.ask(tmp_path, "dance")
+    with pytest.raises(Refused, match="no 77"):
+        control.ask(tmp_path, "offer", task=77)
 
 
 def test_a_snapshot_holds_no_secret_and_no_link(cloud: LocalCloud, tmp_path: Path) -> None:

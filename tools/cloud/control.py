@@ -1,102 +1,65 @@
-"""The way from the other commands to a running `serve`: one line of JSON there, one back.
+"""The way from the other commands to a running `serve`: its routes below /control.
 
-The server leaves `control.json` (a port on 127.0.0.1 and a token) in its folder, readable by its
-owner only; who can read it may control the server.
+The server leaves `control.json` (its address on this machine and a token) in its folder, readable
+by its owner only; who can read it may control the server.
 """
 
 from __future__ import annotations
 
-import asyncio
-import hmac
 import json
 import os
-import secrets
-import socket
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tools.cloud.records import Records
+from tools.cli import Refused
 
 _NAME = "control.json"
-_LINE_BYTES = 64 * 1024
 _TIMEOUT_S = 10.0
 
 
-class Control:
-    """The server's end. `answer` makes the answer to a request (both JSON objects)."""
+def tell(folder: Path, url: str, token: str) -> None:
+    """Leave word where the server of this folder is, for its owner alone."""
+    partial = folder / f"{_NAME}.part"
+    with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
+        json.dump({"url": url, "token": token}, out)
+    partial.replace(folder / _NAME)
 
-    def __init__(
-        self, folder: Path, records: Records, answer: Callable[[dict[str, Any]], dict[str, Any]]
-    ) -> None:
-        self._records = records
-        self._answer = answer
-        self._path = folder / _NAME
-        self._token = secrets.token_hex(16)
-        self.questions = 0
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self) -> None:
-        """Listen, and tell where."""
-        self._server = await asyncio.start_server(
-            self._connected, "127.0.0.1", 0, limit=_LINE_BYTES
-        )
-        text = json.dumps({"port": self._server.sockets[0].getsockname()[1], "token": self._token})
-        partial = self._path.with_suffix(".part")
-        with os.fdopen(os.open(partial, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as out:
-            out.write(text)
-        partial.replace(self._path)
-
-    async def stop(self) -> None:
-        """Listen no longer, and take the file away if it is still this server's."""
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._path.exists() and self._token in self._path.read_text():
-            self._path.unlink()
-
-    def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.get_running_loop().create_task(self._serve(reader, writer))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            line = await asyncio.wait_for(reader.readline(), _TIMEOUT_S)
-            request = json.loads(line)
-            if not hmac.compare_digest(str(request.get("token")).encode(), self._token.encode()):
-                return
-            self.questions += 1
-            self._records.changed()
-            writer.write(json.dumps(self._answer(request)).encode() + b"\n")
-            await asyncio.wait_for(writer.drain(), _TIMEOUT_S)
-        # RecursionError: JSON that is nested deeply.
-        except (
-            OSError,
-            ValueError,
-            AttributeError,
-            RecursionError,
-            asyncio.TimeoutError,
-        ) as exc:
-            # Whoever that was does not speak our language; a command reports the silence.
-            self._records.note("control", "-", f"a bad control request: {exc!r}")
-        finally:
-            writer.close()
+def withdraw(folder: Path, token: str) -> None:
+    """Take that away, if it is still this server's."""
+    path = folder / _NAME
+    if path.exists() and token in path.read_text():
+        path.unlink()
 
 
 def ask(folder: Path, op: str, **more: Any) -> dict[str, Any] | None:
-    """Ask the server that runs in this folder; None when none does."""
+    """Ask the server that runs in this folder; None when none does. Raises Refused."""
     try:
         where = json.loads((folder / _NAME).read_text())
-        with socket.create_connection(("127.0.0.1", where["port"]), _TIMEOUT_S) as sock:
-            sock.sendall(json.dumps({"token": where["token"], "op": op, **more}).encode() + b"\n")
-            with sock.makefile("rb") as file:
-                line = file.readline()
-        answer = json.loads(line) if line else None
-    except (OSError, ValueError, KeyError):
-        # No file, a file left behind by a server that was killed, or another program's port.
+        url, token = f"{where['url']}/control/{op}", where["token"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    import requests  # slow to load
+
+    try:
+        with requests.Session() as session:
+            session.trust_env = False  # no proxy of the environment may see it
+            response = session.post(
+                url,
+                json=more,
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=_TIMEOUT_S,
+                allow_redirects=False,
+            )
+        if response.status_code in (400, 404):
+            raise Refused(f"the server in {folder} cannot: {response.text}", "See `status`.")
+        answer = response.json() if response.status_code == 200 else None
+    except requests.ReadTimeout:
+        raise Refused(
+            f"the server in {folder} has not answered within {_TIMEOUT_S:.0f} s",
+            "It is busy, or stopped: see what it prints, and ask again.",
+        ) from None
+    except (OSError, ValueError):  # what requests raises is an OSError, or a ValueError
+        # The file was left behind by a server that was killed; the port may be another program's.
         return None
     return answer if isinstance(answer, dict) else None

@@ -11,14 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from tools.cloud import control
 from tools.cloud.certs import Certificates
 from tools.cloud.clock import Clock
 from tools.cloud.context import Context
-from tools.cloud.control import Control
 from tools.cloud.downloads.answers import Downloads
 from tools.cloud.downloads.registration import HttpRegistration
 from tools.cloud.downloads.web import Web
 from tools.cloud.faults import Dialect, Faults
+from tools.cloud.hosting import Hosted
 from tools.cloud.mqtt.broker import Broker
 from tools.cloud.mqtt.gateway import Gateway
 from tools.cloud.mqtt.link import BrokerLink
@@ -32,13 +36,15 @@ from tools.cloud.openapi.uploads import Uploads
 from tools.cloud.ota.blocks import Blocks
 from tools.cloud.ota.service import OtaService
 from tools.cloud.page.application import Page
+from tools.cloud.page.driving import Control
+from tools.cloud.page.guard import is_local
 from tools.cloud.records import Records
 from tools.cloud.rows import history, kept
 from tools.cloud.store import CloudStore
 
 # The listeners that a broker takes the place of.
 _GATEWAY = {"mqtt", "mqtts"}
-_PAGE = "page"
+_PAGE, _CONTROL = "page", "control"
 _NOTES = 12  # that a snapshot has
 
 
@@ -114,8 +120,7 @@ class StandIn:
             registration = HttpRegistration(self.gateway.registrar, self.records)
             self.web = Web(self.downloads, [self._api().route(), registration.route()])
             await self._listen()
-            self.control = Control(self.folder, self.records, self._answer)
-            await self.control.start()
+            control.tell(self.folder, self._control_url(), self.control.token)
             if self.broker is not None:
                 self.broker.service = self.ota
                 self.broker.on_connected = self.ota.rollout.release_all
@@ -163,37 +168,54 @@ class StandIn:
             self.listeners[name] = Listener(
                 (settings.listen, port), factory, tls, functools.partial(self._failed, name)
             )
-        if settings.page_port is not None:
-            at = settings.page_listen
-            self.page = Page(
-                self.records,
-                self.store.changes,
-                self.snapshot,
-                lambda number: history(self.store, number),
-                at,
-            )
-            self.listeners[_PAGE] = Listener(
-                (at, settings.page_port),
-                self.page.protocol,
-                None,
-                functools.partial(self._failed, _PAGE),
-            )
+        self._listen_here()
         host = f"[{self.public}]" if ":" in self.public else self.public
         for scheme in ("https", "http"):
             self.downloads.urls[scheme] = f"{scheme}://{host}:{self.listeners[scheme].port}"
         for listener in self.listeners.values():
             listener.open()
 
+    def _listen_here(self) -> None:
+        """For the other commands, on this machine, and for a browser: one application."""
+        settings = self.settings
+        self.control = Control(
+            self.records,
+            {
+                "snapshot": lambda _: self.snapshot(),
+                "offer": lambda said: {"sent": self._offer(int(said["task"]))},
+                "release": lambda said: {"sent": self.ota.rollout.release(int(said["batch"]))},
+            },
+        )
+        routes: list[BaseRoute] = [self.control.route]
+        at: dict[str, tuple[str, int]] = {}
+        if settings.page_port is not None:
+            self.page = Page(
+                self.records,
+                self.store.changes,
+                self.snapshot,
+                lambda number: history(self.store, number),
+                settings.page_listen,
+            )
+            routes.append(self.page.route)
+            at[_PAGE] = (settings.page_listen, settings.page_port)
+        if self.page is None or not is_local(settings.page_listen):
+            at[_CONTROL] = ("127.0.0.1", 0)
+        self.hosted = Hosted(Starlette(routes=routes))
+        for name, address in at.items():
+            self.listeners[name] = Listener(
+                address, self.hosted.protocol, None, functools.partial(self._failed, name)
+            )
+
+    def _control_url(self) -> str:
+        listener = self.listeners.get(_CONTROL) or self.listeners[_PAGE]
+        host = f"[{listener.host}]" if ":" in listener.host else listener.host
+        return f"http://{host}:{listener.port}"
+
     def _failed(self, listener: str, why: str) -> None:
         self.records.note("tls", "-", f"a connection to {listener} failed: {why}")
 
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """What the other commands ask of a running server (see control.py)."""
-        if request.get("op") == "offer":
-            return {"sent": self.ota.offer(self.store.task_by_id(int(request["task"])))}
-        if request.get("op") == "release":
-            return {"sent": self.ota.rollout.release(int(request["batch"]))}
-        return self.snapshot()
+    def _offer(self, task: int) -> bool:
+        return self.ota.offer(self.store.task_by_id(task))
 
     def _api_at(self) -> str:
         """Where programs on this machine call the API: host and port."""
@@ -237,15 +259,14 @@ class StandIn:
 
     async def stop(self) -> None:
         """Close everything; nothing is left running or open."""
-        await self.control.stop()
+        control.withdraw(self.folder, self.control.token)
         if self.broker is not None:
             await self.broker.stop()
         for listener in self.listeners.values():
             await listener.close()
         self.gateway.close("the stand-in stops")
         await self.web.close()
-        if self.page is not None:
-            await self.page.close()
+        await self.hosted.close()
         self.clock.stop()
         # Two turns of the loop, so that aborted transports close their sockets.
         for _ in range(2):

@@ -1,6 +1,6 @@
 """The page: GET / for the fleet, /tasks/N for one task's history, /events beside each of them.
 
-It shows and changes nothing: there is no route that does.
+It shows and changes nothing: there is no route that does. (Those of driving.py stand beside it.)
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from tools.cloud.hosting import Hosted
 from tools.cloud.mqtt.listener import EVERYWHERE
 from tools.cloud.page.changes import changes
 from tools.cloud.page.feed import Feed, Full
@@ -58,18 +57,13 @@ class Page:
                 Mount("/static", StaticFiles(directory=FOLDER / "static")),
             ]
         )
-        self._hosted = Hosted(guarded(app, listen, self.token))
-        self.protocol = self._hosted.protocol
+        self.route = Mount("/", guarded(app, listen, self.token))
 
     def url(self, host: str, port: int) -> str:
         """Where a browser finds it; with a token it is a secret. `host`: if it is everywhere."""
         name = host if self._listen in EVERYWHERE else self._listen
         name = f"[{name}]" if ":" in name else name
         return f"http://{name}:{port}/" + (f"?{TOKEN}={self.token}" if self.token else "")
-
-    async def close(self) -> None:
-        """Drop who looks at it."""
-        await self._hosted.close()
 
     def _fleet(self) -> Lists:
         return self._rows.fleet(self._snapshot())
