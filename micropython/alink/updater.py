@@ -90,7 +90,7 @@ class Updater:
         self._rest = None  # ticks until which nothing is tried, after trouble with memory
         begin.begin(self)
         begin = None
-        parts.drop("after_reset.begin", "after_reset.outcome", "versions")
+        parts.drop("after_reset.begin", "versions")
         if self.after is None:
             parts.drop("after_reset")
         self.settle()
