@@ -41,7 +41,7 @@ FOREIGN = {
     "mosquitto -c": "not every computer has it: cloud/test_mosquitto.py",
     ".venv/bin/python -m pytest": "it is what runs this",
 }
-# README's, and those of trying.md, are run by test_readme.py, word by word.
+# README's, and those of trying.md and small-updates.md, are run by test_readme.py, word by word.
 RUN_HERE = ("cloud.md", "modules.md", "security.md")
 
 

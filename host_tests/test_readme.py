@@ -52,7 +52,7 @@ def test_the_main_loop_of_the_readme_takes_an_update(tmp_path: Path) -> None:
         rig.push("1.1.0")
         rig.ends("1.1.0", "SUCCEEDED")
         rig.confirmed(1)
-        rig.cloud.publish(PK, DN, f"/{PK}/{DN}/user/update/set", b"hello")
+        rig.cloud.publish(PK, DN, f"/{PK}/{DN}/user/set", b"hello")
         rig.says("told b'hello'")
 
 
@@ -79,7 +79,7 @@ def block(page: str, title: str) -> str:
 
 RELEASE = block("README.md", "A release")
 TRYING = block("docs/trying.md", "Trying it by hand, without the platform")
-SMALL = block("README.md", "Small updates")
+SMALL = block("docs/small-updates.md", "Small updates")
 BOARD = re.sub(r"\\\n\s*", "", block("README.md", "Your board")).splitlines()
 
 
