@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -13,8 +14,9 @@ import pytest
 from host_tests.kit.images import CHIP_ESP32C3, make_bootloader, make_image
 from tools.image import main
 from tools.images import build_image
-from tools.release.pack import blocks, difference
+from tools.release.pack import blocks, compress, difference
 from tools.release.package_format import read_head
+from tools.release.package_report import PackageReport, package_text
 from tools.release.unpacking import unpack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,6 +115,12 @@ def test_inspect_tells_what_a_difference_does(
         assert line in said
 
 
+def test_a_package_that_saves_nothing_is_told_so() -> None:
+    noise = hashlib.shake_256(b"noise").digest(4096)
+    told = package_text(PackageReport(4300, read_head(compress(noise))))
+    assert "nothing: 204 bytes more than the image, it is 105.0 % of the image" in told
+
+
 def test_inspect_finds_a_package_that_a_board_would_refuse(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,7 +131,11 @@ def test_inspect_finds_a_package_that_a_board_would_refuse(
     Path("cut.alp").write_bytes(Path("d.alp").read_bytes()[:-3])
     code, found = inspect("cut.alp", "--from", "r-1.1.0.bin", capsys=capsys)
     assert code == 1
-    assert found["problems"] == ["it ends before its zlib stream does"]
+    assert found["problems"] == ["its stream is damaged: it ends early"]
+    # Neither its size nor its head's sizes are to be reckoned with.
+    assert found["saved"] is found["share"] is found["blocks_that_differ"] is None
+    assert main(["inspect", "cut.alp", "--from", "r-1.1.0.bin"]) == 1
+    assert "saves" not in capsys.readouterr().out
     # A sound package of something that is no image.
     Path("no-image.alp").write_bytes(difference(b"no image", image("1.1.0")))
     code, found = inspect("no-image.alp", "--from", "r-1.1.0.bin", capsys=capsys)

@@ -168,19 +168,19 @@ def test_a_number_need_not_be_as_short_as_it_can_be() -> None:
     ("at", "value", "cause"),
     [
         (0, 0x88, "no package"),
-        (4, 2, "format version 2"),
-        (4, 0, "format version 0"),
+        (4, 2, "package format 2"),
+        (4, 0, "package format 0"),
         (5, 0, "unknown kind 0"),
         (5, 3, "unknown kind 3"),
         (5, COMPRESSED, "a source, although"),
         (6, 9, "window of 9 bits"),
         (6, 13, "window of 13 bits"),
-        (6, 11, "does not begin with the window"),
+        (6, 11, "its head states another window"),
         (7, 1, "1 where a zero belongs"),
         (8, 0, "an image of 0 bytes"),
-        (8, 11, "goes on behind|beyond the image"),
-        (8, 13, "ends before the image"),
-        (12, 0, "another SHA-256"),
+        (8, 11, "goes on behind its image"),
+        (8, 13, "it ends before its image"),
+        (12, 0, "not the image that its head tells of"),
         (44, 0, "a source of 0 bytes"),
         (44, 11, "starts from another image"),
         (48, 0, "starts from another image"),
@@ -196,26 +196,26 @@ def test_no_byte_of_the_head_may_be_another(at: int, value: int, cause: str) -> 
 @pytest.mark.parametrize(
     ("ops", "cause"),
     [
-        (b"", "ends before the image"),
-        (operation(COPY, 11), "ends before the image"),
-        (operation(COPY, 11) + operation(ADD, 1), "ends before the image"),
-        (operation(COPY, 0) + OPS, "does nothing"),
-        (operation(ADD, 0) + OPS, "does nothing"),
-        (operation(INSERT, 0) + OPS, "does nothing"),
-        (operation(COPY, 13), "beyond the image"),
-        (operation(INSERT, 13, bytes(13)), "beyond the image"),
-        (seek(1) + operation(COPY, 12), "reads beyond the source"),
-        (seek(12) + operation(ADD, 1, b"a"), "reads beyond the source"),
-        (seek(13) + OPS, "leaves the source"),
-        (seek(-1) + seek(1) + OPS, "leaves the source"),
-        (seek(3) + seek(-4) + OPS, "leaves the source"),
-        (17 * seek(0) + OPS, "too many of its operations"),
+        (b"", "it ends before its image"),
+        (operation(COPY, 11), "it ends before its image"),
+        (operation(COPY, 11) + operation(ADD, 1), "it ends before its image"),
+        (operation(COPY, 0) + OPS, "an operation on nothing"),
+        (operation(ADD, 0) + OPS, "an operation on nothing"),
+        (operation(INSERT, 0) + OPS, "an operation on nothing"),
+        (operation(COPY, 13), "it goes on behind its image"),
+        (operation(INSERT, 13, bytes(13)), "it goes on behind its image"),
+        (seek(1) + operation(COPY, 12), "it leaves its source: an operation reads"),
+        (seek(12) + operation(ADD, 1, b"a"), "it leaves its source: an operation reads"),
+        (seek(13) + OPS, "it leaves its source: an operation moves"),
+        (seek(-1) + seek(1) + OPS, "it leaves its source: an operation moves"),
+        (seek(3) + seek(-4) + OPS, "it leaves its source: an operation moves"),
+        (17 * seek(0) + OPS, "it moves in its source and does nothing"),
         (OPS + seek(0), "goes on behind"),
         (OPS + operation(COPY, 1), "goes on behind"),
         (OPS + bytes(1 << 20), "goes on behind"),
         (b"\xff\xff\xff\xff\x04", "beyond 30 bits"),
         (b"\x80\x80\x80\x80\x80\x00" + OPS, "beyond 30 bits"),
-        (b"\x80", "ends before the image"),
+        (b"\x80", "it ends before its image"),
     ],
 )
 def test_operations_that_do_not_make_the_image_are_refused(ops: bytes, cause: str) -> None:
@@ -237,8 +237,8 @@ def test_of_anything_comes_the_image_that_the_head_tells_of_or_a_refusal(
 def test_a_stream_is_taken_whole_or_not_at_all() -> None:
     whole = made(OPS)
     for length in range(len(whole)):
-        refused(whole[:length], "no package|within its head|ends before|does not begin")
-    refused(whole + b"\n", "1 bytes stand behind")
+        refused(whole[:length], "no package|within its head|ends before|another window|ends early")
+    refused(whole + b"\n", "1 bytes of data behind its stream")
 
 
 def test_of_a_damaged_stream_comes_the_image_or_nothing() -> None:
@@ -258,11 +258,21 @@ def test_of_a_damaged_stream_comes_the_image_or_nothing() -> None:
 
 def test_a_compressed_image_has_exactly_its_size() -> None:
     assert unpack(packed(deflated(NEW))) == NEW
-    refused(packed(deflated(NEW[:-1])), "ends before the image", None)
+    refused(packed(deflated(NEW[:-1])), "it ends before its image", None)
     refused(packed(deflated(NEW + b"!")), "goes on behind", None)
     refused(packed(deflated(NEW + bytes(1 << 24))), "goes on behind", None)
-    refused(packed(deflated(NEW, 12)), "does not begin with the window", None)
-    refused(packed(deflated(NEW), window=12), "does not begin with the window", None)
+    refused(packed(deflated(NEW, 12)), "its head states another window", None)
+    refused(packed(deflated(NEW), window=12), "its head states another window", None)
+
+
+def test_a_stream_that_no_board_has_room_for_is_refused() -> None:
+    image = hashlib.shake_256(b"image").digest(5000)
+    packer = zlib.compressobj(9, zlib.DEFLATED, 10)
+    whole = packer.compress(image[:2000]) + packer.flush(zlib.Z_FULL_FLUSH)
+    rest = packer.compress(image[2000:]) + packer.flush()
+    empty = b"\x00\x00\x00\xff\xff"  # a block with nothing in it
+    assert unpack(packed(whole + 20 * empty + rest, image)) == image
+    refused(packed(whole + 300 * empty + rest, image), "a board has no room for more", None)
 
 
 def test_a_stream_with_a_dictionary_is_refused() -> None:

@@ -9,6 +9,7 @@ import pytest
 from host_tests.kit import alp
 from host_tests.kit.locked import MOVER
 from host_tests.kit.rig import Rig, app
+from tools.release.package_report import examine_package
 
 BLOCK = 4096
 SIZE = 120_000  # bytes of firmware
@@ -86,14 +87,15 @@ def succeeds(rig: Rig, image: bytes) -> None:
     assert [n for n in rig.steps() if n < 0] == []
 
 
-def fails(rig: Rig, step: int, *said: str, version: str = "1.1.0") -> None:
-    """The update ends with this step, and nothing of it boots."""
+def fails(rig: Rig, step: int, *said: str, version: str = "1.1.0") -> str:
+    """The update ends with this step, and nothing of it boots; what the board has said."""
     desc = rig.ends(version, "FAILED")
     for one in said:
         assert one in desc
     assert rig.steps()[-1] == step
     assert rig.boots_slot() == 0
     assert len(rig.board.boots) == 1, "it was started"
+    return desc
 
 
 @pytest.mark.parametrize("scheme", ["https", "mqtt"])
@@ -248,8 +250,12 @@ def test_a_package_that_is_wrong_has_a_name_and_never_boots(
     rig: Rig, kind: str, scheme: str
 ) -> None:
     old = running(rig, MQTT)
-    rig.update("1.1.0", damaged(rig.image("1.1.0", size=SIZE), old, kind), scheme=scheme)
-    fails(rig, -3, "E73 package: ")
+    package = damaged(rig.image("1.1.0", size=SIZE), old, kind)
+    rig.update("1.1.0", package, scheme=scheme)
+    desc = fails(rig, -3, "E73 package: ")
+    # In the words that image.py inspect has for it.
+    (told,) = examine_package(package, old if package[5] == 2 else None).problems
+    assert desc.partition("E73 package: ")[2].partition("; ")[0] in told
     assert rig.board.nvs_get("alink_ota", "attempts"), "it was no attempt"
 
 

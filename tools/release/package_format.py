@@ -71,12 +71,12 @@ def read_head(data: bytes) -> Head:
         raise PackageError("this is no package", "image.py pack makes one of an image.")
     if len(data) < HEAD_SIZE:
         raise PackageError(
-            f"the package ends within its head: {len(data)} of {HEAD_SIZE} bytes", _MAKE_AGAIN
+            f"it ends within its head: {len(data)} of {HEAD_SIZE} bytes", _MAKE_AGAIN
         )
     _, version, kind, window, zero, size, digest, source_size, source = _HEAD.unpack_from(data)
     if version != VERSION:
         raise PackageError(
-            f"the package has format version {version}, this program knows {VERSION}",
+            f"package format {version}, and this program knows {VERSION}",
             "Use the release of alink that made it.",
         )
     what = ""
@@ -93,7 +93,7 @@ def read_head(data: bytes) -> Head:
     elif kind == DIFFERENCE and not source_size:
         what = "a source of 0 bytes"
     if what:
-        raise PackageError(f"the package's head states {what}", _MAKE_AGAIN)
+        raise PackageError(f"its head states {what}", _MAKE_AGAIN)
     return Head(kind, window, size, digest, source_size, source)
 
 

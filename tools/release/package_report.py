@@ -45,8 +45,8 @@ class PackageReport:
                 "image_sha256": head.sha256.hex(),
                 "source_size": head.source_size if difference else None,
                 "source_sha256": head.source_sha256.hex() if difference else None,
-                "share": round(self.size / head.size, 6),
-                "saved": head.size - self.size,
+                "share": None if self.problems else round(self.size / head.size, 6),
+                "saved": None if self.problems else head.size - self.size,
                 "blocks": -(-head.size // SECTOR),
                 "blocks_that_differ": self.differ,
             }
@@ -112,10 +112,9 @@ def package_text(report: PackageReport) -> str:
                 f"source       {head.source_size} bytes",
                 f"SHA-256      {head.source_sha256.hex()} (of the source)",
             ]
-        saved = head.size - report.size
-        lines.append(
-            f"saves        {saved} bytes; it is {percent(report.size, head.size)} of the image"
-        )
+        # (Of a broken one neither its size nor what its head says has to be true.)
+        if not report.problems:
+            lines.append(_saves(report.size, head.size))
     if report.image is not None:
         lines.append(f"chip         {report.image.image.chip}")
         if report.image.version:
@@ -127,6 +126,13 @@ def package_text(report: PackageReport) -> str:
     lines += [f"PROBLEM      {problem}" for problem in report.problems]
     lines.append(f"next         {report.advice}")
     return "\n".join(lines)
+
+
+def _saves(size: int, whole: int) -> str:
+    share = f"it is {percent(size, whole)} of the image"
+    if size >= whole:
+        return f"saves        nothing: {size - whole} bytes more than the image, {share}"
+    return f"saves        {whole - size} bytes; {share}"
 
 
 def _kind(head: Head) -> str:

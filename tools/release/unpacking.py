@@ -1,12 +1,14 @@
 """A package -> the image, with every check of docs/package.md: this refuses what a board must.
 
-Written apart from what makes packages and from what a board runs, so that it can judge both.
+Written apart from what makes packages and from what a board runs, so that it can judge both. What
+is wrong is told in the words of the board's E73, and more where there is more to tell.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zlib
+from collections import deque
 from dataclasses import dataclass, field
 
 from tools.release.package_format import (
@@ -25,7 +27,11 @@ from tools.release.package_format import (
     read_head,
 )
 
-_PIECE = 1 << 16
+# A board has 1,088 bytes of the stream at a time, for 256 that come out: see docs/package.md.
+_PIECE = 64
+_PIECES = 16
+_LEAST = 256
+
 _DAMAGED = "Get it again, or make it again with image.py pack."
 
 
@@ -45,7 +51,7 @@ def unpack(package: bytes, source: bytes | None = None) -> bytes:
         image = _Rebuilt(head.size, source).run(stream)
     stream.end()
     if hashlib.sha256(image).digest() != head.sha256:
-        raise PackageError("what it unpacks to has another SHA-256 than its head says", _DAMAGED)
+        raise PackageError("not the image that its head tells of: another SHA-256", _DAMAGED)
     return image
 
 
@@ -73,26 +79,36 @@ class _Inflated:
     def __init__(self, package: bytes, window: int) -> None:
         stream = memoryview(package)[HEAD_SIZE:]
         if len(stream) < 2 or stream[0] != (window - 8) << 4 | 8:
-            raise _damaged("its zlib stream does not begin with the window that its head states")
+            raise _damaged("its head states another window than its stream begins with")
         if stream[1] & 0x20:
-            raise _damaged("its zlib stream wants a dictionary")
+            raise _damaged("its head is followed by a stream that wants a dictionary")
         self._inflate = zlib.decompressobj(window)
-        self._rest = bytes(stream)
+        self._stream = stream
+        self._taken = 0
+        self._came: deque[int] = deque(maxlen=_PIECES)  # what came out of the last pieces
         self._ready = b""
         self._at = 0
 
     def _more(self) -> bool:
-        # The next piece; False at the stream's own end.
+        # What the next piece brings (64 KiB at most); False at the stream's own end.
         if self._inflate.eof:
             return False
+        if self._taken >= len(self._stream):
+            raise _damaged("its stream is damaged: it ends early")
         try:
-            self._ready = self._inflate.decompress(self._rest, _PIECE)
+            self._ready = self._inflate.decompress(
+                self._stream[self._taken : self._taken + _PIECE]
+            )
         except zlib.error as exc:
-            raise _damaged(f"its zlib stream is damaged ({exc})") from None
-        self._rest = self._inflate.unconsumed_tail
+            raise _damaged(f"its stream is damaged ({exc})") from None
+        self._taken += _PIECE
         self._at = 0
-        if not self._ready and not self._inflate.eof and not self._rest:
-            raise _damaged("it ends before its zlib stream does")
+        self._came.append(len(self._ready))
+        if len(self._came) == _PIECES and sum(self._came) < _LEAST and not self._inflate.eof:
+            raise _damaged(
+                f"its stream is damaged: {_PIECE * _PIECES:,} bytes of it make "
+                f"{sum(self._came)}, and a board has no room for more at a time"
+            )
         return True
 
     def _ended(self) -> bool:
@@ -106,7 +122,7 @@ class _Inflated:
         out = bytearray()
         while len(out) < count:
             if self._ended():
-                raise _damaged("its zlib stream ends before the image is complete")
+                raise _damaged("it ends before its image")
             part = self._ready[self._at : self._at + count - len(out)]
             self._at += len(part)
             out += part
@@ -123,9 +139,10 @@ class _Inflated:
     def end(self) -> None:
         """The stream has to be over here, and the file with it."""
         if not self._ended():
-            raise _damaged("its zlib stream goes on behind the complete image")
-        if self._inflate.unused_data:
-            raise _damaged(f"{len(self._inflate.unused_data)} bytes stand behind its zlib stream")
+            raise _damaged("it goes on behind its image")
+        behind = len(self._inflate.unused_data) + max(0, len(self._stream) - self._taken)
+        if behind:
+            raise _damaged(f"{behind} bytes of data behind its stream")
 
 
 @dataclass
@@ -148,9 +165,9 @@ class _Rebuilt:
                 continue
             self.seeks = 0
             if not count:
-                raise _damaged("one of its operations does nothing")
+                raise _damaged("an operation on nothing")
             if count > self.size - len(self.image):
-                raise _damaged("one of its operations writes beyond the image")
+                raise _damaged("it goes on behind its image: an operation does")
             self.image += (
                 stream.read(count) if op == INSERT else self._of_source(op, count, stream)
             )
@@ -160,13 +177,13 @@ class _Rebuilt:
         self.position += by
         self.seeks += 1
         if self.seeks > SEEKS_MAX:
-            raise _damaged("too many of its operations move the source position only")
+            raise _damaged("it moves in its source and does nothing, too often in a row")
         if not 0 <= self.position <= len(self.source):
-            raise _damaged("one of its operations leaves the source")
+            raise _damaged("it leaves its source: an operation moves there")
 
     def _of_source(self, op: int, count: int, stream: _Inflated) -> bytes:
         if count > len(self.source) - self.position:
-            raise _damaged("one of its operations reads beyond the source")
+            raise _damaged("it leaves its source: an operation reads behind it")
         old = self.source[self.position : self.position + count]
         self.position += count
         if op == COPY:
@@ -184,4 +201,4 @@ def _number(stream: _Inflated) -> int:
             if value >= NUMBER_END:
                 break
             return value
-    raise _damaged("one of its operations has a number beyond 30 bits")
+    raise _damaged("a number beyond 30 bits")
