@@ -212,6 +212,7 @@ def test_a_difference_is_signed_for_itself(cloud: LocalCloud, tmp_path: Path) ->
         ("1.1.0", difference(NEW, NEWER), "1.0.0", "starts from another image"),
         ("1.1.0", DIFF[:-1], "1.0.0", "its stream is damaged: it ends early"),
         ("1.1.0", DIFF, "1.1.0", "to itself"),
+        ("1.1.0", DIFF, "0.9.0", r"starts from 1\.0\.0, and not from 0\.9\.0"),
         ("1.1.0", difference(NEW, OLD, 12), "1.0.0", "already has another difference"),
         ("2.0.0", DIFF, "1.0.0", "Add it first"),
     ],
@@ -250,6 +251,11 @@ def test_the_command_adds_a_difference(tmp_path: Path) -> None:
     out = run(*add, str(tmp_path / "d.alp"), "--from", "1.0.0", *folder)
     assert "difference  1.0.0 -> 1.1.0 of a1B2c3D4e5F, module default" in out
     assert f"size        {len(DIFF)} bytes, Md5 {hashlib.md5(DIFF).hexdigest()}" in out
+    assert "note" not in out
+    alone = ("--folder", str(tmp_path / "alone"))
+    run("release", "add", PK, "1.1.0", str(tmp_path / "new.bin"), "--force", *alone)
+    out = run(*add, str(tmp_path / "d.alp"), "--from", "1.0.0", *alone)
+    assert "note        1.0.0 was not offered here" in out
     for words, why in (
         (("d.alp", "--sign-method", "SHA256"), "1.1.0 is with Md5"),
         (("no.alp",), "this is no package"),

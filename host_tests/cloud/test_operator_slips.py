@@ -13,7 +13,9 @@ from host_tests.kit.answers import Answers
 from host_tests.kit.images import make_image
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, connect_packet, online
 from tools.cloud import LocalCloud
+from tools.cloud.identity import Identity
 from tools.cloud.operator.addresses import addresses
+from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.operator.verbs import serve
 from tools.images.build import build_image
 from tools.programs import CLOUD
@@ -90,6 +92,38 @@ def test_a_difference_is_not_offered_to_everybody(
     add = ("release", "add", PK, "1.1.0", str(tmp_path / "d.alp"))
     for more in ((), ("--force",)):
         assert "Offer it with --from" in type_(*add, *more, code=1)
+
+
+def test_a_package_is_not_offered_to_boards_that_were_built_without_packages(
+    tmp_path: Path, type_: Typed, release: bytes
+) -> None:
+    app = tmp_path / "app"
+    app.mkdir()
+    (app / "main.py").write_text("print(2)\n")
+    without = build_image(make_image(65536), app, "0.9.0", features={"blocks"})
+    new = build_image(make_image(65536), app, "1.1.0")
+    for name, data in (
+        ("0.9.0.bin", without),
+        ("1.0.0.bin", release),
+        ("1.1.0.bin", compress(new)),
+        ("a.alp", difference(new, without)),
+        ("b.alp", difference(new, release)),
+    ):
+        (tmp_path / name).write_bytes(data)
+    for version in ("0.9.0", "1.0.0", "1.1.0"):
+        type_("release", "add", PK, version, str(tmp_path / f"{version}.bin"))
+    add = ("release", "add", PK, "1.1.0")
+    said = type_(*add, str(tmp_path / "a.alp"), "--from", "0.9.0", code=1)
+    assert "0.9.0 was built without packages" in said
+    assert "1.0.0 -> 1.1.0" in type_(*add, str(tmp_path / "b.alp"), "--from", "1.0.0")
+    # And all of 1.1.0 is packed: who cannot take that is told before anything is pushed.
+    type_("device", "add", PK, DN)
+    folder = CloudFolder(tmp_path / "cloud")
+    folder.store.set_version(Identity(PK, DN), "default", "0.9.0", 0)
+    said = type_("push", PK, DN, "1.1.0", code=1)
+    assert "runs 0.9.0, which was built without packages, and 1.1.0 is offered as one" in said
+    folder.store.set_version(Identity(PK, DN), "default", "1.0.0", 0)
+    assert "to 1.1.0, QUEUED" in type_("push", PK, DN, "1.1.0")
 
 
 def test_adding_a_device_again_leaves_its_board_its_secret(

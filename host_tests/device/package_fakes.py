@@ -99,4 +99,4 @@ def refused(one):
     raise AssertionError("taken")
 
 
-__all__ = ("AlinkError", "Any", "Partition", "Source", "errors", "fill", "parts")
+__all__ = ("AlinkError", "Any", "Partition", "Source", "download", "errors", "fill", "parts")

@@ -3,7 +3,17 @@
 import binascii
 import hashlib
 
-from package_fakes import AlinkError, Any, Partition, errors, fill, loading, parts, through
+from package_fakes import (
+    AlinkError,
+    Any,
+    Partition,
+    download,
+    errors,
+    fill,
+    loading,
+    parts,
+    through,
+)
 from package_maker import bomb, compressed, difference, head, le32, op, stream
 
 IMAGE = bytes((i * 31 + (i >> 8)) & 255 for i in range(5000))
@@ -55,6 +65,34 @@ def test_files_that_are_no_image_may_begin_as_a_package_does():
 
     one = take(compressed(IMAGE), target=Files())
     assert one.packed is None
+
+
+def test_a_board_without_packages_fetches_files_that_begin_like_one():
+    class Files(Any):
+        packs = False
+
+    class Without:
+        # As parts, in an image from which packages were left out.
+        def __getattr__(self, name):
+            return getattr(parts, name)
+
+        def use(self, name):
+            if name == "job.package":
+                raise ImportError(name)
+            return parts.use(name)
+
+    picture = b"\x89PNG" + bytes(6000)
+    download.parts = Without()
+    try:
+        assert through(loading(picture, target=Files())) == picture
+        try:
+            through(loading(compressed(IMAGE)))
+        except ImportError:
+            pass  # ending.py makes E30 of it
+        else:
+            raise AssertionError(NOT_TAKEN)
+    finally:
+        download.parts = parts
 
 
 def test_a_difference_in_another_makers_form_is_told_as_such():

@@ -12,7 +12,8 @@ from tools.cli import Refused
 from tools.image import main
 from tools.images import find_volume, read_files
 from tools.images.application import ALINK, collect, mentioned
-from tools.images.features import FEATURES, left_out, packed, told
+from tools.images.features import FEATURES, left_out, packed, takes_packages, told
+from tools.images.homes import of
 
 SOURCES = sorted(str(path.relative_to(ALINK)) for path in ALINK.rglob("*.py"))
 
@@ -59,24 +60,29 @@ def test_it_is_looked_for_in_every_module_also_in_compiled_ones(tmp_path: Path) 
 def test_the_reference_application_gets_all_that_it_offers(tmp_path: Path) -> None:
     source = (ALINK.parent / "main.py").read_text()
     app = application(tmp_path / "app", source)
-    assert packed(mentioned(app)) == {"registration", "blocks", "signature"}
+    assert packed(mentioned(app)) == {"registration", "blocks", "packages", "signature"}
     source = (ALINK.parent / "examples" / "on_asyncio.py").read_text()
     app = application(tmp_path / "tasks", source)
-    assert packed(mentioned(app)) == {"asyncio", "registration", "blocks", "signature"}
+    assert packed(mentioned(app)) == {"asyncio", "registration", "blocks", "packages", "signature"}
 
 
 def test_what_is_asked_for_from_outside_stays_until_a_person_says_otherwise() -> None:
-    assert packed(set()) == {"blocks", "signature"}
-    assert packed({"files"}) == {"files", "blocks", "signature"}
-    assert packed(set(), keep=["registration"]) == {"registration", "blocks", "signature"}
-    assert packed({"files", "signature"}, leave=["files", "blocks"]) == {"signature"}
+    assert packed(set()) == {"blocks", "packages", "signature"}
+    assert packed({"files"}) == {"files", "blocks", "packages", "signature"}
+    assert packed(set(), keep=["registration"]) == {
+        "registration",
+        "blocks",
+        "packages",
+        "signature",
+    }
+    assert packed({"files", "signature"}, leave=["files", "blocks"]) == {"packages", "signature"}
     with pytest.raises(Refused, match="files is to be kept and to be left out"):
         packed(set(), keep=["files"], leave=["files", "blocks"])
 
 
 def test_every_path_of_a_feature_is_there() -> None:
     for name, feature in FEATURES.items():
-        for place in feature.paths:
+        for place in feature.paths + feature.inner:
             assert any(path.startswith(place) for path in SOURCES), (name, place)
 
 
@@ -104,11 +110,23 @@ def test_nothing_that_stays_loads_what_is_left_out() -> None:
 def test_an_image_holds_what_was_decided(tmp_path: Path) -> None:
     app = application(tmp_path / "app")
     everything = set(collect(app, "1.0.0", features=FEATURES))
+    moved = {new: old for old, new in of(ALINK).items()}
     for name, feature in FEATURES.items():
         files = set(collect(app, "1.0.0", features=set(FEATURES) - {name}))
-        gone = {path.removeprefix("/alink/").removesuffix("mpy") for path in everything - files}
+        gone = {path.removeprefix("/").removesuffix(".mpy") for path in everything - files}
+        gone = {f"{moved.get(path, path).removeprefix('alink/')}.py" for path in gone}
         assert files < everything, name
-        assert all(f"{path}py".startswith(feature.paths) for path in gone), (name, gone)
+        assert all(path.startswith(feature.paths + feature.inner) for path in gone), (name, gone)
+        assert takes_packages(files) == (name != "packages")
+    assert takes_packages({"/main.py": b""}) is None, "it may be frozen into the firmware"
+
+
+def test_a_part_that_is_left_out_can_be_told_by_its_name() -> None:
+    moved = set(of(ALINK))
+    for feature in FEATURES.values():
+        for path in SOURCES:
+            if path.startswith(feature.paths):
+                assert f"alink/{path.removesuffix('.py')}" not in moved, path
 
 
 def test_image_py_says_what_it_left_out_and_how_to_keep_it(
@@ -139,8 +157,8 @@ def test_image_py_says_what_it_left_out_and_how_to_keep_it(
     line, err, more = build("--with", "files")
     assert line.endswith("(registration); --with asyncio,registration keeps them")
     assert "/alink/files/files.mpy" in more
-    line, err, less = build("--without", "files,registration,blocks,signature")
-    assert line.endswith("--with asyncio,blocks,files,registration,signature keeps them")
+    line, err, less = build("--without", "files,registration,blocks,packages,signature")
+    assert line.endswith("--with asyncio,blocks,files,packages,registration,signature keeps them")
     assert less < files < more
     line, err, _ = build("--with", "asyncio,files,registration")
     assert (line, err) == ("", "")
@@ -159,7 +177,8 @@ def test_an_unknown_part_and_one_that_is_asked_for_twice_are_refused(
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert (
-        "there is no 'fish': choose from asyncio, files, registration, blocks, signature" in said
+        "there is no 'fish': choose from asyncio, files, registration, blocks, packages, signature"
+        in said
     )
     assert main([*command, "--without", "files", "--with", "files"]) == 1
     assert "Give it once" in capsys.readouterr().err

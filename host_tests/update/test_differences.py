@@ -62,6 +62,25 @@ def test_a_board_that_runs_something_else_gets_the_whole_release_by_itself(
     assert "pushed" in history[refusal + 1 :]
 
 
+def test_a_board_without_packages_says_so_and_gets_the_whole_release(rig: Rig) -> None:
+    old = rig.image("1.0.0", size=SIZE, features={"blocks", "signature"})
+    rig.board.write_slot(0, old)
+    rig.board.power_on()
+    rig.reports("1.0.0")
+    image = rig.image("1.1.0", size=SIZE)
+    rig.update("1.0.1", compress(rig.image("1.0.1", size=SIZE)))
+    left_out = "E30 left-out: no module named 'alink.job.package'"
+    assert left_out in rig.ends("1.0.1", "FAILED")
+    assert rig.steps()[-1] == -1
+    rig.release("1.1.0", image)
+    # The platform does not know what 1.0.0 was built with: that was never offered there.
+    rig.cloud.add_difference(PK, "1.1.0", difference(image, old), "1.0.0")
+    rig.push("1.1.0")
+    rig.ends("1.1.0", "SUCCEEDED")
+    assert rig.holds(1, image)
+    assert any(left_out in desc for desc in said(rig, "1.1.0"))
+
+
 def test_a_release_that_was_packed_is_taken_like_any_other(rig: Rig) -> None:
     running(rig)
     image = rig.image("1.1.0", size=SIZE)

@@ -19,13 +19,16 @@ class Feature:
 
     what: one phrase. paths: how the paths of its files begin, within the package. used: what the
     sources of an application that needs it say somewhere. by_default: it is packed all the same,
-    since the platform or a setting on the board asks for it, not the application.
+    since the platform or a setting on the board asks for it, not the application. inner: the same
+    as paths, of files that nothing asks for before it has those; so they need no names by which to
+    tell that they are missing.
     """
 
     what: str
     paths: tuple[str, ...]
     used: re.Pattern[bytes]
     by_default: bool = False
+    inner: tuple[str, ...] = ()
 
 
 FEATURES = {
@@ -44,6 +47,13 @@ FEATURES = {
         ("job/blocks", "job/mqtt.py", "job/stream.py"),
         re.compile(rb"\bblock_size\b"),
         by_default=True,
+    ),
+    "packages": Feature(
+        "releases that come compressed, or as a difference",
+        ("job/package.py",),
+        re.compile(rb"(?!)"),  # the platform's matter alone
+        by_default=True,
+        inner=("job/add.", "job/aside.", "job/origin.", "job/patch.", "job/unpack."),
     ),
     "signature": Feature(
         "signed packages", ("job/signature.py",), re.compile(rb"\bsign_key\b"), by_default=True
@@ -76,8 +86,20 @@ def left_out(path: str, features: Iterable[str]) -> bool:
         path.startswith(place)
         for name, feature in FEATURES.items()
         if name not in features
-        for place in feature.paths
+        for place in feature.paths + feature.inner
     )
+
+
+def keeps_name(path: str) -> bool:
+    """Whether a file has the same name in an image: what asks for it tells if it is left out."""
+    return any(path.startswith(feature.paths) for feature in FEATURES.values())
+
+
+def takes_packages(files: Iterable[str]) -> bool | None:
+    """Whether a board with these files (paths on the volume) takes packages; None where nobody
+    can tell: alink is frozen into its firmware, or there is none."""
+    paths = [path for path in files if path.startswith("/alink/")]
+    return "/alink/job/package.mpy" in paths if paths else None
 
 
 def told(mentioned: set[str], features: set[str]) -> list[str]:

@@ -12,7 +12,7 @@ import tokenize
 from collections.abc import Mapping
 from pathlib import Path
 
-from tools.images.features import left_out
+from tools.images.features import keeps_name
 from tools.images.names import words
 from tools.images.shorten import parse
 
@@ -39,7 +39,7 @@ def homes(modules: list[str]) -> dict[str, str]:
         leaves = iter(LEAVES)
         for module in sorted(one for one in modules if one.startswith(prefix)):
             inner = module.removeprefix("alink/")
-            if inner not in _KNOWN and not left_out(inner + ".py", ()) and "__init__" not in inner:
+            if inner not in _KNOWN and not keeps_name(inner + ".py") and "__init__" not in inner:
                 found[module] = prefix + next(leaves)
     return found
 

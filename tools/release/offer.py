@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from tools.chip.image import MAGIC
 from tools.cli import Refused
+from tools.images.features import takes_packages
 from tools.images.report import APP, MERGED, OTHER, Report, examine
 from tools.release.package_format import DIFFERENCE, is_package, read_head
 from tools.release.unpacking import unpack
@@ -34,6 +35,11 @@ def check_offer(data: bytes, version: str, what: str, *, force: bool = False) ->
     if odd is not None and not force:
         cause, advice = odd
         raise Refused(f"{what} {cause}", f"{advice} If it is meant, add --force.")
+
+
+def image_takes_packages(image: bytes) -> bool | None:
+    """Whether boards that run an image take packages; None where nobody can tell by the image."""
+    return takes_packages(examine(image).files)
 
 
 def _unpacked(data: bytes, what: str) -> bytes:

@@ -174,7 +174,7 @@ class Download:
                 if self.mover.read(self, self.view, min(self.size, _PART)):
                     self.at = _PART
                     self.state = _FIRST
-                    if self.block[0] == 0x89 or self.file.diff:
+                    if self.file.diff or (self.block[0] == 0x89 and self.target.packs):
                         parts.use("job.package").take(self)
                         parts.drop(*_PASSING)
                         if self.mover is None:

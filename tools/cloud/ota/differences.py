@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.cli import Refused
+from tools.cloud.ota import packages
 from tools.cloud.ota.tasks import (
     WHOLE,
     Source,
@@ -88,16 +89,27 @@ def _check(
             f"{name} is packed, but no difference", "Leave --from out to offer it as a version."
         )
     with _named(name):
-        image = _image(files, release)
+        image = packages.image_of(files, release)
     if hashlib.sha256(image).digest() != head.sha256:
         raise Refused(
             f"{name} does not make the {release.version} that is offered",
             "Make it again of that image.",
         )
+    for other in store.releases():
+        if (
+            (other.product_key, other.module) == (release.product_key, release.module)
+            and other.version != source
+            and packages.is_made_from(files, other, head.source_size, head.source_sha256)
+        ):
+            raise Refused(
+                f"{name} starts from {other.version}, and not from {source}",
+                f"Give the version that it starts from: --from {other.version}.",
+            )
     old = store.release(release.product_key, release.module, source)
     if old is not None and not old.further:
         with _named(name):
-            unpack(content, _image(files, old))
+            unpack(content, packages.image_of(files, old))
+        packages.check_source(files, old)
 
 
 @contextlib.contextmanager
@@ -107,14 +119,6 @@ def _named(name: str) -> Iterator[None]:
         yield
     except Refused as exc:
         raise Refused(f"{name}: {exc.cause}", exc.advice) from None
-
-
-def _image(files: Path, release: Release) -> bytes:
-    """What a device has in its slot with this release. Raises Refused."""
-    from tools.release import is_package, unpack  # slow to load
-
-    data = (files / release.sha256).read_bytes()
-    return unpack(data) if is_package(data) else data
 
 
 def choose(store: CloudStore, task: Task) -> Task:

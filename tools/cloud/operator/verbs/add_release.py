@@ -104,6 +104,11 @@ def _difference(options: argparse.Namespace, folder: CloudFolder) -> int:
     file = difference.file
     share = 100 * file.size / release.size
     row = next(one for one in listing.release_rows(release) if one["from"] == options.source)
+    known = folder.store.release(options.product_key, options.module, options.source)
+    note = (
+        f"note        {options.source} was not offered here, so each device has to find out "
+        "whether it starts from what it runs"
+    )
     show.said(
         options,
         row,
@@ -111,6 +116,7 @@ def _difference(options: argparse.Namespace, folder: CloudFolder) -> int:
         f"module {release.module}",
         _size(file, release.sign_method),
         f"for         devices that report {options.source}: {share:.1f} % of {release.size}",
+        *([note] if known is None else []),
     )
     return 0
 

@@ -6,8 +6,10 @@ import argparse
 
 from tools.cli import Refused
 from tools.cloud import control, rows
+from tools.cloud.identity import Identity
 from tools.cloud.operator import arguments, listing, show, waiting
 from tools.cloud.operator.folder import CloudFolder
+from tools.cloud.ota import packages
 
 NAME = "push"
 HELP = """\
@@ -58,6 +60,10 @@ def run(options: argparse.Namespace) -> int:
             f"no server runs in {options.folder}, and without one nothing comes of it",
             f"Start it with `python -m tools.cloud serve --folder {options.folder}`.",
         )
+    release = folder.store.release(options.product_key, options.module, options.version)
+    if release is not None:
+        identity = Identity(options.product_key, options.device_name)
+        packages.check_device(folder.store, folder.files, identity, release)
     task = folder.book.add_task(
         options.product_key,
         options.device_name,
