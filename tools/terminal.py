@@ -33,5 +33,5 @@ def painted_help(text: str, stream: TextIO | None = None) -> str:
     if not coloured(stream):
         return text
     for what, colour in ((_HEADING, "bold"), (_OPTION, "green"), (_COMMAND, "cyan")):
-        text = what.sub(rf"\x1b[{_CODES[colour]}m\1\x1b[0m", text)
+        text = what.sub(f"\x1b[{_CODES[colour]}m\\1\x1b[0m", text)
     return text
