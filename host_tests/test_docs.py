@@ -33,6 +33,7 @@ NOT_RUN = {
     "python -m tools.cloud watch": "goes on until Ctrl-C: cloud/test_watch.py",
     "python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0 --override --wait": "needs a "
     "server: cloud/test_push_wait.py",
+    "python -m tools.cloud topic": "needs a server: cloud/test_topics_cli.py",
     "python -m tools.sim run": "goes on until power is taken away: sim/test_board.py",
     "make": "what a target does has tests of its own (bench, fuzz, powercut, ...), or is them",
 }

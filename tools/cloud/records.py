@@ -137,6 +137,7 @@ class Records:
         self.on_note: Callable[[Note], None] | None = None
         # Called at every change, in the event loop: who waits there cannot wait_for().
         self.watchers: set[Callable[[], None]] = set()
+        self.message_count = 0  # with those that are no longer kept
         self._payloads = 0  # bytes of payload in `messages`
         self._changed = threading.Condition()
         self._version = 0
@@ -151,6 +152,7 @@ class Records:
 
     def add_message(self, message: Message) -> Message:
         """As add(), to `messages`; with `keep` their payloads are bounded, too."""
+        self.message_count += 1
         self._payloads += len(message.payload)
         self.add(self.messages, message)
         if self.keep is not None and self._payloads > KEEP_BYTES:

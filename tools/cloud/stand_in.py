@@ -23,6 +23,7 @@ from tools.cloud.downloads.registration import HttpRegistration
 from tools.cloud.downloads.web import Web
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.hosting import Hosted
+from tools.cloud.mqtt import own_messages
 from tools.cloud.mqtt.broker import Broker
 from tools.cloud.mqtt.gateway import Gateway
 from tools.cloud.mqtt.link import BrokerLink
@@ -145,6 +146,7 @@ class StandIn:
             Uploads(self.folder / "uploads", self.clock, self.store.link_key()),
             lambda identity: identity in self.gateway.sessions,
             self.ota.cancel,
+            self.ota.sender.send,
         )
         return OpenApi(services, Verifier(self.access_key), self.faults)
 
@@ -184,6 +186,8 @@ class StandIn:
                 "snapshot": lambda _: self.snapshot(),
                 "offer": lambda said: {"sent": self._offer(int(said["task"]))},
                 "release": lambda said: {"sent": self.ota.rollout.release(int(said["batch"]))},
+                "messages": lambda said: own_messages.since(self.records, said["after"]),
+                "send": lambda said: own_messages.sent(self.ota.sender, said),
             },
         )
         routes: list[BaseRoute] = [self.control.route]

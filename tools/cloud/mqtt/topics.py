@@ -55,7 +55,7 @@ def within_limits(topic: str) -> bool:
 
 
 def is_own(topic: str, identity: Identity) -> bool:
-    """True for a topic, or a filter, that can only ever name this device.
+    """True for a topic, or a filter, that can only ever name this device, or all of its product.
 
     The device's name stands behind a service's (`/sys/{pk}/{dn}/...`, user topics
     `/{pk}/{dn}/user/...`) or at the end of the older ones (`/ota/device/inform/{pk}/{dn}`).
@@ -64,13 +64,15 @@ def is_own(topic: str, identity: Identity) -> bool:
     own = [identity.product_key, identity.device_name]
     if levels[0] or len(levels) < 4:
         return False
+    if levels[1:3] == ["broadcast", own[0]]:
+        return True
     if levels[1:3] == own:
         return levels[3] == "user" and len(levels) > 4
     if levels[1] == "sys":
         return levels[2:4] == own and len(levels) > 4
     if levels[1:3] == ["ota", "device"]:
         return levels[3] not in ("+", "#") and levels[4:] == own
-    if levels[1] in ("ext", "shadow", "broadcast"):
+    if levels[1] in ("ext", "shadow"):
         return (
             own[0] in levels
             and levels[levels.index(own[0]) :][:2] == own
@@ -81,4 +83,6 @@ def is_own(topic: str, identity: Identity) -> bool:
 
 def may_publish(topic: str, identity: Identity) -> bool:
     """True when the device may send to this topic."""
+    if topic.startswith("/broadcast/"):
+        return False
     return is_own(topic, identity) and topic not in [name(t, identity) for t in TO_DEVICE]

@@ -19,7 +19,7 @@ from starlette.types import Scope
 
 from tools.cli import Refused
 from tools.cloud.faults import Faults
-from tools.cloud.openapi import devices, firmwares, jobs, modules, progress
+from tools.cloud.openapi import devices, firmwares, jobs, messages, modules, progress
 from tools.cloud.openapi.errors import ILLEGAL, GatewayError, ServiceError
 from tools.cloud.openapi.limits import Limits
 from tools.cloud.openapi.parameters import Parameters
@@ -48,13 +48,16 @@ _OPERATIONS: dict[str, Callable[[Services, Parameters], dict[str, Any]]] = {
     "CancelOTAStrategyByJob": progress.cancel_strategy,
     "CancelOTATaskByJob": progress.cancel_by_job,
     "CancelOTATaskByDevice": progress.cancel_by_device,
+    "Pub": messages.publish,
     "QueryDevice": devices.query,
     "GetDeviceStatus": devices.status,
     "QueryDeviceDetail": devices.detail,
     "ListOTAModuleVersionsByDevice": devices.module_versions,
 }
 _FORM = "multipart/form-data"
-_BODY_MAX = 64 * 1024
+_URL_ENCODED = "application/x-www-form-urlencoded"
+_BODY_MAX = 512 * 1024  # a message of 256 KB in Base64, and what stands around it
+_FORM_MAX = 64 * 1024  # of an upload, beside its file
 OPERATIONS = tuple(_OPERATIONS)
 
 
@@ -126,6 +129,8 @@ class OpenApi:
         self._limits.count(action)
         # The host is signed, so it is who called that gets to hear it again.
         called = f"{request.scope['scheme']}://{request.headers['host']}"
+        if request.headers.get("content-type", "").startswith(_URL_ENCODED):
+            query += "&" + body.decode("latin-1")
         return operation(self._services, Parameters(query, called))
 
     async def _upload(self, request: Request) -> Response:
@@ -133,7 +138,7 @@ class OpenApi:
         try:
             # Before a byte of it lies on this disk: who sends it is known only behind the form.
             length = request.headers.get("content-length", "")
-            if not length.isdecimal() or int(length) > SIZE_MAX + _BODY_MAX:
+            if not length.isdecimal() or int(length) > SIZE_MAX + _FORM_MAX:
                 raise UploadError(400, "EntityTooLarge", "The length is missing, or too much.")
             form = await request.form(max_files=1, max_fields=20)
             file = form.get("file")

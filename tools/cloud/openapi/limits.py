@@ -14,6 +14,7 @@ _OTHERS = {
     "CreateOTADynamicUpgradeJob": 20,
     "CreateOTAStaticUpgradeJob": 20,
     "GetDeviceStatus": 500,
+    "Pub": 1600,
     "QueryDevice": 50,
     "QueryDeviceDetail": 50,
     "QueryOTAFirmware": 20,

@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Services:
-    """`online(identity)` says whether a device is signed in."""
+    """`online(identity)` says whether a device is signed in; `send` is the way there."""
 
     store: CloudStore
     files: Path
@@ -36,6 +36,7 @@ class Services:
     uploads: Uploads
     online: Callable[[Identity], bool]
     cancel: Callable[..., None]
+    send: Callable[[Identity, str, bytes, int], bool]
 
     def product(self, product_key: str) -> str:
         """A product key that is there. Raises ServiceError."""

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from tools.cloud.page.guard import is_local
 from tools.cloud.records import Records
 
-_BODY_BYTES = 64 * 1024
+_BODY_BYTES = 512 * 1024  # a message of 256 KB in Base64, and what stands around it
 
 # What an action is given, and what it says.
 Action = Callable[[dict[str, Any]], dict[str, Any]]

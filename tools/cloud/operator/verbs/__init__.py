@@ -13,6 +13,8 @@ from tools.cloud.operator.verbs import (
     push,
     serve,
     status,
+    topic_listen,
+    topic_send,
     watch,
 )
 
@@ -20,6 +22,7 @@ GROUPS = {
     "device": "add devices",
     "product": "products whose devices register themselves",
     "release": "add packages",
+    "topic": "applications' own messages",
 }
 VERBS: tuple[Verb, ...] = (
     serve,
@@ -34,4 +37,6 @@ VERBS: tuple[Verb, ...] = (
     cancel,
     status,
     watch,
+    topic_listen,
+    topic_send,
 )

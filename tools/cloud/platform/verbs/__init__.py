@@ -23,6 +23,8 @@ from tools.cloud.platform.verbs import (
     rollout_watch,
     task_history,
     task_list,
+    topic_listen,
+    topic_send,
 )
 
 GROUPS = {
@@ -30,6 +32,7 @@ GROUPS = {
     "rollout": "updates of many devices",
     "device": "devices",
     "task": "what each device has to do",
+    "topic": "applications' own messages",
 }
 VERBS = (
     release_publish,
@@ -50,6 +53,8 @@ VERBS = (
     device_versions,
     task_list,
     task_history,
+    topic_send,
+    topic_listen,
 )
 
 
