@@ -192,7 +192,7 @@ MUTANTS = (
         "micropython/alink/job/gate.py",
         "    if part is up and not up.loader_ok:\n",
         "    if False:\n",
-        "host_tests/update/test_trial.py -k foreign_boot",
+        "host_tests/update/test_loader.py -k foreign_boot",
     ),
     Mutant(
         "gate: failed attempts",
@@ -220,7 +220,7 @@ MUTANTS = (
         "micropython/alink/job/gate.py",
         "    if wish is not True:\n",
         "    if False:\n",
-        "host_tests/update/test_trial.py -k hooks_accept",
+        "host_tests/update/test_hooks.py -k hooks_accept",
     ),
     Mutant(
         "gate: the signature of a job offered again",
@@ -297,7 +297,7 @@ MUTANTS = (
         "micropython/alink/job/patch.py",
         "    if op != _INSERT and n > packed.source - packed.at:\n",
         "    if False:\n",
-        "host_tests/long/test_fuzz_short.py -k package",
+        "host_tests/long/test_fuzz_short.py -k 'hostile_inputs and package'",
     ),
     Mutant(
         "nothing of a difference is made behind its image",
