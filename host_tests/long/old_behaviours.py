@@ -176,6 +176,6 @@ OLD_BEHAVIOURS = (
         "micropython/alink/aio.py",
         "        scheduler.set_exception_handler(_crashed)\n",
         "        pass\n",
-        f"{AIO} -k 'crashes'",
+        f"{AIO} -k ends_the_trial",
     ),
 )
