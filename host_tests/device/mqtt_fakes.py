@@ -263,3 +263,12 @@ def failure(act):
     except AlinkError as exc:
         return exc
     raise AssertionError("no AlinkError")
+
+
+def listening(clock, **changed):
+    """-> a signed-in Device that is subscribed to everything, and what its handler gets (list)."""
+    dev = up(clock, **changed)
+    got = []
+    dev.subscribe("#", lambda topic, payload: got.append((topic, payload)))
+    turn(dev, clock, 200)
+    return dev, got

@@ -55,6 +55,7 @@ def test_an_image_of_one_block_that_goes_on_is_refused_before_anything_is_writte
 
 
 def test_a_stream_that_ends_early_never_leaves_a_whole_slot():
+    fill(1, b"")
     for had in (0, 1, 4096, 13999):
         one = loading(packed(IMAGE, IMAGE[:had]))
         e = refused(one)
@@ -63,6 +64,7 @@ def test_a_stream_that_ends_early_never_leaves_a_whole_slot():
 
 
 def test_a_file_cut_off_within_its_stream_is_called_damaged():
+    fill(1, b"")
     whole = compressed(IMAGE)
     for cut in (82, 83, 88, 1024, 5000, len(whole) - 5, len(whole) - 1):
         e = refused(loading(whole[:cut]))
@@ -71,6 +73,7 @@ def test_a_file_cut_off_within_its_stream_is_called_damaged():
 
 
 def test_a_changed_byte_is_found_before_the_last_block_is_written():
+    fill(1, b"")
     whole = compressed(IMAGE)
     for at in (85, 86, 90, 5000, len(whole) - 1):
         broken = bytearray(whole)
@@ -87,12 +90,14 @@ def test_data_behind_the_stream_is_not_passed_over():
 
 
 def test_an_image_other_than_its_head_tells_of_is_not_written_whole():
+    fill(1, b"")
     e = refused(loading(packed(IMAGE, IMAGE[:-1] + b"\0")))
     assert (e.code, e.detail) == (errors.PACKAGE, "not the image that its head tells of"), e
     assert Partition.written == 3
 
 
 def test_a_package_other_than_the_platform_promised_is_not_written_whole():
+    fill(1, b"")
     one = loading(compressed(IMAGE), digest=hashlib.sha256(b"another").digest())
     assert refused(one).code == errors.DIGEST
     assert Partition.written == 3

@@ -15,7 +15,7 @@ import pytest
 from tools.dev import stock
 from tools.images.application import ALINK
 from tools.images.compile import compile_mpy
-from tools.images.names import FOREIGN, PUBLIC, SPARE
+from tools.images.kept_names import FOREIGN, PUBLIC, SPARE
 from tools.images.shorten import parse, shorten, table
 
 SOURCES = {str(path.relative_to(ALINK)): path.read_bytes() for path in ALINK.rglob("*.py")}

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import io
 import json
-import re
 import struct
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import serial
 from mpremote.transport import TransportError, TransportExecError
 
 from tools.cli import Refused
+from tools.flashing.lines import Lines, refuse_reset
 from tools.flashing.patience import PATIENCE
 from tools.flashing.ports import resolve
 from tools.flashing.refusals import (
@@ -38,7 +38,6 @@ BAUD = 115200
 SCRIPTS = Path(__file__).with_name("on_board")
 
 _PIECE = 1536  # bytes of a file that travel at once; a multiple of 3
-_RESET = re.compile(rb"rst:0x[0-9a-f]+ \((\w+)\)")  # what a boot ROM says first
 _FACTS = (
     "import sys;print(repr((sys.implementation.name,tuple(sys.implementation.version[:3]),"
     "sys.platform,getattr(sys.implementation,'_machine',''))))"
@@ -157,7 +156,7 @@ class Link:
         own last line, for an exception.
         """
         head = "".join(f"{name} = {value!r}\n" for name, value in values.items())
-        lines = _Lines(on_line)
+        lines = Lines(on_line)
         with self._failures():
             self._send(head + code)
             _, failed = self._transport.follow(timeout_s, lines.feed)
@@ -248,7 +247,7 @@ class Link:
     def _reset_softly(self) -> None:
         within_s = self._patience.boot
         transport = self._transport
-        transport.watch = _refuse_reset
+        transport.watch = refuse_reset
         try:
             with self._waiting("the board is starting"):
                 heard = self._enter(soft_reset=True, within_s=within_s)
@@ -354,41 +353,3 @@ class Link:
                 f"the connection to {self.name} was lost ({exc})",
                 "Check the cable, and that no other program uses the port; then try again.",
             ) from None
-
-
-class _Lines:
-    """Collects output that comes in pieces; hands on whole lines. Raises Restarted for one of the
-    boot ROM's.
-    """
-
-    def __init__(self, on_line: Callable[[str], None] | None) -> None:
-        self._on_line = on_line
-        self._data = bytearray()
-        self._from = 0
-
-    @property
-    def text(self) -> str:
-        return self._data.decode("utf-8", "replace").replace("\r\n", "\n")
-
-    def feed(self, data: bytes) -> None:
-        self._data += data.replace(b"\x04", b"")
-        while (end := self._data.find(b"\n", self._from)) >= 0:
-            self._pass_on(end)
-            self._from = end + 1
-
-    def end(self) -> None:
-        if self._from < len(self._data):
-            self._pass_on(len(self._data))
-
-    def _pass_on(self, end: int) -> None:
-        line = bytes(self._data[self._from : end])
-        _refuse_reset(line)
-        if self._on_line is not None:
-            self._on_line(line.decode("utf-8", "replace").rstrip("\r"))
-
-
-def _refuse_reset(line: bytes) -> None:
-    """Raise Restarted for what only a boot ROM says."""
-    reset = _RESET.match(line)
-    if reset:
-        raise Restarted(reset[1].decode())

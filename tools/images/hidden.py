@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from tools.images.names import words
+from tools.images.kept_names import words
 
 # What a stock firmware for an ESP32 has frozen in, and what MicroPython has in C and lets a file
 # take the place of (its "Extending built-in libraries from Python"): the file goes first.

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tools.images.features import keeps_name
-from tools.images.names import words
+from tools.images.kept_names import words
 from tools.images.shorten import parse
 
 _FOLDERS = ("signin", "after_reset", "job")

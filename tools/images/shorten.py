@@ -2,10 +2,10 @@
 
 MicroPython keeps every identifier it has met (6 bytes and its letters), also those of modules that
 were let go; and when 310 are spent it takes room for 320 more. So alink's own names, private ones
-and those that no application needs (`names.PUBLIC`), are exchanged for identifiers that any stock
-firmware has in its flash anyway (`names.SPARE`: they cost nothing), then for `_0`, `_1`, ... The
-same old name always gets the same new one; two that meet in one module, or in the modules of a
-class and its bases, never get the same. Lines stay where they are.
+and those that no application needs (the others: `kept_names.PUBLIC`), are exchanged for
+identifiers that any stock firmware has in its flash (`kept_names.SPARE`: they cost nothing), then
+for `_0`, `_1`, ... The same old name always gets the same new one; two that meet in one
+module, or in the modules of a class and its bases, never get the same. Lines stay where they are.
 
 Constants of the compiler (`_BLOCK = const(4096)`) keep their names: it puts their numbers in place
 and forgets a name that begins with `_`; any other would stay in the globals of its module. So is
@@ -20,7 +20,7 @@ import tokenize
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-from tools.images.names import FOREIGN, PUBLIC, SPARE
+from tools.images.kept_names import FOREIGN, PUBLIC, SPARE
 
 _PRIVATE = re.compile(r"_(?!_)\w*[A-Za-z]\w*")
 _DUNDER = re.compile(r"__\w*__")
