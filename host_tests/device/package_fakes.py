@@ -14,9 +14,13 @@ log.level = 0
 
 
 class Source(download.Source):
-    """Serves `body`, `gives` bytes at once, none yet from byte `until` on; raises `broken`."""
+    """Serves `body`, `gives` bytes at once, none yet from byte `until` on; raises `broken`.
+
+    dry: bool, nothing has come yet at every second call.
+    """
 
     broken = None
+    dry = waits = False
 
     def __init__(self, body, gives=1024):
         super().__init__()
@@ -35,6 +39,9 @@ class Source(download.Source):
     def readinto(self, buf, n):
         if self.broken is not None:
             raise self.broken
+        self.waits = self.dry and not self.waits
+        if self.waits:
+            return None
         at = self.at
         n = min(n, self.gives, self.until - at)
         if not n:

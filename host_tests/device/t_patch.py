@@ -33,7 +33,7 @@ def test_the_smallest_example_of_the_format_makes_what_it_says():
 
 
 def test_each_operation_at_each_boundary_of_a_piece_and_of_a_block_makes_its_bytes():
-    for n in (1, 255, 256, 257, 4095, 4096, 4097, 9000):
+    for n in (1, 255, 256, 257, 512, 4095, 4096, 4097, 9000):
         for k in (1, 255, 256, 257, 4096):
             added = bytes((SOURCE[n + i] + 5) & 255 for i in range(k))
             image = SOURCE[:n] + added + b"new" + SOURCE[100 : 100 + k]
@@ -52,6 +52,18 @@ def test_a_difference_that_arrives_in_crumbs_makes_the_same():
     ops = (op(COPY, 5000), op(INSERT, 300, b"!" * 300), op(COPY, 1000))
     for gives in (3, 256):
         assert made(image, *ops, gives=gives) == image
+    # And one that is nothing but numbers, or but data.
+    fill(0, SOURCE)
+    for image, ops in (
+        (SOURCE[:3000], op(COPY, 1) * 3000),
+        (SOURCE[:8000], op(INSERT, 8000, SOURCE[:8000])),
+        (SOURCE[:8000], op(ADD, 8000, bytes(8000))),
+    ):
+        for gives in (3, 100):
+            fill(1, b"")
+            one = loading(difference(image, SOURCE, ops), gives=gives)
+            one.source.dry = True
+            assert through(one) == image, gives
 
 
 def test_the_last_bytes_of_the_flash_partition_can_be_copied():

@@ -22,6 +22,11 @@ def test_an_image_that_travels_small_is_whole_in_the_slot_however_it_dribbles():
             image = IMAGE[:size]
             assert through(loading(compressed(image), gives=gives)) == image, (gives, size)
             assert Partition.written == (size + 4095) // 4096
+    for gives in (3, 300):
+        fill(1, b"")
+        one = loading(compressed(IMAGE), gives=gives)
+        one.source.dry = True
+        assert through(one) == IMAGE, gives
 
 
 def test_a_piece_on_its_way_through_the_inflater_costs_no_heap():
