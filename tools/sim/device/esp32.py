@@ -5,45 +5,28 @@
 # an esp_err_t comes out as OSError(-code, "ESP_ERR_...").
 
 from micropython import const
-from simchip import control, nvsstore, ops
+from simchip import chip_nvs, control, ops
+from simchip.esp_err import fail
 from simchip.formats import image, otadata, table
 
 HEAP_DATA = const(4)
 HEAP_EXEC = const(2)
 
-_SECTOR = const(4096)
+NVS = chip_nvs.NVS
 
-_ERRORS = {
-    0x102: "ESP_ERR_INVALID_ARG",
-    0x104: "ESP_ERR_INVALID_SIZE",
-    0x105: "ESP_ERR_NOT_FOUND",
-    0x1102: "ESP_ERR_NVS_NOT_FOUND",
-    0x1103: "ESP_ERR_NVS_TYPE_MISMATCH",
-    0x1105: "ESP_ERR_NVS_NOT_ENOUGH_SPACE",
-    0x1106: "ESP_ERR_NVS_INVALID_NAME",
-    0x1109: "ESP_ERR_NVS_KEY_TOO_LONG",
-    0x110C: "ESP_ERR_NVS_INVALID_LENGTH",
-    0x1503: "ESP_ERR_OTA_VALIDATE_FAILED",
-}
+_SECTOR = const(4096)
 
 _entries = None
 _running = None
-_store = None
 
 
 def attach(entries, running):
     """The boot ROM's part: the partition table and the address of the running slot."""
     global _entries, _running
-    _entries = entries
+    _entries = chip_nvs.entries = entries
     for entry in entries:
         if entry.address == running:
             _running = entry
-
-
-def _fail(code):
-    if code == -1:
-        raise OSError(1, "ESP_FAIL")
-    raise OSError(-code, _ERRORS[code])
 
 
 def _table():
@@ -55,7 +38,7 @@ def _table():
 def _otadata():
     found = table.find(_table(), table.TYPE_DATA, table.SUBTYPE_DATA_OTA)
     if not found:
-        _fail(0x105)
+        fail(0x105)
     at = found[0].address
     return at, [otadata.decode(ops.read(at + n * _SECTOR, otadata.SIZE)) for n in (0, 1)]
 
@@ -149,9 +132,9 @@ class Partition:
             n = len(buf)
             self._inside(at, n)
             if at % _SECTOR:
-                _fail(0x102)
+                fail(0x102)
             if n % _SECTOR:
-                _fail(0x104)
+                fail(0x104)
             done = 0
             while done < n:
                 ops.erase(self._base + at + done)
@@ -194,9 +177,9 @@ class Partition:
     def _set_boot(self):
         e = self._entry
         if image.verify(ops.read, e.address, e.size):
-            _fail(0x1503)
+            fail(0x1503)
         if e.type != table.TYPE_APP:
-            _fail(0x102)
+            fail(0x102)
         if e.subtype == table.SUBTYPE_FACTORY:
             at = _otadata()[0]
             ops.erase(at)
@@ -205,7 +188,7 @@ class Partition:
         count = table.ota_count(_entries)
         slot = e.ota_index()
         if slot is None or slot >= count:
-            _fail(0x102)
+            fail(0x102)
         at, entries = _otadata()
         index, seq = otadata.next_seq(entries, slot, count)
         _write_otadata(at, index, otadata.renewed(entries[index], seq, otadata.NEW))
@@ -234,16 +217,16 @@ class Partition:
         at, entries = _otadata()
         index = otadata.active(entries)
         if index < 0 or not table.ota_count(_table()):
-            _fail(-1)
+            fail(-1)
         entry = entries[index]
         if entry.state != otadata.VALID:
             _write_otadata(at, index, otadata.renewed(entry, entry.seq, otadata.VALID))
 
     def _inside(self, at, n):
         if at < 0 or at > self._size:
-            _fail(0x102)
+            fail(0x102)
         if at + n > self._size:
-            _fail(0x104)
+            fail(0x104)
 
     def _rewrite(self, at, buf):
         # Blocks smaller than a sector: read, change, erase and write each sector they touch.
@@ -260,124 +243,6 @@ class Partition:
             ops.erase(self._base + sector)
             ops.program(self._base + sector, self._cache)
             done += piece
-
-
-class _NvsFlash:
-    def __init__(self, base):
-        self._base = base
-
-    def read(self, offset, length):
-        return ops.read(self._base + offset, length)
-
-    def erase(self, offset):
-        ops.erase(self._base + offset)
-
-    def program(self, offset, data):
-        ops.program(self._base + offset, data)
-
-
-# Set or erased, but not committed: seen by every NVS object of this run, lost with it. (The chip
-# may have written it already; its documentation does not promise that.)
-_pending = {}
-
-
-def _open_store():
-    global _store
-    if _store is None:
-        found = table.find(_table(), table.TYPE_DATA, table.SUBTYPE_DATA_NVS)
-        if not found:
-            _fail(0x105)
-        _store = nvsstore.NvsLog(_NvsFlash(found[0].address), found[0].size)
-    return _store
-
-
-class NVS:
-    """Values of one namespace: i32 and blob."""
-
-    def __init__(self, namespace):
-        self._namespace = namespace
-        try:
-            nvsstore.check_names(namespace, "-")
-        except nvsstore.NvsError as exc:
-            _fail(exc.args[0])
-        _open_store()
-
-    def _get(self, key):
-        place = (self._namespace, key)
-        if place in _pending:
-            if _pending[place] is None:
-                _fail(nvsstore.NOT_FOUND)
-            return _pending[place]
-        try:
-            return _store.get(self._namespace, key)
-        except nvsstore.NvsError as exc:
-            _fail(exc.args[0])
-
-    def _set(self, key, value):
-        try:
-            nvsstore.check_names(self._namespace, key)
-        except nvsstore.NvsError as exc:
-            _fail(exc.args[0])
-        place = (self._namespace, key)
-        known = place in _pending
-        before = _pending.get(place)
-        _pending[place] = value
-        if not _store.fits(_pending):
-            if known:
-                _pending[place] = before
-            else:
-                del _pending[place]
-            _fail(nvsstore.NOT_ENOUGH_SPACE)
-
-    def _call(self, method, *args):
-        # One call into C on the chip.
-        control.depth += 1
-        try:
-            return method(*args)
-        finally:
-            control.depth -= 1
-
-    def set_i32(self, key, value):
-        value &= 0xFFFFFFFF
-        self._call(self._set, key, value - (1 << 32) if value >> 31 else value)
-
-    def get_i32(self, key):
-        value = self._call(self._get, key)
-        if not isinstance(value, int):
-            _fail(nvsstore.TYPE_MISMATCH)
-        return value
-
-    def set_blob(self, key, value):
-        self._call(self._set, key, value.encode() if isinstance(value, str) else bytes(value))
-
-    def get_blob(self, key, buf):
-        value = self._call(self._get, key)
-        if isinstance(value, int):
-            _fail(nvsstore.TYPE_MISMATCH)
-        if len(value) > len(buf):
-            _fail(nvsstore.INVALID_LENGTH)
-        buf[: len(value)] = value
-        return len(value)
-
-    def erase_key(self, key):
-        self._call(self._get, key)
-        _pending[(self._namespace, key)] = None
-
-    def commit(self):
-        self._call(self._commit)
-
-    def _commit(self):
-        try:
-            for place in list(_pending):
-                if place[0] == self._namespace:
-                    value = _pending[place]
-                    if value is not None:
-                        _store.set(place[0], place[1], value)
-                    elif _store.has(place[0], place[1]):
-                        _store.erase(place[0], place[1])
-                    del _pending[place]
-        except nvsstore.NvsError as exc:
-            _fail(exc.args[0])
 
 
 def idf_heap_info(capabilities):

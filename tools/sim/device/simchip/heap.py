@@ -24,13 +24,12 @@
 
 import gc
 import io
-import sys
 
 import tls
 import utime
 from micropython import const, schedule
 
-from simchip import control, filling, gcmap, idf, names
+from simchip import chip_nvs, control, filling, gcmap, idf, names
 
 FIRMWARE = const(2400)  # bytes alive on a chip before boot.py runs, and umqtt.simple
 MOMENTS = const(6144)  # bytes here
@@ -98,7 +97,7 @@ def attach(heap_bytes):
     filling.prepare()
     _base = gc.mem_alloc()
     _base_buffers = gcmap.buffers(filling.start, gcmap.blocks, _BUFFER)
-    _base_keys = _keys()
+    _base_keys = chip_nvs.keys()
     filling.add(size() - FIRMWARE, MOMENTS)
     if filling.fence + filling.to_host(idf.BOOT * 12 // 10) // gcmap.BLOCK > filling.end:
         control.panic("heap=esp32 leaves no room for a growth: the sim itself takes too much")
@@ -125,18 +124,13 @@ def used():
 
 def _on_chip(taken, end):
     # Bytes on the chip for `taken` here, of which some below block `end` are buffers.
-    taken -= _base + (_keys() - _base_keys) * _KEY
+    taken -= _base + (chip_nvs.keys() - _base_keys) * _KEY
     buffers = _buffers(end)
     return FIRMWARE + filling.to_chip(taken - buffers) + buffers + names.on_chip()
 
 
 def _buffers(end):
     return gcmap.buffers(filling.start, end, _BUFFER) - _base_buffers
-
-
-def _keys():
-    store = sys.modules["esp32"]._store
-    return 0 if store is None else len(store._index)
 
 
 def poll():
