@@ -5,6 +5,7 @@ It shows and changes nothing: there is no route that does. (Those of driving.py 
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
@@ -20,6 +21,7 @@ from tools.cloud.mqtt.listener import EVERYWHERE
 from tools.cloud.page.changes import changes
 from tools.cloud.page.feed import Feed, Full
 from tools.cloud.page.guard import TOKEN, guarded, new_token
+from tools.cloud.page.language import LANGUAGES, SWITCH, chosen
 from tools.cloud.page.lists import FOLDER, Lists, Renderer, environment
 from tools.cloud.records import Records
 
@@ -43,9 +45,12 @@ class Page:
     ) -> None:
         self._snapshot = snapshot
         self._history = history
-        self._templates = environment()
-        self._rows = Renderer(self._templates)
-        self._feed = Feed(records, changes, self._fleet)
+        self._templates = {language: environment(language) for language in LANGUAGES}
+        self._rows = {language: Renderer(made) for language, made in self._templates.items()}
+        self._feeds = {
+            language: Feed(records, changes, functools.partial(self._fleet, language))
+            for language in LANGUAGES
+        }
         self._listen = listen
         self.token = new_token(listen)
         app = Starlette(
@@ -65,8 +70,8 @@ class Page:
         name = f"[{name}]" if ":" in name else name
         return f"http://{name}:{port}/" + (f"?{TOKEN}={self.token}" if self.token else "")
 
-    def _fleet(self) -> Lists:
-        return self._rows.fleet(self._snapshot())
+    def _fleet(self, language: str) -> Lists:
+        return self._rows[language].fleet(self._snapshot())
 
     def _task(self, request: Request) -> dict[str, Any]:
         number = request.path_params["number"]
@@ -76,34 +81,46 @@ class Page:
             raise HTTPException(404, "There is no such task.") from None
 
     async def _show_fleet(self, request: Request) -> Response:
-        return self._html("fleet.html", lists=self._fleet(), events="/events")
+        lists = self._fleet(chosen(request))
+        return self._html(request, "fleet.html", lists=lists, events="/events")
 
     async def _show_task(self, request: Request) -> Response:
         task = self._task(request)
+        lists = self._rows[chosen(request)].task(task)
         events = f"/tasks/{task['id']}/events"
-        return self._html("task.html", lists=self._rows.task(task), events=events, task=task)
+        return self._html(request, "task.html", lists=lists, events=events, task=task)
 
-    def _html(self, name: str, **values: Any) -> Response:
-        return HTMLResponse(self._templates.get_template(name).render(values))
+    def _html(self, request: Request, name: str, **values: Any) -> Response:
+        template = self._templates[chosen(request)].get_template(name)
+        response = HTMLResponse(
+            template.render(values), headers={"Vary": "Accept-Language, Cookie"}
+        )
+        asked = request.query_params.get(SWITCH)
+        if asked in LANGUAGES:  # for the pages behind its links
+            response.set_cookie(SWITCH, asked, httponly=True, samesite="strict")
+        return response
 
     async def _fleet_events(self, request: Request) -> Response:
-        return self._stream(lambda: self._feed.lists)
+        feed = self._feeds[chosen(request)]
+        return self._stream(feed, lambda: feed.lists)
 
     async def _task_events(self, request: Request) -> Response:
-        number = self._task(request)["id"]
-        return self._stream(lambda: self._rows.task(self._history(number)))
+        number, language = self._task(request)["id"], chosen(request)
+        return self._stream(
+            self._feeds[language], lambda: self._rows[language].task(self._history(number))
+        )
 
-    def _stream(self, lists: Callable[[], Lists]) -> Response:
-        return StreamingResponse(self._events(lists), media_type="text/event-stream")
+    def _stream(self, feed: Feed, lists: Callable[[], Lists]) -> Response:
+        return StreamingResponse(self._events(feed, lists), media_type="text/event-stream")
 
-    async def _events(self, lists: Callable[[], Lists]) -> AsyncIterator[str]:
+    async def _events(self, feed: Feed, lists: Callable[[], Lists]) -> AsyncIterator[str]:
         """All rows once, then what changes."""
         try:
-            with self._feed.followed():
+            with feed.followed():
                 seen = 0
                 told: Lists = {}
                 while True:
-                    number = await self._feed.next(seen, _ALIVE_S)
+                    number = await feed.next(seen, _ALIVE_S)
                     if number == seen:
                         yield ": still here\n\n"
                         continue

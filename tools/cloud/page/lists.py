@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tools.cloud.page.bars import bar
+from tools.cloud.page.language import CODES, LANGUAGES, words
 from tools.cloud.shown import shown
 
 # List -> key -> the row's HTML, in their order.
@@ -41,8 +42,8 @@ def _moment(when: float) -> str:
     return f"{time.strftime('%Y-%m-%d', time.localtime(when))} {_clock(when)}"
 
 
-def environment() -> Environment:
-    """Where the templates are, and what they may call."""
+def environment(language: str) -> Environment:
+    """Where the templates are, and what they may call: `_` for texts in a language."""
     made = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
@@ -52,6 +53,9 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters.update(clock=_clock, day=_day, moment=_moment)
+    made.globals.update(
+        _=words(language), language=language, code=CODES[language], languages=LANGUAGES
+    )
     return made
 
 

@@ -3,6 +3,7 @@
 "use strict";
 
 const link = document.getElementById("link");
+const texts = document.body.dataset; // in the language of the page
 
 function take({ list, rows, keys }) {
   const body = document.getElementById(list);
@@ -34,11 +35,11 @@ filter?.addEventListener("input", sift);
 
 // The browser comes back by itself after an interruption, and gets every row again.
 const source = new EventSource(document.body.dataset.events);
-source.addEventListener("open", () => { link.textContent = "live"; });
+source.addEventListener("open", () => { link.textContent = texts.live; });
 source.addEventListener("rows", (event) => take(JSON.parse(event.data)));
-source.addEventListener("full", () => { link.textContent = "too many look at this already"; });
+source.addEventListener("full", () => { link.textContent = texts.full; });
 source.addEventListener("error", () => {
   link.textContent = source.readyState === EventSource.CLOSED
-    ? "no longer connected: load the page again"
-    : "not connected, trying again";
+    ? texts.gone
+    : texts.trying;
 });
