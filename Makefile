@@ -26,11 +26,11 @@ demo: $(TOOLS)  ## watch an update succeed, one fall back, and one of a few hund
 
 test: $(TESTS)  ## lint, then every test
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n auto
 
 test-all: $(TESTS)  ## those too that are more of the same: cuts of power on three more ways to update
 	@$(MAKE) --no-print-directory lint
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "long or not long"
+	@$(BIN)/python -m pytest -n auto -m "long or not long"
 
 lint: $(TESTS)  ## ruff on everything, mypy on host code and on device code
 	@$(BIN)/ruff check .

@@ -17,11 +17,13 @@ import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from host_tests.kit import keys
 from host_tests.kit.device_process import ROOT, DeviceFailed, run_device
+from host_tests.kit.whole_files import WholeFiles
 from host_tests.metal.transport import Metal, cannot
 from tools.images import compiled_cache
 
@@ -145,6 +147,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests by their rooms' weight; within a room they stay as they are."""
     place = {room: number for number, room in enumerate(_ROOMS)}
     items.sort(key=lambda item: place.get(item.path.parent.name, len(place)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: two for each core, since a whole update is half waiting: a board's pauses."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return 2 * (cores or 1)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
+    """Heaviest rooms first, as they are ordered above; files that set something up as a whole."""
+    config.option.loadscopereorder = False
+    return WholeFiles(config, log)
 
 
 @pytest.fixture

@@ -218,7 +218,6 @@ def test_ctrl_c_while_an_image_is_built_leaves_no_file(
     assert list(out.parent.iterdir()) == []
 
 
-@pytest.mark.xdist_group("serial")
 def test_ctrl_c_while_a_board_is_flashed_says_that_it_is_incomplete(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

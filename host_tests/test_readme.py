@@ -128,7 +128,6 @@ def test_a_small_update_is_made_as_written(tmp_path: Path) -> None:
     assert "difference  1.1.0 -> 1.1.1 of a1B2c3D4e5F" in said
 
 
-@pytest.mark.xdist_group("serial")  # a name like /dev/pts/3 is soon another test's board
 def test_a_board_comes_from_its_bag_to_its_first_update_as_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ import serial
 from esptool.targets import CHIP_DEFS
 from serial.tools import list_ports
 
+from host_tests.kit import port_names
 from host_tests.kit.firmware_files import app, application, bootloader, merged
 from host_tests.kit.images import make_image
 from host_tests.kit.mock_rom import MockRom
@@ -20,9 +21,6 @@ from tools.dev import stock
 from tools.flash import main
 from tools.flashing import serial_board
 from tools.images import build_image, find_volume
-
-# One after the other: a name like /dev/pts/3 is soon another test's board.
-pytestmark = pytest.mark.xdist_group("serial")
 
 ERASED = b"\xff" * (4 << 20)
 SETTINGS = slice(0x9000, 0xD000)
@@ -42,9 +40,11 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 def silent() -> Iterator[str]:
     """A port on which nobody answers."""
     master, slave = pty.openpty()
-    yield os.ttyname(slave)
+    port = port_names.lend(slave)
+    yield port
     os.close(master)
     os.close(slave)
+    port_names.give_back(port)
 
 
 def flash(*options: object, board: str = "ESP32_GENERIC") -> int:

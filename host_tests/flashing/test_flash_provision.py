@@ -22,9 +22,6 @@ from tools.dev import stock
 from tools.images import build_image
 from tools.sim import Board
 
-# One after the other: a name like /dev/pts/3 is soon another test's board.
-pytestmark = pytest.mark.xdist_group("serial")
-
 SECRET, PASSWORD = "0123456789abcdef0123456789abcdef", "wifi-password"
 NVS = slice(0x9000, 0xD000)
 GIVEN = {

@@ -14,9 +14,6 @@ from tools.flashing.link import Link
 from tools.flashing.verbs.selftest import Check, verdict
 from tools.flashing.verbs.status import look
 
-# One after the other: a name like /dev/pts/3 is soon another test's board.
-pytestmark = pytest.mark.xdist_group("serial")
-
 SAYS = 'from version import VERSION\nimport helper\nprint("deployed", VERSION, helper.WORD)\n'
 
 

@@ -19,9 +19,6 @@ from tools.flashing.ports import resolve
 from tools.flashing.refusals import explain_open
 from tools.programs import FLASH
 
-# One after the other: a name like /dev/pts/3 is soon another test's board.
-pytestmark = pytest.mark.xdist_group("serial")
-
 VERBS = ("provision", "deploy", "status", "selftest", "monitor")
 READ = ("status", "selftest")
 

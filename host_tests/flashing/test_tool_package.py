@@ -20,9 +20,6 @@ from tools.dev import package
 
 MICROPYTHON = ROOT / "micropython"
 
-# One after the other: a name like /dev/pts/3 is soon another test's board.
-pytestmark = pytest.mark.xdist_group("serial")
-
 
 def test_every_file_states_the_same_version() -> None:
     stated = {

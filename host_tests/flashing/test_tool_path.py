@@ -21,9 +21,6 @@ from host_tests.metal import transport
 from tools.cloud import LocalCloud
 from tools.images.compile import compile_mpy
 
-# One after the other: a name like /dev/pts/3 is soon another test's board.
-pytestmark = pytest.mark.xdist_group("serial")
-
 
 def test_from_the_bag_to_a_signed_in_board(tmp_path: Path) -> None:
     """flash -> provision -> deploy -> status -> selftest, as the README tells it."""

@@ -17,9 +17,6 @@ from tools import signing
 from tools.flashing.settings import SETTINGS, SettingError, check_together, parse, read_settings
 from tools.flashing.verbs import provision as device_provision
 
-# One after the other: a name like /dev/pts/3 is soon another test's board.
-pytestmark = pytest.mark.xdist_group("serial")
-
 SECRET = "0123456789abcdef0123456789abcdef"
 
 

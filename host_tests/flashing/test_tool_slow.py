@@ -18,9 +18,6 @@ from tools.flashing import link as device_link
 from tools.flashing.patience import Patience
 from tools.flashing.waiting import Waiting
 
-# One after the other: a name like /dev/pts/3 is soon another test's board.
-pytestmark = pytest.mark.xdist_group("serial")
-
 SCALE = float(os.environ.get("SERIAL_SCALE", "0.1"))
 START_S = 12 * SCALE
 SOFT_S = 15 * SCALE

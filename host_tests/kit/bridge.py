@@ -24,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from host_tests.kit import port_names
 from tools.sim import Board, interpreter
 from tools.sim.boot import HARD_RESET, SOFT_RESET
 from tools.sim.runner import Runner, _readable
@@ -44,7 +45,7 @@ class Line:
 
     def __init__(self) -> None:
         self._master, slave = os.openpty()
-        self.name = os.ttyname(slave)
+        self.name = port_names.lend(slave)
         os.close(slave)  # so that it is seen whether somebody has the port open
         self._lock = threading.Lock()
         self._keyboard: int | None = None
@@ -81,6 +82,7 @@ class Line:
         self._open = False
         self._thread.join()
         os.close(self._master)
+        port_names.give_back(self.name)
 
     def _read(self) -> None:
         poll = select.poll()

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from esp32_mock_bootloader import server
 
+from host_tests.kit import port_names
+
 # The mock forgets the helper program some seconds after each finished write, as if the board had
 # restarted; a real one stays in it until it is reset, however long the next write takes.
 server._FLASH_END_IDLE_SEC = 1e9
@@ -52,7 +54,7 @@ class MockRom:
         self._pty = _Port.create()
         self._pty.stop = self._stop
         self._thread = threading.Thread(target=self._run, daemon=True)
-        self.port: str = self._pty.client_path
+        self.port = port_names.lend(self._pty._slave)
 
     def __enter__(self) -> MockRom:
         self._thread.start()
@@ -62,6 +64,7 @@ class MockRom:
         self._stop.set()
         self._thread.join(10)
         self._pty.close()
+        port_names.give_back(self.port)
 
     @property
     def flash(self) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any
 
 import serial
 
+from host_tests.kit import port_names
 from host_tests.kit.bridge import SerialBoard
 from host_tests.kit.rig import DN, PK, Rig
 from tools.flash import main as flash_main
@@ -136,7 +137,7 @@ class Stranger:
     def __init__(self, answer: Callable[[bytes], bytes]) -> None:
         self._answer = answer
         self._master, slave = os.openpty()
-        self.port = os.ttyname(slave)
+        self.port = port_names.lend(slave)
         self._slave = slave  # kept open: so that reading the master just waits
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -149,6 +150,7 @@ class Stranger:
         self._thread.join(5)
         os.close(self._slave)
         os.close(self._master)
+        port_names.give_back(self.port)
 
     def _run(self) -> None:
         while True:

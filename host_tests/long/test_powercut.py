@@ -20,9 +20,6 @@ from tools.sim import vfs
 from tools.sim.flash import Flash
 from tools.sim.tape import Tape, Taped
 
-# One worker makes each recording once.
-pytestmark = pytest.mark.xdist_group("powercut")
-
 SIZE = 65536
 # What is cut at each time; "first" differs from "second" in otadata alone.
 SHORT = {
