@@ -22,6 +22,7 @@ from tools.flashing.link import Link
 from tools.flashing.refusals import NO_LOADER
 from tools.images.application import ALINK, collect, mentioned, package
 from tools.images.features import FEATURES, packed
+from tools.images.machine import MODULE
 
 NAME = "deploy"
 HELP = "run a folder's program on the board at once: only what changed is sent"
@@ -111,13 +112,15 @@ def _deploy(link: Link, files: dict[str, bytes], needed: set[str]) -> None:
 def _carried(link: Link, needed: set[str]) -> bool:
     """Whether the image in the slot carries this very alink, with the features that are needed.
 
-    How its files are compiled depends on which of them there are: so compared are all of them.
+    How its files are compiled depends on which of them there are: so compared are all of them but
+    for the sums in machine code, which are there a second time for any processor.
     """
     image = {
         path.removeprefix("/app"): digest
         for path, digest in link.ask("tree", ROOTS=["/app" + PACKAGE[:-1]]).items()
         if not path.endswith("/")
     }
+    image.pop(f"/{MODULE}.mpy", None)
     sources = {path.removeprefix(PACKAGE).replace(".mpy", ".py") for path in image}
     there = {
         name
