@@ -321,6 +321,13 @@ MUTANTS = (
         PACKED + " -k link_that_drops",
     ),
     Mutant(
+        "where machine code is refused the sums are done in bytecode",
+        "micropython/alink/job/package.py",
+        "        except (ImportError, ValueError, MemoryError) as e:\n",
+        "        except ImportError as e:\n",
+        PACKED + " -k machine_code",
+    ),
+    Mutant(
         "the time of proof",
         "micropython/alink/after_reset/standing.py",
         "        if self.left > 0:\n",

@@ -152,6 +152,9 @@ class Download:
                 if not self.mover.move(self) or self.offset < self.next:
                     return False
                 if self.offset == self.size:
+                    # (One after the other: each is large.)
+                    self.mover = None
+                    parts.drop("job.moving", "job.unpack", "job.patch")
                     return parts.ask("job.waiting", "complete", self)
                 # After the data it vouches for: the target has written it.
                 self.next = min(self.offset + _CHECKPOINT, self.size)
@@ -162,13 +165,17 @@ class Download:
                     except OSError as e:
                         parts.ask("job.checkpoint", "unsaved", e)
             elif state == _CHECK:
-                if parts.use("job.origin").check(self):
-                    # (One after the other: each is large.)
+                packed = self.packed
+                if packed.inflate is None:
+                    parts.use("job.origin").check(self)
+                    if packed.inflate is not None:
+                        parts.drop("job.origin")
+                elif self.mover.fill(self):
                     self.mover = None
                     parts.drop("job.unpack", "job.patch", *_PASSING)
-                    self.target.look(self.block, self.packed.size)
+                    self.target.look(self.block, packed.size)
                     parts.drop(*_PASSING)
-                    self.mover = parts.use(self.packed.code)
+                    self.mover = parts.use(packed.code)
                     self.state = _READY
             elif state == _PEEK:
                 if self.mover.read(self, self.view, min(self.size, _PART)):
@@ -197,9 +204,11 @@ class Download:
                 parts.use("job.waiting").turn(self, start)
                 if self.state >= _PEEK:
                     parts.drop(*_PASSING)
-                    if self.state != _CHECK:  # where it is too early, see origin.py
-                        packed = self.packed
-                        self.mover = parts.use("job.moving" if packed is None else packed.code)
+                    packed = self.packed
+                    if packed is None:
+                        self.mover = parts.use("job.moving")
+                    elif packed.inflate is not None:  # before that it is too early: see origin.py
+                        self.mover = parts.use(packed.code)
         except AlinkError as e:
             parts.ask("job.retry", "trouble", self, e)
         return False

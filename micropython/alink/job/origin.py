@@ -1,7 +1,7 @@
-# Is the source of a difference what runs? And the first block of any package. MIT licence.
+# Is the source of a difference what runs? And the first bytes of any package. MIT licence.
 #
 # Loaded between the head (package.py) and the bytes that move (unpack.py, patch.py): nothing is
-# erased before all of this is settled.
+# erased before all of this is settled, and the first block is there, which is made without this.
 
 import time
 
@@ -18,23 +18,21 @@ _AT_ONCE = const(4)  # blocks hashed in one step
 
 
 def check(download):
-    """One bounded step: a few blocks of the source hashed, then some of the first block made.
+    """One bounded step: a few blocks of the source hashed, then what has come for the inflater.
 
-    True when that is whole. Raises AlinkError: OTHER_SOURCE, FLASH, and as unpack.fill().
+    That is there (Packed.inflate) when all is done. Raises AlinkError: OTHER_SOURCE, FLASH, and
+    as unpack.feed().
     """
     packed = download.packed
     if packed.checked < packed.source:
         _hash(packed, download.block)
         download.last = time.ticks_ms()  # what came meanwhile has waited
-        return False
+        return
     mover = download.mover
     if mover is None:
         download.mover = mover = parts.use(packed.code)
-    if packed.inflate is None:
-        if not mover.feed(download):
-            return False
+    if mover.feed(download):
         packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, packed.window)
-    return mover.fill(download)
 
 
 def _hash(packed, block):

@@ -111,7 +111,9 @@ def take(download):
         # got: what is inflated, then added to `theirs`, of the source, by add(). ring out: until a
         # piece is whole. left: bytes of the operation `op` that are to come. at: in the source.
         # number, shift: as far as it has come. seeks: in a row.
-        packed.got = bytearray(_PIECE)
+        # (Neither outlives what else comes into `spare`: what is read of the package, and what the
+        # slot holds.)
+        packed.got = download.spare[_PIECE : 2 * _PIECE]
         packed.theirs = download.spare[:_PIECE]
         try:
             packed.add = _adder("job.viper")

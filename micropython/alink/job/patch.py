@@ -8,10 +8,22 @@
 from micropython import const
 
 from ..errors import AlinkError
-from .unpack import at_end, feed, inflate, move  # noqa: F401 (move and feed are Download's)
+from .unpack import (  # noqa: F401 (move is Download's)
+    at_end,
+    feed,
+    inflate,
+    move,
+    wrong,
+)
 
 _E_FLASH = const(81)
-_E_PACKAGE = const(73)
+
+# Of aside.py's list.
+_GOES_ON = const(2)
+_NUMBER = const(4)
+_NOTHING = const(5)
+_LEAVES = const(6)
+_IDLE = const(7)
 
 _COPY = const(0)
 _ADD = const(1)
@@ -89,7 +101,7 @@ def _number(packed, byte, room):
     # next, for which there is `room` (bytes) in the image.
     shift = packed.shifts
     if shift == 28 and byte > 3:
-        _bad("a number")
+        raise wrong(_NUMBER)
     number = packed.number | (byte & 127) << shift
     if byte & 128:
         packed.number = number
@@ -103,17 +115,17 @@ def _number(packed, byte, room):
         packed.at += n
         packed.seeks += 1
         if packed.seeks > _SEEKS:
-            _bad("it moves in its source and does nothing")
+            raise wrong(_IDLE)
         if not 0 <= packed.at <= packed.source:
-            _bad("it leaves its source")
+            raise wrong(_LEAVES)
         return
     packed.seeks = 0
     if not n:
-        _bad("an operation on nothing")
+        raise wrong(_NOTHING)
     if n > room:
-        _bad("it goes on behind its image")
+        raise wrong(_GOES_ON)
     if op != _INSERT and n > packed.source - packed.at:
-        _bad("it leaves its source")
+        raise wrong(_LEAVES)
     packed.left = n
 
 
@@ -131,7 +143,3 @@ def _read(packed, buf, n):
                 buf[i] = one[0]
     except OSError as e:
         raise AlinkError(_E_FLASH, "reading what runs: %s" % e) from None
-
-
-def _bad(what):
-    raise AlinkError(_E_PACKAGE, what)

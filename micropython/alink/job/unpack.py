@@ -11,9 +11,12 @@ import time
 from micropython import const
 
 from .. import parts
-from ..errors import AlinkError
 
-_E_PACKAGE = const(73)
+# Of aside.py's list.
+_DAMAGED = const(0)
+_ENDS = const(1)
+_GOES_ON = const(2)
+_BEHIND = const(3)
 
 _BLOCK = const(4096)
 _PART = const(1024)
@@ -73,10 +76,15 @@ def feed(download):
             download.offset += count
 
 
+def wrong(number):
+    """See aside.wrong()."""
+    return parts.ask("job.aside", "wrong", number)
+
+
 def inflate(packed, buf, n):
     """`n` bytes out of the package into `buf`. Raises AlinkError PACKAGE."""
     if _take(packed, buf, n) != n:
-        raise AlinkError(_E_PACKAGE, "it ends before its image")
+        raise wrong(_ENDS)
 
 
 def _take(packed, buf, n):
@@ -84,7 +92,7 @@ def _take(packed, buf, n):
     try:
         return packed.inflate.readinto(buf, n)
     except (EOFError, OSError):
-        raise AlinkError(_E_PACKAGE, "its stream is damaged") from None
+        raise wrong(_DAMAGED) from None
 
 
 def at_end(download):
@@ -93,9 +101,9 @@ def at_end(download):
     if not feed(download):
         return False
     if _take(packed, packed.one, 1):
-        raise AlinkError(_E_PACKAGE, "it goes on behind its image")
+        raise wrong(_GOES_ON)
     if packed.ring.any() or download.offset < download.size:
-        raise AlinkError(_E_PACKAGE, "data behind its stream")
+        raise wrong(_BEHIND)
     return True
 
 

@@ -71,9 +71,6 @@ def _opened(download, start):
 def complete(download):
     """All bytes are in the target: True when they are the right ones."""
     file = download.file
-    if download.packed is not None:
-        download.mover = None
-        parts.drop("job.unpack", "job.patch")
     found = download.digest.digest()
     download.source.close()
     if found != file.digest:
