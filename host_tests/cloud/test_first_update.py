@@ -22,7 +22,6 @@ from tools.cloud.operator import first_update
 from tools.dev import stock
 from tools.sim import Board
 
-pytestmark = pytest.mark.xdist_group("serial")  # a name like /dev/pts/3 is soon another board's
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "COLUMNS": "80"}
 ENVIRONMENT["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 

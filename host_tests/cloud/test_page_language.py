@@ -84,6 +84,10 @@ def test_no_text_of_a_page_stands_outside_of_the_words() -> None:
         text = html.unescape(re.sub(r"<[^>]*>", " ", text))
         left |= set(re.findall(r"[A-Za-z]{2,}", text))
     assert left == {"alink"}
+    style = (FOLDER / "static" / "page.css").read_text(encoding="utf-8")
+    written = re.findall(r'^(.*) \{ content: "([A-Za-z]+)"', style, re.MULTILINE)
+    assert written
+    assert [one for one, _ in written if f":lang(zh) {one} {{ content:" not in style] == []
 
 
 def tells(state: str, events: Events) -> bool:

@@ -14,13 +14,13 @@ from esptool.targets import CHIP_DEFS
 from serial.tools import list_ports
 
 from host_tests.kit import port_names
-from host_tests.kit.firmware_files import app, application, bootloader, merged
+from host_tests.kit.firmware_files import app, application, bootloader, flash_options, merged
 from host_tests.kit.images import make_image
 from host_tests.kit.mock_rom import MockRom
 from tools.dev import stock
 from tools.flash import main
 from tools.flashing import serial_board
-from tools.images import build_image, find_volume
+from tools.images import find_volume
 
 ERASED = b"\xff" * (4 << 20)
 SETTINGS = slice(0x9000, 0xD000)
@@ -29,11 +29,7 @@ SETTINGS = slice(0x9000, 0xD000)
 @pytest.fixture(scope="module")
 def options(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A small firmware and an image with application, as options of flash."""
-    folder = tmp_path_factory.mktemp("files")
-    firmware, image = folder / "merged.bin", folder / "image.bin"
-    firmware.write_bytes(merged())
-    image.write_bytes(build_image(app(), application(folder / "app"), "1.0.0"))
-    return ["--firmware", str(firmware), "--image", str(image)]
+    return flash_options(tmp_path_factory.mktemp("files"))
 
 
 @pytest.fixture

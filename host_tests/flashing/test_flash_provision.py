@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from esp_idf_nvs_partition_gen import nvs_partition_gen as generator
 
-from host_tests.kit.firmware_files import app, application, merged
+from host_tests.kit.firmware_files import flash_options
 from host_tests.kit.mock_rom import MockRom
 from host_tests.kit.rig import DN, PK
 from host_tests.kit.rig import app as updating
@@ -41,19 +41,8 @@ IN_NVS = {
 @pytest.fixture(scope="module")
 def options(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A small firmware and an image with application, as options of flash."""
-    folder = tmp_path_factory.mktemp("files")
-    firmware, image = folder / "merged.bin", folder / "image.bin"
-    firmware.write_bytes(merged())
-    image.write_bytes(build_image(app(), application(folder / "app"), "1.0.0"))
-    return [
-        "flash",
-        "--board",
-        "ESP32_GENERIC",
-        "--firmware",
-        str(firmware),
-        "--image",
-        str(image),
-    ]
+    board = ["flash", "--board", "ESP32_GENERIC"]
+    return [*board, *flash_options(tmp_path_factory.mktemp("files"))]
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from host_tests.kit.images import BOOTLOADER_REGIONS, build, make_image
 from tools.chip import table
 from tools.chip.boards import boards
 from tools.flashing.bootloader import with_flash_size
+from tools.images import build_image
 
 STOCK_TABLE = [
     table.Entry(1, 2, 0x9000, 0x6000, "nvs"),
@@ -55,6 +56,14 @@ def merged(board: str = "ESP32_GENERIC", flash: int = 4 << 20, **options: object
     rows = table.encode(STOCK_TABLE)
     out[0x8000 - base : 0x8000 - base + len(rows)] = rows
     return bytes(out) + app(board, **options)
+
+
+def flash_options(folder: Path) -> list[str]:
+    """A small firmware and an image with an application, in files, as options of flash."""
+    firmware, image = folder / "merged.bin", folder / "image.bin"
+    firmware.write_bytes(merged())
+    image.write_bytes(build_image(app(), application(folder / "app"), "1.0.0"))
+    return ["--firmware", str(firmware), "--image", str(image)]
 
 
 def application(folder: Path, size: int = 0) -> Path:
