@@ -114,6 +114,19 @@ def test_while_the_idf_heap_is_low_every_fault_is_its_own_and_the_figures_are_to
     _named(OSError(errno.ECONNRESET), errors.NO_MEMORY, "idf 3600 free, 3000 in one piece")
 
 
+def test_a_download_that_has_no_room_for_an_answer_takes_its_next_way_and_blames_no_network():
+    for free, doing, code in (
+        (13000, "TLS handshake", errors.NO_MEMORY),
+        (14000, "TLS handshake", errors.TIMEOUT),
+        (6000, "waiting for the answer", errors.NO_MEMORY),
+        (13000, "waiting for the answer", errors.TIMEOUT),
+        (6000, "", errors.TIMEOUT),  # (the session's own: the platform may really be silent)
+    ):
+        sys.modules["esp32"] = _Esp32((free, 5000))
+        for exc in _LATE:
+            _named(exc, code, "no answer in time", doing)
+
+
 def test_firmware_that_does_not_tell_of_its_heap_is_never_short():
     sys.modules["esp32"] = faults
     assert not faults.short()

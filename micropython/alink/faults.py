@@ -20,6 +20,7 @@ _E_NO_MEMORY = const(84)
 _TLS_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF: the peer closed, which is no verdict on it
 _WINDOW = const(6600)
 _OPENING = const(31400)
+_HANDSHAKE = const(6700)  # what a handshake takes beside the session that comes of it
 _LOW = const(0x7F)  # an mbedTLS number has the fault of an inner module in these bits
 # MBEDTLS_ERR_*_ALLOC_FAILED: SSL, X509, PK, ECP, CIPHER, MD, PEM; then MPI and ASN1 (inner ones).
 _ALLOC_FAILED = const((0x7F00, 0x2880, 0x3F80, 0x4D80, 0x6180, 0x5180, 0x1180))
@@ -69,6 +70,10 @@ def named(exc, doing=""):
             # (What connect() raises when its time is up, by port and version.)
             code = _E_TIMEOUT
             words = "no answer in time"
+            little = doing and tight(_HANDSHAKE if shaking else 0)
+            if little:
+                code = _E_NO_MEMORY
+                words += ", no room for any; " + little
         elif number == _TLS_EOF:
             words = "closed by the other side"
         elif number < 0 or "MBEDTLS" in words:
@@ -98,14 +103,15 @@ def poor():
     return heap is not None and heap[0] < _OPENING
 
 
-def tight():
-    """What there is (str), if it is too little for what TCP may have on its way; None: enough.
+def tight(more=0):
+    """What there is (str), if it is too little for what TCP may have on its way, and `more` bytes
+    (int); None: enough.
 
     A window has 5,760 bytes, in Wi-Fi's buffers of 1,600 a packet. With less, packets are dropped,
     and a connection crawls from one repetition to the next.
     """
     heap = _heap()
-    if heap is None or heap[0] >= _WINDOW:
+    if heap is None or heap[0] >= _WINDOW + more:
         return None
     return "idf %d free, %d in one piece" % heap
 
