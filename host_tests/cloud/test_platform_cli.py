@@ -89,7 +89,7 @@ def test_from_a_file_to_every_device_of_the_product(
     assert cloud.version(PK, "west") == "1.1.0"
     batches = line.json("rollout", "list", PK, "1.1.0")
     assert [one["kind"] for one in batches] == ["static", "verification"]
-    history = line.json("task", "history", PK, "west")
+    history = line.json("device", "history", PK, "west")
     assert [(one["version"], one["state"]) for one in history] == [("1.1.0", "SUCCEEDED")]
     for member in fleet.values():
         member.mqtt.sock.close()
@@ -153,8 +153,8 @@ def test_packages_of_several_files_of_modules_and_differences_are_published(
         ("1.1.0", None),
         ("1.0.0", None),
     }
-    line("release", "remove", PK, "1.1.0", "--from", "1.0.0")
-    line("release", "remove", PK, "1.1.0")
+    line("release", "remove", PK, "1.1.0", "--from", "1.0.0", "--yes")
+    line("release", "remove", PK, "1.1.0", "--yes")
     assert "no package 1.1.0" in line("release", "remove", PK, "1.1.0", code=1)
 
 

@@ -23,6 +23,7 @@ from tools.cloud.downloads.registration import HttpRegistration
 from tools.cloud.downloads.web import Web
 from tools.cloud.faults import Dialect, Faults
 from tools.cloud.hosting import Hosted
+from tools.cloud.identity import Identity
 from tools.cloud.mqtt import own_messages
 from tools.cloud.mqtt.broker import Broker
 from tools.cloud.mqtt.gateway import Gateway
@@ -147,6 +148,7 @@ class StandIn:
             lambda identity: identity in self.gateway.sessions,
             self.ota.cancel,
             self.ota.sender.send,
+            self.gateway.drop,
         )
         return OpenApi(services, Verifier(self.access_key), self.faults)
 
@@ -188,6 +190,7 @@ class StandIn:
                 "release": lambda said: {"sent": self.ota.rollout.release(int(said["batch"]))},
                 "messages": lambda said: own_messages.since(self.records, said["after"]),
                 "send": lambda said: own_messages.sent(self.ota.sender, said),
+                "drop": lambda said: self._drop(str(said["product"]), str(said["device"])),
             },
         )
         routes: list[BaseRoute] = [self.control.route]
@@ -220,6 +223,10 @@ class StandIn:
 
     def _offer(self, task: int) -> bool:
         return self.ota.offer(self.store.task_by_id(task))
+
+    def _drop(self, product: str, device: str) -> dict[str, Any]:
+        self.gateway.drop(Identity(product, device))
+        return {}
 
     def _api_at(self) -> str:
         """Where programs on this machine call the API: host and port."""

@@ -34,6 +34,14 @@ class Gateway(Sessions[Connection]):
             return False
         return session.deliver(topic, payload, qos, push=push)
 
+    def drop(self, identity: Identity) -> None:
+        """End the connection of a device that is known no longer."""
+        self.seen.pop(identity, None)
+        session = self.sessions.pop(identity, None)
+        if session is not None:
+            session.close("the device was removed")
+            self.context.records.note("offline", identity, "the device was removed")
+
     def cut(self, identity: Identity, topic: str, payload: bytes) -> None:
         """Send half of a message to a device, and drop its connection."""
         session = self.sessions.get(identity)

@@ -53,6 +53,7 @@ _OPERATIONS: dict[str, Callable[[Services, Parameters], dict[str, Any]]] = {
     "GetDeviceStatus": devices.status,
     "QueryDeviceDetail": devices.detail,
     "ListOTAModuleVersionsByDevice": devices.module_versions,
+    "DeleteDevice": devices.delete,
 }
 _FORM = "multipart/form-data"
 _URL_ENCODED = "application/x-www-form-urlencoded"

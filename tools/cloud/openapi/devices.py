@@ -1,4 +1,5 @@
-"""Devices: QueryDevice, GetDeviceStatus, QueryDeviceDetail, ListOTAModuleVersionsByDevice.
+"""Devices: QueryDevice, GetDeviceStatus, QueryDeviceDetail, ListOTAModuleVersionsByDevice,
+DeleteDevice.
 
 QueryDevice and QueryDeviceDetail of the platform tell the DeviceSecret; here it is left out.
 """
@@ -12,6 +13,7 @@ from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.services import Services, paged
 from tools.cloud.openapi.times import utc
 from tools.cloud.ota.tasks import DEFAULT_MODULE
+from tools.cloud.store import UNFINISHED
 
 _PAGE, _PAGE_MAX = 10, 50
 
@@ -82,6 +84,19 @@ def module_versions(services: Services, given: Parameters) -> dict[str, Any]:
         for module, version in page
     ]
     return {**said, "Data": {"SimpleOTAModuleInfo": infos}}
+
+
+def delete(services: Services, given: Parameters) -> dict[str, Any]:
+    """Forget a device: what it has not finished is cancelled, and its connection ends."""
+    device = services.device(given)
+    for task in services.store.tasks(
+        f"pk = ? and dn = ? and state in {UNFINISHED}", device.product_key, device.device_name
+    ):
+        services.cancel(task, "the device was removed")
+    services.store.remove_device(device)
+    services.drop(device)
+    services.records.note("api", device, "removed")
+    return {}
 
 
 def _status(services: Services, device: Identity) -> str:

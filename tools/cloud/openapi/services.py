@@ -24,7 +24,9 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True)
 class Services:
-    """`online(identity)` says whether a device is signed in; `send` is the way there."""
+    """`online(identity)` says whether a device is signed in, `drop(identity)` ends that; `send`
+    is the way there.
+    """
 
     store: CloudStore
     files: Path
@@ -37,6 +39,7 @@ class Services:
     online: Callable[[Identity], bool]
     cancel: Callable[..., None]
     send: Callable[[Identity, str, bytes, int], bool]
+    drop: Callable[[Identity], None]
 
     def product(self, product_key: str) -> str:
         """A product key that is there. Raises ServiceError."""

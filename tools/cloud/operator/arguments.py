@@ -26,6 +26,11 @@ def product(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("product_key", metavar="PRODUCT_KEY")
 
 
+def maybe_product(parser: argparse.ArgumentParser) -> None:
+    """Of which product alone, if it is said."""
+    parser.add_argument("product_key", metavar="PRODUCT_KEY", nargs="?", help="only of this one")
+
+
 def device(parser: argparse.ArgumentParser) -> None:
     """Which device of which product."""
     product(parser)
@@ -40,6 +45,13 @@ def version(parser: argparse.ArgumentParser) -> None:
 def module(parser: argparse.ArgumentParser) -> None:
     """--module, of what has more than one version."""
     parser.add_argument("--module", default=DEFAULT_MODULE, help="a module with its own version")
+
+
+def release(parser: argparse.ArgumentParser) -> None:
+    """Which package."""
+    product(parser)
+    version(parser)
+    module(parser)
 
 
 def source(parser: argparse.ArgumentParser) -> None:
@@ -78,6 +90,16 @@ def telling(parser: argparse.ArgumentParser, confirm: str) -> None:
     parser.add_argument(
         "--no-push", action="store_true", help="do not push: devices find it when they ask"
     )
+
+
+def task(parser: argparse.ArgumentParser) -> None:
+    """Which task."""
+    parser.add_argument("task", type=int, metavar="TASK", help="its number: `task list`")
+
+
+def yes(parser: argparse.ArgumentParser) -> None:
+    """--yes, where something is lost."""
+    parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
 def terms(parser: argparse.ArgumentParser) -> None:

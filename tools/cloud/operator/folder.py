@@ -11,14 +11,15 @@ from tools.cloud import control
 from tools.cloud.clock import Clock
 from tools.cloud.ota.tasks import TaskBook
 from tools.cloud.records import Records
-from tools.cloud.rows import kept
+from tools.cloud.rows import history, kept
 from tools.cloud.store import CloudStore
 
 
 class CloudFolder:
-    """What is kept: `files` of packages, the `store`, and the `book` that adds to it."""
+    """What is kept at `path`: `files` of packages, the `store`, the `book` that adds to it."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.files = path / "files"
         try:
             self.files.mkdir(parents=True, exist_ok=True)
@@ -30,6 +31,13 @@ class CloudFolder:
             ) from None
         clock = Clock()
         self.book = TaskBook(self.store, clock, Records(clock.time))
+
+    def task(self, number: int) -> dict[str, Any]:
+        """A task with its history, as rows.history tells it. Raises Refused."""
+        try:
+            return history(self.store, number)
+        except KeyError:
+            raise Refused(f"there is no task {number}", "`task list` shows them.") from None
 
 
 def snapshot(path: Path) -> dict[str, Any]:

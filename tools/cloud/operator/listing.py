@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tools.cli import Refused
 from tools.cloud.openapi.times import utc
 from tools.cloud.operator.show import Row
 from tools.cloud.ota.tasks import DEFAULT_MODULE
-from tools.cloud.store import CloudStore, PackageFile, Release
+from tools.cloud.store import UNFINISHED, CloudStore, PackageFile, Release
 
 Snapshot = dict[str, Any]
+STATUS = ("ONLINE", "OFFLINE", "UNACTIVE")
+STATES = (*UNFINISHED, "SUCCEEDED", "FAILED", "CANCELED")
 
 
 def devices(snapshot: Snapshot) -> list[Row]:
@@ -37,6 +40,14 @@ def devices(snapshot: Snapshot) -> list[Row]:
             }
         )
     return found
+
+
+def device(snapshot: Snapshot, product_key: str, device_name: str) -> Row:
+    """One of them. Raises Refused."""
+    for row in devices(snapshot):
+        if (row["product"], row["device"]) == (product_key, device_name):
+            return row
+    raise Refused(f"there is no device {product_key}/{device_name}", "`device list` shows them.")
 
 
 def tasks(snapshot: Snapshot) -> list[Row]:
@@ -153,8 +164,7 @@ def target(row: Mapping[str, Any]) -> str:
 
 def counted(counts: Mapping[str, int]) -> str:
     """How many tasks of a batch are in which state, in a cell."""
-    order = ("CONFIRM", "QUEUED", "NOTIFIED", "IN_PROGRESS", "SUCCEEDED", "FAILED", "CANCELED")
-    told = [f"{counts[state]} {state}" for state in order if state in counts]
+    told = [f"{counts[state]} {state}" for state in STATES if state in counts]
     return ", ".join(told) or "none yet"
 
 

@@ -16,6 +16,7 @@ from tools.cloud import control
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt.own_messages import PAYLOAD_MAX, user_topic
 from tools.cloud.mqtt.packets import matches
+from tools.cloud.openapi.times import utc
 from tools.cloud.operator import arguments, show
 from tools.cloud.records import without_links
 
@@ -94,7 +95,8 @@ def _row(message: dict[str, Any]) -> show.Row:
         told: show.Row = {"text": payload.decode()}
     except UnicodeDecodeError:
         told = {"base64": message["payload"]}
-    return {key: message[key] for key in ("time", "direction", "device", "topic", "qos")} | told
+    kept = {key: message[key] for key in ("direction", "device", "topic", "qos")}
+    return {"time": utc(message["time"]), **kept, **told}
 
 
 def _line(message: dict[str, Any]) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterable
 from typing import Any
 
+from tools.cli import Refused
+from tools.cloud.operator import asking
 from tools.cloud.operator.show import Row
 from tools.cloud.platform.api import Api
 
@@ -42,6 +45,45 @@ def tasks(
     return [task_row(one) for one in found]
 
 
+def task(api: Api, job: str, device_name: str) -> Row:
+    """The task of one device in a batch. Raises Refused."""
+    for row in tasks(api, job, names=[device_name]):
+        return row
+    raise Refused(f"{device_name} has no task in {job}", "`task list JOB` shows who has.")
+
+
+def of_package(api: Api, package: str) -> list[Row]:
+    """Every task of a package, the newest batch first."""
+    found = []
+    for said in api.pages("ListOTAJobByFirmware", "Data", "SimpleOTAJobInfo", FirmwareId=package):
+        found += tasks(api, said["JobId"])
+    return found
+
+
+def add_task(parser: argparse.ArgumentParser) -> None:
+    """JOB DEVICE_NAME."""
+    parser.add_argument("job", metavar="JOB")
+    parser.add_argument("device_name", metavar="DEVICE_NAME")
+
+
+def cancel(api: Api, job: str, *, in_progress: bool = False) -> None:
+    """Cancel what has not begun of a batch, and with `in_progress` the rest."""
+    api.call(
+        "CancelOTATaskByJob",
+        JobId=job,
+        CancelScheduledTask=True,
+        CancelQueuedTask=True,
+        CancelNotifiedTask=True,
+        CancelUnconfirmedTask=True,
+        CancelInProgressTask=in_progress,
+    )
+
+
+def told_open(found: list[Row]) -> str:
+    """What it means for unfinished tasks, behind a comma; "" when there is none."""
+    return asking.loss([f"{one['device']} to {one['version']} ({one['state']})" for one in found])
+
+
 def task_row(said: dict[str, Any]) -> Row:
     """A task."""
     return {
@@ -51,6 +93,7 @@ def task_row(said: dict[str, Any]) -> Row:
         "from": said.get("SrcVersion"),
         "version": said.get("DestVersion"),
         "why": said.get("TaskDesc"),
+        "created": said.get("UtcCreate"),
         "changed": said.get("UtcModified"),
         "task": said.get("TaskId"),
         "job": said.get("JobId"),

@@ -16,9 +16,7 @@ STATUS = {-1: "needs none", 0: "unverified", 1: "verified", 2: "verifying", 3: "
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """PRODUCT_KEY VERSION, --module, --from."""
-    arguments.product(parser)
-    arguments.version(parser)
-    arguments.module(parser)
+    arguments.release(parser)
     arguments.source(parser)
 
 

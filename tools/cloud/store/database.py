@@ -102,6 +102,24 @@ class Database:
         """A short name of this file that no other has, and that tells nothing of the key."""
         return hashlib.sha256(b"folder " + self.link_key()).hexdigest()[:12]
 
+    def _next(self, table: str) -> int:
+        """A number that nothing in this table has or had."""
+        (number,) = self._db.execute(
+            f"select 1 + max((select coalesce(max(id), 0) from {table}), coalesce("
+            "(select cast(value as integer) from meta where key = ?), 0))",
+            (f"last {table}",),
+        ).fetchone()
+        return int(number)
+
+    def _retire(self, table: str, number: int) -> None:
+        """A number goes with its row, and is not given again."""
+        self._db.execute(f"delete from {table} where id = ?", (number,))
+        self._db.execute(
+            "insert into meta values (?, ?) on conflict (key) do update "
+            "set value = max(cast(value as integer), cast(excluded.value as integer))",
+            (f"last {table}", str(number)),
+        )
+
     def _one(self, query: str, identity: Identity, *values: str) -> object:
         row = self._db.execute(
             query, (identity.product_key, identity.device_name, *values)

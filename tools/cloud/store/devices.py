@@ -27,6 +27,16 @@ class DeviceTables(Database):
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def remove_device(self, identity: Identity) -> None:
+        """Forget a device, and all that it has reported; its tasks stay."""
+        with self._db:
+            self._db.execute("begin immediate")
+            for name in ("device", "activated", "token", "reported"):
+                self._db.execute(
+                    f"delete from {name} where pk = ? and dn = ?",
+                    (identity.product_key, identity.device_name),
+                )
+
     def devices(self) -> list[Identity]:
         """Every device."""
         return [

@@ -16,30 +16,31 @@ class ReleaseTables(Database):
 
     def add_release(self, release: Release) -> Release:
         """Add a release (its `id` is ignored) and give it back with its id."""
-        cursor = self._db.execute(
-            "insert into release "
-            "(id, pk, module, version, name, size, md5, sha256, sign_method, data) values ("
-            "1 + max((select coalesce(max(id), 0) from release), (select coalesce("
-            "(select cast(value as integer) from meta where key = 'last release'), 0))), "
-            "?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                release.product_key,
-                release.module,
-                release.version,
-                release.name,
-                release.size,
-                release.md5,
-                release.sha256,
-                release.sign_method,
-                json.dumps(release.data),
-            ),
-        )
-        assert cursor.lastrowid is not None
-        for number, file in enumerate(release.further, 1):
-            self._db.execute(
-                "insert into further values (?, ?, ?, ?, ?, ?)",
-                (cursor.lastrowid, number, file.name, file.size, file.md5, file.sha256),
+        with self._db:
+            self._db.execute("begin immediate")
+            cursor = self._db.execute(
+                "insert into release "
+                "(id, pk, module, version, name, size, md5, sha256, sign_method, data) "
+                "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    self._next("release"),
+                    release.product_key,
+                    release.module,
+                    release.version,
+                    release.name,
+                    release.size,
+                    release.md5,
+                    release.sha256,
+                    release.sign_method,
+                    json.dumps(release.data),
+                ),
             )
+            assert cursor.lastrowid is not None
+            for number, file in enumerate(release.further, 1):
+                self._db.execute(
+                    "insert into further values (?, ?, ?, ?, ?, ?)",
+                    (cursor.lastrowid, number, file.name, file.size, file.md5, file.sha256),
+                )
         return self.release_by_id(cursor.lastrowid)
 
     def release_by_id(self, number: int) -> Release:
@@ -112,10 +113,5 @@ class ReleaseTables(Database):
                     (release.id, source),
                 )
                 return
-            for table, column in (("release", "id"), ("further", "release")):
-                self._db.execute(f"delete from {table} where {column} = ?", (release.id,))
-            self._db.execute(
-                "insert into meta values ('last release', ?) on conflict (key) do update "
-                "set value = max(cast(value as integer), cast(excluded.value as integer))",
-                (str(release.id),),
-            )
+            self._db.execute("delete from further where release = ?", (release.id,))
+            self._retire("release", release.id)

@@ -24,9 +24,10 @@ class TaskTables(Database):
         with self._db:
             self._db.execute("begin immediate")
             cursor = self._db.execute(
-                f"insert into task ({_TASK_FIELDS.partition(', ')[2]})"
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                f"insert into task ({_TASK_FIELDS})"
+                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
+                    self._next("task"),
                     task.product_key,
                     task.device_name,
                     task.module,
@@ -65,6 +66,13 @@ class TaskTables(Database):
             state = changes.get("state", task.state)
             self._event(task.id, now, state, step, event)
         return self.task_by_id(task.id)
+
+    def remove_task(self, number: int) -> None:
+        """Forget a task and its history. Its number is not given again."""
+        with self._db:
+            self._db.execute("begin immediate")
+            self._db.execute("delete from event where task = ?", (number,))
+            self._retire("task", number)
 
     def set_options(self, task: Task, options: dict[str, Any]) -> Task:
         """Change a task's options; the task as it is now."""

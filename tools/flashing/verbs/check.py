@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tools.chip import table
 from tools.chip.boards import BoardType, FlashTable, board_named, boards, boards_with
 from tools.chip.firmware import partition_table
 from tools.chip.layout import Layout, layout_of, load_layout
-from tools.cli import Refused, worded
+from tools.cli import Refused, as_json, json_option, worded
 from tools.flashing import bootloader
 from tools.flashing.files import other_kind
 from tools.images import Report, as_text, examine
@@ -21,8 +23,10 @@ NAME = "check"
 HELP = "what a firmware, image or partition table is, and whether it fits your board"
 EXAMPLES = """\
 flash.py check ESP32_GENERIC.bin
-flash.py check release-1.1.0.bin --board ESP32_GENERIC
+flash.py check release-1.1.0.bin --board ESP32_GENERIC --json
 flash.py check partitions.csv --board ESP32_GENERIC_S3 --flash-size 16MB"""
+
+Say = Callable[[str], None]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,44 +38,65 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         help="of the board's flash, as 8MB (default: what stock firmware is set to)",
     )
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0: sound, and the board (if named) takes it; 1: it does not."""
     data = read_input(options.file)
+    say: Say = _silent if options.json else print
     board = board_named(options.board) if options.board else None
     flash = board.table(options.flash_size) if board else None
     if _is_table(options.file, data):
-        return _check_table(options.file, data, flash)
+        layout = _check_table(options.file, data, flash, say)
+        if options.json:
+            print(as_json(layout))
+        return 0
     report = examine(data)
     if report.kind == OTHER and not report.image.segments:
         raise Refused(f"{options.file} is {other_kind(data)}", report.advice)
     lines = as_text(report).splitlines()
-    print("\n".join(line for line in lines if not line.startswith("next ")))
+    say("\n".join(line for line in lines if not line.startswith("next ")))
     problems = list(report.problems)
     if report.kind == MERGED:
-        problems += _merged(data, report, board)
+        problems += _merged(data, report, board, say)
     if board and flash:
-        problems += _against(report, board, flash)
+        problems += _against(report, board, flash, say)
     elif boards_with(report.image.chip):
-        print(f"boards       {', '.join(boards_with(report.image.chip))}: name yours with --board")
+        say(f"boards       {', '.join(boards_with(report.image.chip))}: name yours with --board")
     age = age_warning(data)
     if age:
-        print(f"WARNING      {age}")
+        say(f"WARNING      {age}")
     for problem in problems[len(report.problems) :]:
-        print(f"PROBLEM      {problem}")
-    print(worded(f"next         {_next(report, problems, board)}"))
+        say(f"PROBLEM      {problem}")
+    advice = worded(_next(report, problems, board))
+    say(f"next         {advice}")
+    if options.json:
+        found = {
+            **report.as_json(),
+            "problems": problems,
+            "advice": advice,
+            "warning": age or None,
+            "board": board.name if board else None,
+            "boards": list(boards_with(report.image.chip)),
+            "slot_size": flash.slot_size if flash else None,
+        }
+        print(as_json(found))
     return 1 if problems else 0
 
 
-def _merged(data: bytes, report: Report, board: BoardType | None) -> list[str]:
-    """Prints what else is in a merged file; what is wrong with its bootloader."""
+def _silent(line: str) -> None:
+    """Nothing but JSON is printed."""
+
+
+def _merged(data: bytes, report: Report, board: BoardType | None, say: Say) -> list[str]:
+    """Says what else is in a merged file; what is wrong with its bootloader."""
     found = partition_table(data)
     if found is None:
         return []
     names = ", ".join(f"{p.label} {p.size >> 10} KiB" for p in found[1])
-    print(f"starts at    0x{found[0]:x} of the flash")
-    print(f"partitions   {names}")
+    say(f"starts at    0x{found[0]:x} of the flash")
+    say(f"partitions   {names}")
     own = board or next((b for b in boards().values() if b.chip == report.image.chip), None)
     if own is None:
         return []
@@ -80,12 +105,12 @@ def _merged(data: bytes, report: Report, board: BoardType | None) -> list[str]:
     except Refused as exc:
         # The app's chip is compared with the board's elsewhere: say that once.
         return [] if own.chip != report.image.chip else [exc.cause]
-    print(f"bootloader   valid, set to {bootloader.flash_size(boot) >> 20} MB of flash")
+    say(f"bootloader   valid, set to {bootloader.flash_size(boot) >> 20} MB of flash")
     return []
 
 
-def _against(report: Report, board: BoardType, flash: FlashTable) -> list[str]:
-    """Why this board does not take it; prints that it fits otherwise."""
+def _against(report: Report, board: BoardType, flash: FlashTable, say: Say) -> list[str]:
+    """Why this board does not take it; says that it fits otherwise."""
     if not report.image.segments:
         return []
     if report.image.chip != board.chip:
@@ -98,7 +123,7 @@ def _against(report: Report, board: BoardType, flash: FlashTable) -> list[str]:
             f"{flash.flash} have {flash.slot_size}"
         ]
     if report.slot_needed:
-        print(
+        say(
             f"fits         {board.name}, {flash.flash}: {flash.slot_size - report.slot_needed} "
             f"bytes of the slot's {flash.slot_size} are left"
         )
@@ -129,7 +154,7 @@ def _rows(data: bytes) -> list[table.Entry]:
     return entries
 
 
-def _check_table(path: Path, data: bytes, flash: FlashTable | None) -> int:
+def _check_table(path: Path, data: bytes, flash: FlashTable | None, say: Say) -> dict[str, Any]:
     """A partition table, as CSV or as its binary form. Raises Refused for one that won't do."""
     size = flash.flash_size if flash else None
     if data[:2] == table.MAGIC:
@@ -139,9 +164,21 @@ def _check_table(path: Path, data: bytes, flash: FlashTable | None) -> int:
             raise Refused(f"{path}: {exc}", "Make it again from its CSV.") from None
     else:
         layout = load_layout(path, size)
-    print(f"partition table, {len(layout.entries)} partitions, ends at {layout.end:#x}")
+    say(f"partition table, {len(layout.entries)} partitions, ends at {layout.end:#x}")
     for entry in layout.entries:
-        print(f"  {entry.label:<16} 0x{entry.address:06x}  {entry.size:>9} bytes")
-    print(f"slots        {len(layout.slots)}, images of up to {layout.slot_size} bytes")
-    print(worded(f"next         Use it: flash.py flash --partitions {path} ..."))
-    return 0
+        say(f"  {entry.label:<16} 0x{entry.address:06x}  {entry.size:>9} bytes")
+    say(f"slots        {len(layout.slots)}, images of up to {layout.slot_size} bytes")
+    advice = worded(f"Use it: flash.py flash --partitions {path} ...")
+    say(f"next         {advice}")
+    return {
+        "kind": "partition table",
+        "partitions": [
+            {"label": one.label, "address": one.address, "size": one.size}
+            for one in layout.entries
+        ],
+        "end": layout.end,
+        "slots": len(layout.slots),
+        "slot_size": layout.slot_size,
+        "problems": [],
+        "advice": advice,
+    }

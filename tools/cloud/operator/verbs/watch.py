@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     if sys.stdout.isatty() and sys.stdin.isatty() and not options.json:
         from tools.cloud.operator.screen import WatchApp  # slow to load
 
-        WatchApp(lambda: control.ask(options.folder, "snapshot")).run()
+        WatchApp(lambda: _perhaps(options.folder)).run()
         return 0
     with contextlib.suppress(KeyboardInterrupt):
         before: show.Row = {}
@@ -51,6 +51,13 @@ def run(options: argparse.Namespace) -> int:
             time.sleep(_EVERY_S)
             before, now = now, views.report(_now(options.folder))
     return 0
+
+
+def _perhaps(folder: Path) -> dict[str, Any] | None:
+    """A snapshot, or None where no server answers: the next look may find one."""
+    with contextlib.suppress(Refused):
+        return control.ask(folder, "snapshot")
+    return None
 
 
 def _now(folder: Path) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tools.cloud.operator import arguments, show
-from tools.cloud.platform import place
+from tools.cloud.platform import devices, place
 
 NAME = "device status"
 HELP = "whether a device is online, since when, and what it runs"
@@ -21,17 +21,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when the device is there."""
     api = place.connect(options)
-    said = api.call(
-        "QueryDeviceDetail", ProductKey=options.product_key, DeviceName=options.device_name
-    )["Data"]
-    show.one(
-        options,
-        {
-            "device": options.device_name,
-            "status": said.get("Status"),
-            "version": said.get("FirmwareVersion"),
-            "online": said.get("UtcOnline"),
-            "activated": said.get("UtcActive"),
-        },
-    )
+    show.one(options, devices.device(api, options.product_key, options.device_name))
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tools.cloud.operator import arguments, show
-from tools.cloud.platform import place
+from tools.cloud.platform import devices, place
 
 NAME = "device versions"
 HELP = "the version of each module, as a device has reported it"
@@ -20,15 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when the device is there."""
-    found = [
-        {"module": said.get("ModuleName"), "version": said.get("ModuleVersion")}
-        for said in place.connect(options).pages(
-            "ListOTAModuleVersionsByDevice",
-            "Data",
-            "SimpleOTAModuleInfo",
-            ProductKey=options.product_key,
-            DeviceName=options.device_name,
-        )
-    ]
+    api = place.connect(options)
+    found = devices.versions(api, options.product_key, options.device_name)
     show.rows(options, found, ("module", "version"))
     return 0

@@ -39,22 +39,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         if row["kind"] == "dynamic" and row["state"] not in batches.ENDED:
             api.call("CancelOTAStrategyByJob", JobId=options.job)
-        cancel_tasks(api, options.job, in_progress=options.in_progress)
+        batches.cancel(api, options.job, in_progress=options.in_progress)
     show.one(options, {"cancelled": before - _unfinished(api, options.job)})
     return 0
-
-
-def cancel_tasks(api: Api, job: str, *, in_progress: bool = False) -> None:
-    """Cancel what has not begun, and with `in_progress` the rest."""
-    api.call(
-        "CancelOTATaskByJob",
-        JobId=job,
-        CancelScheduledTask=True,
-        CancelQueuedTask=True,
-        CancelNotifiedTask=True,
-        CancelUnconfirmedTask=True,
-        CancelInProgressTask=in_progress,
-    )
 
 
 def _unfinished(api: Api, job: str) -> int:

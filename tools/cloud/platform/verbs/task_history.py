@@ -1,37 +1,35 @@
-"""`task history`: what a device had to do, package by package."""
+"""`task history`: what is known of how a task went."""
 
 from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments, show
-from tools.cloud.platform import batches, packages, place
+from tools.cloud.operator import show
+from tools.cloud.platform import batches, place
 
 NAME = "task history"
-HELP = "every task of a device, the newest package first"
+HELP = "how a task went, as far as the platform tells: its beginning and where it is now"
 EXAMPLES = """\
-python -m tools.cloud --at desk task history a1B2c3D4e5F greenhouse_07"""
+python -m tools.cloud --at desk task history JOB greenhouse_07
+python -m tools.cloud --at cn-shanghai task history JOB greenhouse_07 --json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.device(parser)
+    batches.add_task(parser)
 
 
 def run(options: argparse.Namespace) -> int:
-    """0 when the device is there."""
-    api = place.connect(options)
-    found = []
-    for package in packages.packages(api, options.product_key):
-        for said in api.pages(
-            "ListOTAJobByDevice",
-            "Data",
-            "SimpleOTAJobInfo",
-            FirmwareId=package["package"],
-            ProductKey=options.product_key,
-            DeviceName=options.device_name,
-        ):
-            for task in batches.tasks(api, said["JobId"], names=[options.device_name]):
-                found.append({**task, "module": package["module"]})
-    show.rows(options, found, ("version", "module", "from", "state", "progress", "changed", "why"))
+    """0 when it is there. Raises Refused."""
+    task = batches.task(place.connect(options), options.job, options.device_name)
+    found = [
+        {"time": task["created"], "state": "created", "progress": None, "why": None},
+        {
+            "time": task["changed"],
+            "state": task["state"],
+            "progress": task["progress"],
+            "why": task["why"],
+        },
+    ]
+    show.rows(options, found, ("time", "state", "progress", "why"))
     return 0

@@ -1,0 +1,71 @@
+"""What commands print for people: whole names, no boxes, and colours on a terminal alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from host_tests.kit.cloud_commands import run
+from host_tests.kit.member import Member
+from host_tests.kit.raw_mqtt import PK, SECRET
+from host_tests.kit.terminal import AtTerminal
+from tools.cloud import LocalCloud
+
+LONG = "a_name_of_sixty_characters_" + "x" * 33
+WHY = "E66 too-large: the image does not fit the slot, " + "and this is told at length " * 2
+
+
+def prepare(cloud: LocalCloud) -> None:
+    cloud.faults.lift_limits()
+    cloud.add_device(PK, LONG, SECRET)
+    cloud.add_release(PK, "1.1.0", b"image")
+    with Member(cloud, LONG) as device:
+        device.hears_nothing()
+        cloud.push(PK, LONG, "1.1.0")
+        device.pushed()
+        device.says(f"/ota/device/progress/{PK}/{LONG}", step="-1", desc=WHY)
+        device.hears_nothing()
+
+
+@pytest.mark.parametrize("words", [["status"], ["task", "list"], ["device", "history", PK, LONG]])
+def test_in_a_pipe_nothing_is_cut_or_drawn(
+    cloud: LocalCloud, tmp_path: Path, words: list[str]
+) -> None:
+    told = run(*words, "--folder", str(tmp_path))
+    assert WHY.strip() in told
+    assert told.isascii()
+    assert "\x1b" not in told
+    if words != ["device", "history", PK, LONG]:
+        assert LONG in told
+
+
+def at_terminal(words: Sequence[str], **env: str) -> str:
+    with AtTerminal(["tools.cloud", *words], columns=40, **env) as terminal:
+        assert terminal.ends() == 0
+        return terminal.said
+
+
+def test_on_a_terminal_lists_have_a_head_and_colours_unless_unwanted(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    words = ["task", "list", "--folder", str(tmp_path)]
+    told = at_terminal(words)
+    assert "\x1b[31mFAILED\x1b[0m" in told
+    assert "\x1b[2mdevice\x1b[0m" in told
+    assert LONG in told  # the terminal wraps it, nobody cuts it
+    for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        plain = at_terminal(words, **env)
+        assert "FAILED" in plain
+        assert "\x1b" not in plain
+
+
+def test_help_has_colours_on_a_terminal_alone(tmp_path: Path) -> None:
+    words = ["task", "list", "--help"]
+    told = at_terminal(words)
+    assert "\x1b[1mexamples:\x1b[0m" in told
+    assert "\x1b[36m  python -m tools.cloud task list\x1b[0m" in told
+    assert "\x1b[32m  --json\x1b[0m" in told
+    assert "\x1b" not in at_terminal(words, NO_COLOR="1")
+    assert "\x1b" not in run(*words)
