@@ -125,11 +125,23 @@ def test_a_shell_is_told_every_verb_and_option(shell: str) -> None:
     script = alink.completion(shell)
     for word in ("provision", "inspect", "mosquitto", "create", "keep-bootloader", "heap-report"):
         assert word in script
+    for word in ("rollout", "percent", "cn-shanghai"):  # behind --at
+        assert word in script
 
 
 def test_bash_completes_a_verb_and_an_option() -> None:
     """What a person gets who types `alink cl` or `alink cloud push --ov` and TAB."""
-    for words, last in (("cl", "cloud"), ("cloud pu", "push"), ("cloud push --ov", "--over")):
+    for words, last in (
+        ("cl", "cloud"),
+        ("cloud pu", "push"),
+        ("cloud push --ov", "--over"),
+        ("cloud --a", "--at"),
+        ("cloud --at d", "desk"),
+        ("cloud --at = cn-s", "cn-shanghai"),  # bash makes three words of --at=cn-s
+        ("cloud --at desk ro", "rollout"),
+        ("cloud --at = cn-shanghai rollout sta", "start"),
+        ("cloud --at cn-shanghai/iot-0abc1def rollout start --per", "--percent"),
+    ):
         line = ["alink", *words.split()]
         program = f"""{alink.completion("bash")}
 COMP_WORDS=({" ".join(line)}); COMP_CWORD={len(line) - 1}

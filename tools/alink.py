@@ -16,7 +16,8 @@ if __package__ != "tools":  # installed, or run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tools.cli import help_parser
-from tools.programs import ALL, CLOUD, cloud
+from tools.completion import SHELLS, script
+from tools.programs import ALL, CLOUD, PLATFORM, cloud
 
 HOME = Path(__file__).resolve().parents[1]
 _MORE = """\
@@ -34,7 +35,6 @@ alink NAME --help tells more of each. The shell completes words and files after
 _WHAT = (
     "Over-the-air updates for ESP32 boards: flash a board, make a release, try both on the desk."
 )
-_SHELLS = ("bash", "zsh", "fish")
 
 
 def version() -> str:
@@ -70,30 +70,18 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     names = parser.add_subparsers(dest="name", metavar="NAME", required=True)
     programs = {one.name: names.add_parser(one.name, help=one.what) for one in ALL}
     shell = names.add_parser("completion", help="print what makes a shell complete `alink`")
-    shell.add_argument("shell", choices=_SHELLS)
+    shell.add_argument("shell", choices=SHELLS)
     return parser, programs
 
 
 def completion(shell: str) -> str:
     """The script with which a shell completes every verb, option and file."""
-    import shtab
-
     parser, programs = _parser()
     for one in ALL:
         one.fill(programs[one.name])
-    _complete_files(parser)
-    return str(shtab.complete(parser, shell))
-
-
-def _complete_files(parser: argparse.ArgumentParser) -> None:
-    import shtab
-
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for one in action.choices.values():
-                _complete_files(one)
-        elif action.type is Path:
-            action.complete = shtab.FILE  # type: ignore[attr-defined]
+    behind = help_parser("alink cloud --at PLACE", PLATFORM.what)
+    PLATFORM.fill(behind)
+    return script(shell, parser, behind)
 
 
 if __name__ == "__main__":

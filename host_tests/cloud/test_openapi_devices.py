@@ -39,3 +39,18 @@ def test_devices_tell_their_status_and_versions_and_never_their_secret(
     cloud.wait_for(lambda: not cloud.online(PK, "north"), what="north to go")
     assert done(client, "GetDeviceStatus", **device)["Data"]["Status"] == "OFFLINE"
     assert "device does not" in why(client, "GetDeviceStatus", ProductKey=PK, DeviceName="no")
+
+
+def test_a_device_that_is_deleted_is_signed_off_and_its_task_ends(
+    cloud: LocalCloud, client: Client
+) -> None:
+    cloud.add_release(PK, "1.1.0", b"image")
+    device = {"ProductKey": PK, "DeviceName": "north"}
+    with Member(cloud, "north") as north:
+        cloud.push(PK, "north", "1.1.0")
+        assert north.pushed() == "1.1.0"
+        done(client, "DeleteDevice", **device)
+        assert north.mqtt.sock.recv(1) == b""
+    assert cloud.task(PK, "north", "1.1.0").state == "CANCELED"
+    assert "device does not" in why(client, "DeleteDevice", **device)
+    assert "device does not" in why(client, "QueryDeviceDetail", **device)

@@ -87,6 +87,14 @@ def said(options: argparse.Namespace, row: Row | list[Row], *lines: str) -> None
         print(worded(line), flush=True)
 
 
+def warned(options: argparse.Namespace, cause: str, advice: str = "") -> None:
+    """Something that does not end the command, on stderr; with --json as what is refused."""
+    if options.json:
+        print(as_json({"error": cause, "advice": advice}), file=sys.stderr, flush=True)
+    else:
+        print(f"{cause}. {advice}" if advice else cause, file=sys.stderr, flush=True)
+
+
 def text(value: Any) -> str:
     """A cell: "-" for what is not known, and nothing of it talks to a terminal."""
     if value is None or value == "":

@@ -59,7 +59,7 @@ def wait(
         return 0
     if row["state"] in UNFINISHED:
         why = f"not finished after {limit_s:g} s: {row['state']}; the task goes on"
-        print(f"{_name(row)}: {why}", file=sys.stderr)
+        show.warned(options, f"{_name(row)}: {why}")
         return TIMED_OUT
     raise Refused(f"{_name(row)} {row['state']}: {_why(row)}", _advice(row))
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 
-from tools.cli import as_json
+from tools.cloud.operator import show
 from tools.cloud.operator.show import Row
 from tools.cloud.platform import batches
 from tools.cloud.platform.api import Api, NoAnswer
+from tools.cloud.shown import shown
 
 DESK_S, PLATFORM_S = 1.0, 10.0
 
@@ -33,16 +33,13 @@ def watch(
             # It has been there: --watch is what somebody waits by.
             if said is None:
                 raise
-            print(f"waits: {exc}", file=sys.stderr, flush=True)
+            show.warned(options, f"waits: {exc.cause}", exc.advice)
             pause(PLATFORM_S)
             continue
         now = {"job": job, "state": row["state"], "counts": batches.counts(found)}
         if now != said:
             said = now
-            if options.json:
-                print(as_json(now), flush=True)
-            else:
-                print(f"{row['state']}  {batches.told(now['counts'])}", flush=True)
+            show.said(options, now, f"{row['state']}  {batches.told(now['counts'])}")
         if row["state"] in batches.ENDED and not any(
             one["state"] in batches.UNFINISHED for one in found
         ):
@@ -55,5 +52,5 @@ def failures(found: list[Row], options: argparse.Namespace) -> int:
     failed = [one for one in found if one["state"] != "SUCCEEDED"]
     for one in failed:
         if not options.json:
-            print(f"{one['device']}  {one['state']}  {one['why'] or ''}".rstrip())
+            print(shown(f"{one['device']}  {one['state']}  {one['why'] or ''}").rstrip())
     return 1 if failed else 0
