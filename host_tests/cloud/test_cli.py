@@ -6,6 +6,7 @@ import argparse
 import ipaddress
 import json
 import re
+import shlex
 import signal
 import stat
 import threading
@@ -228,7 +229,7 @@ def test_every_command_of_the_document_can_be_typed_as_it_stands() -> None:
     parser = argparse.ArgumentParser()
     CLOUD.fill(parser)
     for line in lines:
-        named.add(parser.parse_args(line.split()).run)
+        named.add(parser.parse_args(shlex.split(line)).run)
     assert named == {verb.run for verb in VERBS}, "a command is missing there"
     checks = re.search(r"\((\d+) checks", text)
     assert checks is not None
