@@ -46,7 +46,7 @@ def lost(device, exc):
     if device._failures >= _STARVED and (
         error.code == _E_NO_MEMORY
         # (A handshake without memory ends in a time-out, too.)
-        or (device.secure and device._link is None and parts.ask("faults", "poor"))
+        or (device.secure and device._link is None and parts.ask("idf", "poor"))
     ):
         parts.ask("starts", "starved", error)  # nobody would hear of this board again
 

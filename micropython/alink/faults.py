@@ -8,6 +8,7 @@ import errno
 
 from micropython import const
 
+from . import parts
 from .errors import AlinkError
 
 _E_TLS = const(3)
@@ -18,8 +19,6 @@ _E_HTTP_HEAD = const(41)
 _E_NO_MEMORY = const(84)
 
 _TLS_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF: the peer closed, which is no verdict on it
-_WINDOW = const(6600)
-_OPENING = const(31400)
 _HANDSHAKE = const(6700)  # what a handshake takes beside the session that comes of it
 _LOW = const(0x7F)  # an mbedTLS number has the fault of an inner module in these bits
 # MBEDTLS_ERR_*_ALLOC_FAILED: SSL, X509, PK, ECP, CIPHER, MD, PEM; then MPI and ASN1 (inner ones).
@@ -30,10 +29,6 @@ _SHAKING = const("TLS handshake")  # what a download says it is doing then
 
 # What getaddrinfo raises: EAI_FAIL and EAI_NONAME of lwIP, and three of a Unix host.
 _NO_NAME = const((-202, -200, -2, -3, -5))
-
-# Below this TLS cannot even send an alert, and lwIP drops packets.
-_FREE_MIN = const(4096)
-_LARGEST_MIN = const(2048)
 
 
 def named(exc, doing=""):
@@ -53,10 +48,10 @@ def named(exc, doing=""):
     if said not in _NO_NAME and -256 < said < 0:
         number = -said  # a socket's errno that came through mbedTLS
     shaking = not doing or doing == _SHAKING
-    if isinstance(exc, MemoryError) or _no_memory(said, words) or short():
+    if isinstance(exc, MemoryError) or _no_memory(said, words) or parts.ask("idf", "short"):
         code = _E_NO_MEMORY
         words = words or (_number(said) if said else "no memory left")
-        heap = _heap()
+        heap = parts.ask("idf", "heap")
         if heap is not None:
             words += "; idf %d free, %d in one piece" % heap
     elif isinstance(exc, UnicodeError):
@@ -70,7 +65,7 @@ def named(exc, doing=""):
             # (What connect() raises when its time is up, by port and version.)
             code = _E_TIMEOUT
             words = "no answer in time"
-            little = doing and tight(_HANDSHAKE if shaking else 0)
+            little = doing and parts.ask("idf", "tight", _HANDSHAKE if shaking else 0)
             if little:
                 code = _E_NO_MEMORY
                 words += ", no room for any; " + little
@@ -89,44 +84,6 @@ def named(exc, doing=""):
         code = _E_HTTP_HEAD if doing else _E_LINK
         words = type(exc).__name__
     return AlinkError(code, doing + ": " + words if doing else words)
-
-
-def short():
-    """Whether the IDF heap is so low that any fault is the memory's. False where there is none."""
-    heap = _heap()
-    return heap is not None and (heap[0] < _FREE_MIN or heap[1] < _LARGEST_MIN)
-
-
-def poor():
-    """Whether there is less than a TLS session takes while it is made."""
-    heap = _heap()
-    return heap is not None and heap[0] < _OPENING
-
-
-def tight(more=0):
-    """What there is (str), if it is too little for what TCP may have on its way, and `more` bytes
-    (int); None: enough.
-
-    A window has 5,760 bytes, in Wi-Fi's buffers of 1,600 a packet. With less, packets are dropped,
-    and a connection crawls from one repetition to the next.
-    """
-    heap = _heap()
-    if heap is None or heap[0] >= _WINDOW + more:
-        return None
-    return "idf %d free, %d in one piece" % heap
-
-
-def _heap():
-    # (bytes free, the largest piece) of what mbedTLS and lwIP live on, or None
-    try:
-        from esp32 import HEAP_DATA, idf_heap_info
-    except ImportError:
-        return None
-    free = largest = 0
-    for region in idf_heap_info(HEAP_DATA):
-        free += region[1]
-        largest = max(largest, region[2])
-    return free, largest
 
 
 def _no_memory(said, words):

@@ -179,7 +179,7 @@ def fail(run, error):
     fetch = run.fetch
     target = run.target
     up.error = error
-    run.fetch = run.target = run.source = None
+    run.fetch = run.target = None
     parts.ask("job.states", "end", run, _FAILING, error, "failed")
     log.info("update failed:", error)
     run.release()

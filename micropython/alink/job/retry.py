@@ -102,7 +102,7 @@ def broken(download, what):
     else:
         code = _E_TIMEOUT
         said = "no data for %d ms" % download.stall
-        tight = parts.ask("faults", "tight")
+        tight = parts.ask("idf", "tight")
         if tight is not None:
             return AlinkError(_E_NO_MEMORY, said + ", no room for any; " + tight)
     if download.file.url is not None:

@@ -46,7 +46,7 @@ class Run:
         self.fetching = False
         self.way = 0
         self.held = False  # MQTT is signed off
-        self.fetch = self.target = self.source = self.block = None
+        self.fetch = self.target = self.block = None
         self.said = ""  # of the way, when the download begins
         self.index = 0  # of the job's file that is being fetched
         self.before = 0  # bytes of the files before it
@@ -101,9 +101,10 @@ class Run:
                     self.turn("states", "verified")
             elif state == _BEGINNING:
                 # (One after the other: each loads much.)
-                self.turn("states", "begin")
+                source = self.turn("states", "begin")
                 job = self.job
-                self.fetch.start(job.files[self.index], job.key, self.source, self.target)
+                self.fetch.start(job.files[self.index], job.key, source, self.target)
+                source = None
                 self.turn("states", "begun")
             elif self.closing is None:
                 # Whatever it is, it is done once.

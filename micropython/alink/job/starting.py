@@ -37,7 +37,7 @@ def start(run):
 def try_way(run, failed):
     """Take the first way, or the next one: `failed` had too little memory."""
     up = run.up
-    run.fetch = run.target = run.source = None
+    run.fetch = run.target = None
     run.way = 0  # no way is another's next while one is looked for
     way = parts.ask("job.ways", "choose", up, run.job, failed)
     if way == _ALONE:
@@ -62,32 +62,10 @@ def start_file(run, index):
     file = job.files[index]
     if run.part is not None or len(job.files) > 1:
         run.target.take(job.version, index, file.name, len(job.files))
-    run.source = _source(run, file)
     run.index = index
     run.asked = None
     run.asks = run.mark = 0
     run.go(_BEGINNING)
-
-
-def _source(run, file):
-    up = run.up
-    source, _, ca, allow_http, block_size, _, fetch, _ = up.options
-    if source is not None:
-        return source
-    if file.stream is None:
-        config = {"ca": ca, "allow_http": allow_http, "on_feed": up.feed_all}
-        _take(config, fetch, "connect_timeout_ms", "head_timeout_ms", "stall_timeout_ms")
-        return parts.use("job.download").Source(**config)
-    config = {"block_size": block_size}
-    _take(config, fetch, "gap_ms", "reply_timeout_ms")
-    return parts.use("job.blocks").MqttSource(up.device, **config)
-
-
-def _take(config, fetch, *names):
-    # What the application has set of a source's settings.
-    for name in names:
-        if fetch and name in fetch:
-            config[name] = fetch[name]
 
 
 def renew(run, job):

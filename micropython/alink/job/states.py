@@ -4,6 +4,7 @@
 
 import time
 
+import esp32
 from micropython import const
 
 from .. import parts
@@ -58,15 +59,33 @@ def end(run, state, last, said):
 
 
 def begin(run):
-    """Make the buffers, before anything is opened."""
+    """Make the buffers, before anything is opened -> the source of the file that is next."""
     if run.fetch is None:
-        download = parts.use("job.download").Download
-        run.fetch = download(parts.use("nvs").Store("alink_ota").nvs, run.up.options[6], run.block)
-        run.up.settle()
+        nvs = esp32.NVS("alink_ota")
+        run.fetch = parts.use("job.download").Download(nvs, run.up.options[6], run.block)
+    up = run.up
+    source, _, ca, allow_http, block_size, _, fetch, _ = up.options
+    if source is not None:
+        return source
+    if run.job.files[run.index].stream is None:
+        config = {"ca": ca, "allow_http": allow_http, "on_feed": up.feed_all}
+        _take(config, fetch, "connect_timeout_ms", "head_timeout_ms", "stall_timeout_ms")
+        return parts.use("job.download").Source(**config)
+    config = {"block_size": block_size}
+    _take(config, fetch, "gap_ms", "reply_timeout_ms")
+    return parts.use("job.blocks").MqttSource(up.device, **config)
+
+
+def _take(config, fetch, *names):
+    # What the application has set of a source's settings.
+    for name in names:
+        if fetch and name in fetch:
+            config[name] = fetch[name]
 
 
 def begun(run):
     """The download of a file has begun."""
+    parts.drop("job.slot_rest")
     run.go(_FETCHING)
     run.up.set_state("downloading")
     if run.said:
@@ -78,7 +97,9 @@ def fetched(run):
     """All of a file has come; with the last one of an image its block alone is still wanted."""
     run.go(_VERIFYING)
     if _is_whole(run):
-        run.fetch = run.source = None
+        run.fetch = None
+        if run.up.options[1] is None:
+            run.target.views = run.target.spare = None
         parts.drop(
             "job.download",
             "job.moving",

@@ -55,7 +55,7 @@ def _opened(download, start):
     download.ring.readinto(download.block)
     download.at = 0
     download.last = time.ticks_ms()
-    if parts.ask("faults", "tight") is not None:
+    if parts.ask("idf", "tight") is not None:
         # It may crawl: not for long, since there are other ways (see retry.broken()).
         download.stall = min(download.stall, _TIGHT_MS)
     if start != download.offset:

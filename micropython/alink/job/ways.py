@@ -7,10 +7,9 @@
 import gc
 import sys
 
-import esp32
 from micropython import const
 
-from .. import log
+from .. import log, parts
 from ..errors import AlinkError
 from ..nvs import JOURNAL, SETTINGS, Store
 
@@ -61,11 +60,9 @@ def choose(up, job, failed):
     """
     free = largest = 1 << 29  # a firmware that does not tell has plenty
     python = 1 << 29
-    if hasattr(esp32, "idf_heap_info"):
-        free = largest = 0
-        for region in esp32.idf_heap_info(esp32.HEAP_DATA):
-            free += region[1]
-            largest = max(largest, region[2])
+    heap = parts.ask("idf", "heap")
+    if heap is not None:
+        free, largest = heap
         gc.collect()
         if sys.platform == "esp32":
             # What the firmware calls free counts what a growth could get.

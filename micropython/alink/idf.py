@@ -1,0 +1,48 @@
+# The heap of ESP-IDF, on which mbedTLS, lwIP and Wi-Fi live. MIT licence. Loaded for a question.
+
+from micropython import const
+
+_WINDOW = const(6600)
+_OPENING = const(31400)
+
+# Below this TLS cannot even send an alert, and lwIP drops packets.
+_FREE_MIN = const(4096)
+_LARGEST_MIN = const(2048)
+
+
+def heap():
+    """(bytes free, the largest piece), two int; None where there is no such heap."""
+    try:
+        from esp32 import HEAP_DATA, idf_heap_info
+    except ImportError:
+        return None
+    free = largest = 0
+    for region in idf_heap_info(HEAP_DATA):
+        free += region[1]
+        largest = max(largest, region[2])
+    return free, largest
+
+
+def short():
+    """Whether it is so low that any fault is the memory's. False where there is none."""
+    found = heap()
+    return found is not None and (found[0] < _FREE_MIN or found[1] < _LARGEST_MIN)
+
+
+def poor():
+    """Whether there is less than a TLS session takes while it is made."""
+    found = heap()
+    return found is not None and found[0] < _OPENING
+
+
+def tight(more=0):
+    """What there is (str), if it is too little for what TCP may have on its way, and `more` bytes
+    (int); None: enough.
+
+    A window has 5,760 bytes, in Wi-Fi's buffers of 1,600 a packet. With less, packets are dropped,
+    and a connection crawls from one repetition to the next.
+    """
+    found = heap()
+    if found is None or found[0] >= _WINDOW + more:
+        return None
+    return "idf %d free, %d in one piece" % found
