@@ -113,12 +113,11 @@ class Store:
 class Up:
     """As much of an Updater as a trial put off touches."""
 
-    limits = (0, 1000, 0)
     run = None
     version = "1.0.0"
 
     def __init__(self):
-        self.options = (None, None)
+        self.options = (None,) * 8 + (0, 1000, 0)
         self.states = []
         self.asked = {"default": "17"}
         self.missed = None

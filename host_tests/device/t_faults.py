@@ -3,7 +3,7 @@
 import errno
 import sys
 
-from alink import errors, faults
+from alink import errors, faults, idf
 
 _TLS = (
     (
@@ -102,7 +102,7 @@ def test_while_the_idf_heap_is_low_every_fault_is_its_own_and_the_figures_are_to
         (((60000, 30000),), False),
     ):
         sys.modules["esp32"] = _Esp32(*regions)
-        assert faults.short() is low, regions
+        assert idf.short() is low, regions
         code = errors.NO_MEMORY if low else None
         for exc, _ in _TLS:
             _named(exc, code or errors.TLS)
@@ -129,7 +129,7 @@ def test_a_download_that_has_no_room_for_an_answer_takes_its_next_way_and_blames
 
 def test_firmware_that_does_not_tell_of_its_heap_is_never_short():
     sys.modules["esp32"] = faults
-    assert not faults.short()
+    assert not idf.short()
     _named(MemoryError(), errors.NO_MEMORY)
 
 

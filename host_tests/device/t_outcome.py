@@ -2,11 +2,13 @@
 
 import machine
 from alink import parts
-from alink.after_reset.outcome import AGAIN, FAILED, IN_A_ROW, LATER, verdict
+from alink.after_reset.outcome import verdict
 
 POWER, HARD, WDT = machine.PWRON_RESET, machine.HARD_RESET, machine.WDT_RESET
 SLEEP, SOFT = machine.DEEPSLEEP_RESET, machine.SOFT_RESET
 OTHER = 0  # USB, JTAG, a glitch: MicroPython has no name for them
+AGAIN, LATER, FAILED = 2, 3, 4
+IN_A_ROW = 5
 EARLY = -1  # no starts, and set_boot() had not done its work
 
 # (how it said it ended, reset cause, starts, trials before that ended so) -> (state, code)
@@ -68,12 +70,12 @@ def test_power_cuts_and_trials_without_a_link_are_counted_apart():
 
 def test_a_hook_or_a_key_of_another_kind_is_refused_when_the_updater_is_made():
     # A hook that is none would put off each job three times, and then it would be taken unasked.
-    begin = parts.use("after_reset.begin")
+    arguments = parts.use("after_reset.arguments")
     for wrong in ({"on_job": 5}, {"feed": "often"}, {"sign_key": True}, {"sign_key": 10**8}):
         try:
-            begin.settings("1.0.0", **wrong)
+            arguments.checked("1.0.0", wrong)
         except ValueError as e:
             assert str(e)
             continue
         raise AssertionError(wrong)
-    assert begin.settings("1.0.0", on_job=print)[0] is print
+    assert arguments.checked("1.0.0", {"on_job": print})[1][0] == ("on_job", print)

@@ -1,6 +1,8 @@
 # Beside, in turn or alone: which way fits into which memory. MIT licence.
 
-from alink.job.ways import ALONE, BESIDE, IN_TURN, pick
+from alink.job.ways import pick
+
+BESIDE, IN_TURN, ALONE = 1, 2, 3
 
 TLS = 31400
 SESSION = 25300

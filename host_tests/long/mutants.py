@@ -33,8 +33,8 @@ MUTANTS = (
     ),
     Mutant(
         "1b subscribe",
-        "micropython/alink/updater.py",
-        '        device.subscribe("/ota/device/upgrade/" + own, self._pushed)\n',
+        "micropython/alink/after_reset/begin.py",
+        '    device.subscribe("/ota/device/upgrade/" + own, up._pushed)\n',
         "",
     ),
     Mutant(
@@ -197,7 +197,7 @@ MUTANTS = (
     Mutant(
         "gate: failed attempts",
         "micropython/alink/job/gate.py",
-        "    if failed >= up.limits[0]:\n",
+        "    if failed >= up.options[_MAX_ATTEMPTS]:\n",
         "    if False:\n",
         "host_tests/update/test_refused.py -k fourth_time",
     ),

@@ -35,9 +35,6 @@ _TOPIC = const(128)  # bytes, as the platform has them
 _PAUSE_MS = const(2000)
 _LONGEST_MS = const(375000)  # that backoff.py waits
 
-# Ticks of a registration's attempts: the platform counts them as sign-ins.
-carried = []  # type: list[int]
-
 
 class Device:
     """The board's identity on the platform, and its MQTT session.
@@ -64,25 +61,18 @@ class Device:
     """
 
     def __init__(self, *args, **settings):
-        try:
-            settings = parts.ask("signin.setup", "settings", args, settings)
-        finally:
-            parts.drop("signin")
-        self.product_key, self.device_name, self._settings = settings
-        self.secure = self._settings[2]
-        self.on_feed = self.on_long = self.error = None
-        self.session = 0
-        self.connected = False
-        self._off = 0
-        self._busy = False
-        self._link = None  # a Session
+        # What is read here. All else, and what it begins with, is made in signin/setup.py: that
+        # code is not kept.
+        self.connected = self._busy = False
+        self._off = self._id = 0
+        self._at = 0  # ticks when the next attempt is due; while signed in, of the sign-in
+        self._link = self.error = None  # a Session
         self._topics = []  # [filter, handler, qos, whether this session has asked for it]
         self._signing = True  # type: object  # or what subscribes; False: all is confirmed
-        self._pid = self._id = 0
-        # For backoff.py: ticks when the next attempt is due; while signed in, of the sign-in.
-        self._at = time.ticks_ms()
-        self._failures = 0
-        self._starts = carried[:]
+        try:
+            parts.ask("signin.setup", "make", self, args, settings)
+        finally:
+            parts.drop("signin")
 
     # -- for the application
 
@@ -239,7 +229,7 @@ class Device:
             parts.ask("backoff", "lost", self, exc)
         except MemoryError:
             self.error = AlinkError(_E_NO_MEMORY)
-            self._at = time.ticks_add(time.ticks_ms(), _PAUSE_MS)  # type: ignore[assignment]
+            self._at = time.ticks_add(time.ticks_ms(), _PAUSE_MS)
         self._drop()
 
     def _drop(self, flag=False):

@@ -12,7 +12,7 @@ from micropython import const
 from . import log, parts, reports
 from .errors import AlinkError
 
-QUERY_MS = const(3000)
+_QUERY_MS = const(3000)
 
 
 class Hello:
@@ -28,7 +28,7 @@ class Hello:
         self._after = up.after if new else None  # what waits for the first report
         self._reports = []  # [version, module] that are still to be said
         self._inform = None
-        self._ms = QUERY_MS if new else up.missed or 0
+        self._ms = _QUERY_MS if new else up.missed or 0
         self._at = time.ticks_add(time.ticks_ms(), self._ms)
         self.busy = new
         up.missed = None
@@ -56,7 +56,7 @@ class Hello:
             # Jobs offered while there was another one: answered one at a time.
             error = up.refused.pop(0)
             parts.use("job.gate").refuse(up, error)
-            up.missed = QUERY_MS  # the query comes when that has been said
+            up.missed = _QUERY_MS  # the query comes when that has been said
             return True
         if 0 < time.ticks_diff(self._at, time.ticks_ms()) <= self._ms:
             return False
@@ -85,8 +85,8 @@ class Hello:
             self._after = None
         if not self._reports:
             self.busy = False
-            self._ms = QUERY_MS
-            self._at = time.ticks_add(time.ticks_ms(), QUERY_MS)
+            self._ms = _QUERY_MS
+            self._at = time.ticks_add(time.ticks_ms(), _QUERY_MS)
 
 
 def say(up, version, module):

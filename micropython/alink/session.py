@@ -53,7 +53,7 @@ class Session(Wire):
     """
 
     def __init__(self, raw, feeder, pid, limits):
-        super().__init__(raw, feeder)
+        Wire.__init__(self, raw, feeder)
         self.buf = bytearray(256)
         self.waiting = {}
         self.pid = pid

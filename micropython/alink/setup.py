@@ -97,10 +97,13 @@ def updater(device, version, settings, **more):
     """The Updater of these settings; more: further arguments and hooks of its."""
     from .updater import Updater
 
+    ca = settings.get_bytes("ca")
+    if ca == device._settings[3]:
+        ca = device._settings[3]  # once in RAM
     return Updater(
         device,
         version,
-        ca=settings.get_bytes("ca"),
+        ca=ca,
         allow_http=bool(settings.get_int("allow_http")),
         **more,
     )

@@ -57,48 +57,21 @@ class Updater:
     """
 
     def __init__(self, device, version, **settings):
-        self.version = version
-        self.state = ""
-        self.job = self.error = None
-        begin = parts.use("after_reset.begin")
-        (
-            self.on_job,
-            self.on_progress,
-            self.on_state,
-            self.self_test,
-            self.before_reset,
-            self.feed,
-            self.options,
-            self.limits,
-        ) = begin.settings(version, **settings)
+        # What is read here. All else, and what it begins with, is made in after_reset/begin.py:
+        # that code is not kept.
         self.device = device
-        self.loader_ok = False
         self.run = None  # the work under way: job/run.py, job/again.py
         self.hello = None  # what is said after a sign-in, until it is taken: hello.py
         self.after = None  # what a reset has left, until it is settled: after_reset/standing.py
         self.deferral = None  # a job that is put off: deferral.py
-        self.modules = []  # the parts of the board beside the slot: modules.py
-        self.asked = {}  # module: id of the query whose reply counts
         self.missed = None  # another job was offered meanwhile: ask in so many ms
+        self.error = self.feed = self.on_state = self._polling = self._feed_failed = None
+        self._rest = None  # ticks until which nothing is tried, after trouble with memory
         self.refused = []  # errors of jobs offered meanwhile that cannot be done
-        self.only = None  # key of the only job that is taken, or "": see alone.py
-        self.bad = None  # hash of the last offer refused for its form
-        self.repeated = None  # (ticks, ms): the running version, asked for, was reported again
         self._inbox = []
         self.greeted = 0  # number of the session in which hello.py was begun
-        self._polling = self._feed_failed = False
-        self._rest = None  # ticks until which nothing is tried, after trouble with memory
-        begin.begin(self)
-        begin = None
-        parts.drop("after_reset.begin", "versions")
-        if self.after is None:
-            parts.drop("after_reset")
+        parts.ask("after_reset.begin", "make", self, version, settings)
         self.settle()
-        device.on_feed = self.feed_all
-        device.on_long = self._long
-        own = "%s/%s" % (device.product_key, device.device_name)
-        device.subscribe("/ota/device/upgrade/" + own, self._pushed)
-        device.subscribe("/sys/%s/thing/ota/firmware/get_reply" % own, self._pushed)
 
     def poll(self):
         """Advance by one bounded step: call it from the main loop, as often as the loop turns.
@@ -244,7 +217,6 @@ class Updater:
             self.settle()
         if self.after is not None and self.after.step():
             self.after = None
-            parts.drop("after_reset")
             self.settle()
         # An image on trial is not yet to be replaced, and no job is begun before the platform
         # knows what there is.
@@ -276,6 +248,6 @@ class Updater:
         if self.hello is None:
             parts.drop("hello")
             if self.after is None:
-                parts.drop("reports", "record")
+                parts.drop("after_reset", "reports", "record")
                 if self.deferral is None:
                     parts.drop("deferral", "nvs", "versions")

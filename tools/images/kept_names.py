@@ -29,7 +29,7 @@ PUBLIC = _set(
     online open parts path payload ping_ms poll port product_key product_secret prove_ms proven
     publish qos random recall reply_timeout_ms reply_to resume retry_trial_ms revert run
     running secure self_test session set_bytes set_int set_json set_text settings setup sign
-    sign_in sign_key sign_method size source state step store subscribe take target text
+    sign_in sign_key size source state step store subscribe take target text
     timeout_ms topic topics trial tries unvouched updater url use valid version wait_ms watch
     way wbits work write written
     """

@@ -8,52 +8,55 @@ from ..versions import valid
 _PROVE_MAX_MS = const(300000)
 _WAYS = (None, "beside", "in turn", "alone")
 
+# Places in the options.
+_BLOCK_SIZE = const(4)
+_WAY = const(5)
+_FETCH = const(6)
+_SIGN_KEY = const(7)
+_LIMITS = const(8)
+_PROVE = const(10)
 
-def checked(
-    version,
-    *,
-    source=None,
-    target=None,
-    ca=None,
-    allow_http=False,
-    block_size=4096,
-    way=None,
-    on_job=None,
-    on_progress=None,
-    on_state=None,
-    self_test=None,
-    before_reset=None,
-    feed=None,
-    max_attempts=3,
-    retry_trial_ms=600000,
-    prove_ms=60000,
-    fetch=None,
-    sign_key=None,
-):
-    """The arguments of an Updater, checked -> its hooks, its options, its limits.
+# What an Updater may be told: its options, in this order, and then its hooks. (One text: as names
+# of arguments they would stay for good, used or not.)
+_OPTIONS = (
+    "source target ca allow_http block_size way fetch sign_key "
+    "max_attempts retry_trial_ms prove_ms"
+)
+_DEFAULTS = (None, None, None, False, 4096, None, None, None, 3, 600000, 60000)
+_HOOKS = "on_job on_progress on_state self_test before_reset feed"
+
+
+def checked(version, given):
+    """The arguments of an Updater, checked -> (its options, [name, hook] of its hooks), two lists.
 
     Raises ValueError or TypeError for one that cannot work.
     """
     if not valid(version):
         raise ValueError("version: 1 to 64 of letters, digits, '.', '-', '_'")
-    if fetch is not None or block_size != 4096:
-        parts.ask("job.retry", "check", fetch, block_size)
-    if way not in _WAYS:
+    options = list(_DEFAULTS)
+    for place, name in enumerate(_OPTIONS.split()):
+        options[place] = given.pop(name, options[place])
+    hooks = []
+    for name in _HOOKS.split():
+        hooks.append((name, given.pop(name, None)))
+    for name in given:
+        raise TypeError("Updater: there is no %s" % name)
+    if options[_FETCH] is not None or options[_BLOCK_SIZE] != 4096:
+        parts.ask("job.retry", "check", options[_FETCH], options[_BLOCK_SIZE])
+    if options[_WAY] not in _WAYS:
         raise ValueError("way must be None, 'beside', 'in turn' or 'alone'")
-    for number in (max_attempts, retry_trial_ms, prove_ms):
+    for number in options[_LIMITS:]:
         if not isinstance(number, int) or number < 0:
             raise ValueError("max_attempts, retry_trial_ms and prove_ms must be whole numbers")
-    if prove_ms > _PROVE_MAX_MS:
+    if options[_PROVE] > _PROVE_MAX_MS:
         raise ValueError("prove_ms: 5 minutes at most, a trial has ten")
-    hooks = (on_job, on_progress, on_state, self_test, before_reset, feed)
-    for hook in hooks:
+    for _, hook in hooks:
         if hook is not None and not callable(hook):
             raise ValueError("a hook must be callable or None, not %r" % (hook,))
-    if sign_key is not None:
-        if not isinstance(sign_key, (bytes, bytearray, str)):
+    key = options[_SIGN_KEY]
+    if key is not None:
+        if not isinstance(key, (bytes, bytearray, str)):
             raise ValueError("sign_key must be bytes or text")
         # The key as a number: what is wrong with it is said here, and not when a job comes.
-        sign_key = parts.ask("job.signature", "load_key", sign_key)
-    options = (source, target, ca, allow_http, block_size, way, fetch, sign_key)
-    limits = (max_attempts, retry_trial_ms, prove_ms)
-    return hooks + (options, limits)
+        options[_SIGN_KEY] = parts.ask("job.signature", "load_key", key)
+    return options, hooks

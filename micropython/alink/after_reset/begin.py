@@ -10,12 +10,30 @@ _HERE = "/boot.py"
 _COPY = "/app/boot.py"
 
 
-def settings(version, **given):
-    """The arguments of an Updater, checked: see arguments.py, which is let go before begin()."""
-    try:
-        return parts.use("after_reset.arguments").checked(version, **given)
-    finally:
-        parts.drop("after_reset.arguments")
+def make(up, version, given):
+    """Everything that a new Updater has, but for what its own __init__ has made, and with it what
+    the last reset has left. Raises ValueError or TypeError for an argument that cannot work.
+    """
+    # (What checks them is let go before the rest.)
+    options, hooks = parts.ask("after_reset.arguments", "checked", version, given)
+    up.options = tuple(options)
+    for name, hook in hooks:
+        setattr(up, name, hook)
+    up.version = version
+    up.job = None
+    up.modules = []  # the parts of the board beside the slot: modules.py
+    up.asked = {}  # module: id of the query whose reply counts
+    up.only = None  # key of the only job that is taken, or "": see alone.py
+    up.bad = None  # hash of the last offer refused for its form
+    up.repeated = None  # (ticks, ms): the running version, asked for, was reported again
+    begin(up)
+    parts.drop("versions")
+    device = up.device
+    device.on_feed = up.feed_all
+    device.on_long = up._long
+    own = "%s/%s" % (device.product_key, device.device_name)
+    device.subscribe("/ota/device/upgrade/" + own, up._pushed)
+    device.subscribe("/sys/%s/thing/ota/firmware/get_reply" % own, up._pushed)
 
 
 def begin(up):

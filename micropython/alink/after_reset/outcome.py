@@ -8,11 +8,11 @@ from .. import log, parts, record, trial
 from ..errors import AlinkError
 from ..nvs import hint
 
-AGAIN = const(2)  # it was interrupted: check the slot, boot it again, report nothing
-LATER = const(3)  # it never got a link: as AGAIN, but once there has been a link for a while
-FAILED = const(4)  # it fell
+_AGAIN = const(2)  # it was interrupted: check the slot, boot it again, report nothing
+_LATER = const(3)  # it never got a link: as _AGAIN, but once there has been a link for a while
+_FAILED = const(4)  # it fell
 
-IN_A_ROW = const(5)  # interruptions, or trials without a link, that count as a failure
+_IN_A_ROW = const(5)  # interruptions, or trials without a link, that count as a failure
 
 _E_BOOT_REFUSED = const(67)
 _E_TRIAL_CRASHED = const(90)
@@ -64,13 +64,13 @@ def look(up, store, fell):
             boots = -1
         end = store.get_text("end", "")
         state, code = verdict(found, end, cause, boots)
-        if state == FAILED:
+        if state == _FAILED:
             return None, _failed(up, store, found, code, _detail(found, end, cause, boots))
         # Written down, so that one ended trial is counted once. (Decided before, and no trial run
         # since: what a later reset was does not matter.)
         found["next"] = state
         hint(record.save, store, found)
-    if state == LATER:
+    if state == _LATER:
         return found, fell
     up.run = parts.use("job.again").Again(up, store, found)
     return None, fell
@@ -95,7 +95,7 @@ def _failed(up, store, found, code, detail):
 
 
 def verdict(record, end, cause, boots):
-    """-> (AGAIN, LATER or FAILED; the error's code, 0 unless FAILED). Pure: no flash, no clock.
+    """-> (_AGAIN, _LATER or _FAILED; the error's code, or 0). Pure: no flash, no clock.
 
     record: dict, the trial's (record.py); its counters `power` and `no_link` are counted up.
     end: str, how the trial said that it ended ("crash ValueError: ..."), "" if it could not.
@@ -108,25 +108,25 @@ def verdict(record, end, cause, boots):
     """
     kind = end.partition(" ")[0]
     if kind == "no-link":
-        return _counted(record, kind, LATER, _E_TRIAL_NO_LINK)
+        return _counted(record, kind, _LATER, _E_TRIAL_NO_LINK)
     if kind == "timeout":
-        return FAILED, _E_TRIAL_TIMEOUT
+        return _FAILED, _E_TRIAL_TIMEOUT
     if kind == "self-test":
-        return FAILED, _E_TRIAL_SELF_TEST
+        return _FAILED, _E_TRIAL_SELF_TEST
     if kind == "version":
-        return FAILED, _E_TRIAL_VERSION
+        return _FAILED, _E_TRIAL_VERSION
     if kind == "rehearsal":
-        return FAILED, _E_TRIAL_NO_UPDATES
+        return _FAILED, _E_TRIAL_NO_UPDATES
     if kind:
-        return FAILED, _E_TRIAL_CRASHED
+        return _FAILED, _E_TRIAL_CRASHED
     if boots >= 0 and cause == machine.WDT_RESET:
-        return FAILED, _E_TRIAL_WATCHDOG
+        return _FAILED, _E_TRIAL_WATCHDOG
     if boots >= 0 and cause == machine.HARD_RESET:
-        return FAILED, _E_TRIAL_PANIC if boots else _E_BOOT_REFUSED
-    return _counted(record, "power", AGAIN, _E_TRIAL_INTERRUPTED)
+        return _FAILED, _E_TRIAL_PANIC if boots else _E_BOOT_REFUSED
+    return _counted(record, "power", _AGAIN, _E_TRIAL_INTERRUPTED)
 
 
 def _counted(record, kind, state, code):
     name = "power" if kind == "power" else "no_link"
     record[name] += 1
-    return (state, 0) if record[name] < IN_A_ROW else (FAILED, code)
+    return (state, 0) if record[name] < _IN_A_ROW else (_FAILED, code)

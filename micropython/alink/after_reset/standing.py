@@ -11,6 +11,10 @@ from ..nvs import hint
 _ASK_MS = const(60000)  # an answer may get lost
 _ASKS = const(3)
 
+# Places in the Updater's options.
+_RETRY = const(9)
+_PROVE = const(10)
+
 
 class After:
     """A trial under way, or what came of the last one; settled when step() returns True.
@@ -29,7 +33,7 @@ class After:
         self._asked = None  # and when it is asked again
         self._at = None  # when a trial that never got a link is tried again
         # How long it still has to turn the main loop (the owner's number counts), and since when.
-        self.left = store.get_int("prove_ms", up.limits[2])
+        self.left = store.get_int("prove_ms", up.options[_PROVE])
         self._session = self._turn = 0
         self._due = False  # that time is over: the platform is asked whether it is still wanted
 
@@ -99,7 +103,7 @@ class After:
             up.set_state("confirmed")
             up.set_state("idle")
         elif self._record is not None and self._at is None:
-            self._at = time.ticks_add(time.ticks_ms(), up.limits[1])
+            self._at = time.ticks_add(time.ticks_ms(), up.options[_RETRY])
         if self._fell is not None and not self._fell[3]:
             self._tell()  # of no job: safe mode, see alone.py
         elif self._fell is not None and self._asked is None:
@@ -153,5 +157,5 @@ class After:
 
     def _is_time(self):
         # What seems to lie further ahead than it was set was days ago: ticks wrap.
-        wait = _ASK_MS if self._due else self._up.limits[1]
+        wait = _ASK_MS if self._due else self._up.options[_RETRY]
         return not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= wait

@@ -23,6 +23,7 @@ _MISSED_MS = const(3000)
 _FAULTS = const(3)  # exceptions in on_job after which a job is taken without its answer
 _FAULT_S = const(3600)
 _NO_MEMORY_S = const(60)  # it may be a moment's
+_MAX_ATTEMPTS = const(8)  # place in the Updater's options
 
 
 def judge(up, payload, reply, block):
@@ -156,7 +157,7 @@ def _consider(up, job, part, block):
         return
     store = Store(JOURNAL)
     failed = parts.ask("attempts", "count", store, key)
-    if failed >= up.limits[0]:
+    if failed >= up.options[_MAX_ATTEMPTS]:
         refuse(up, AlinkError(_E_ATTEMPTS, "failed %d times" % failed), job)
         return
     error = _unsigned(up, job)

@@ -25,7 +25,7 @@ _NOTHING = const(5)
 _LEAVES = const(6)
 _IDLE = const(7)
 
-_COPY = const(0)
+_TAKE = const(0)
 _ADD = const(1)
 _INSERT = const(2)
 _SEEK = const(3)
@@ -65,7 +65,7 @@ def fill(download):
             _number(packed, got[0], packed.size - size - packed.filled - have)
             continue
         op = packed.doing
-        if op == _COPY and not have and left >= _PIECE:
+        if op == _TAKE and not have and left >= _PIECE:
             # Whole, to its place.
             k = _PIECE
             if packed.filled:
@@ -78,7 +78,7 @@ def fill(download):
             packed.filled += k
         else:
             k = min(left, _PIECE - have)
-            if op == _COPY:
+            if op == _TAKE:
                 _read(packed, got, k)
             else:
                 if not feed(download):

@@ -64,7 +64,7 @@ def begin(run):
         nvs = esp32.NVS("alink_ota")
         run.fetch = parts.use("job.download").Download(nvs, run.up.options[6], run.block)
     up = run.up
-    source, _, ca, allow_http, block_size, _, fetch, _ = up.options
+    source, _, ca, allow_http, block_size, _, fetch = up.options[:7]
     if source is not None:
         return source
     if run.job.files[run.index].stream is None:

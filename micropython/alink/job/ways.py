@@ -16,9 +16,9 @@ from ..nvs import JOURNAL, SETTINGS, Store
 _E_CONFIG = const(1)
 _E_NO_MEMORY = const(84)
 
-BESIDE = const(1)  # the MQTT session stays, the download runs next to it
-IN_TURN = const(2)  # MQTT is signed off for the length of the download
-ALONE = const(3)  # after a restart, without the application
+_BESIDE = const(1)  # the MQTT session stays, the download runs next to it
+_IN_TURN = const(2)  # MQTT is signed off for the length of the download
+_ALONE = const(3)  # after a restart, without the application
 
 NAMES = (None, "beside", "in turn", "alone")
 
@@ -31,7 +31,7 @@ _PYTHON = const(9000)  # of Python's heap that a job needs from here on, at its 
 
 
 def pick(free, largest, python, session, opening):
-    """The first way for which the memory is enough: BESIDE, IN_TURN or ALONE. Pure.
+    """The first way for which the memory is enough: _BESIDE, _IN_TURN or _ALONE. Pure.
 
     free, largest: int, bytes of the IDF heap in all and in one piece. python: int, bytes that
     Python's heap can take without growing. session: int, what signing off gives back. opening:
@@ -42,17 +42,17 @@ def pick(free, largest, python, session, opening):
         free -= largest
         largest = free
     if not opening:
-        return BESIDE
+        return _BESIDE
     piece = min(opening, _RECORD)
     if free >= opening + _SPARE and largest >= piece:
-        return BESIDE
+        return _BESIDE
     if session and free + session >= opening + _SPARE and max(largest, session) >= piece:
-        return IN_TURN
-    return ALONE
+        return _IN_TURN
+    return _ALONE
 
 
 def choose(up, job, failed):
-    """How to take `job`: BESIDE, IN_TURN or ALONE; told on the console.
+    """How to take `job`: _BESIDE, _IN_TURN or _ALONE; told on the console.
 
     up: Updater. failed: the way for which memory was
     not enough just now, or 0. Raises AlinkError: NO_MEMORY, with figures, when none is left;
@@ -80,18 +80,18 @@ def choose(up, job, failed):
         opening = 0 if streamed else _OPENING if tls else _PLAIN
         way = pick(free, largest, python, _SESSION if up.device.secure else 0, opening)
         if way <= failed:
-            way = failed + 1 if failed < ALONE else 0
-        if streamed and way == IN_TURN:
-            way = ALONE
-    if way == ALONE:
+            way = failed + 1 if failed < _ALONE else 0
+        if streamed and way == _IN_TURN:
+            way = _ALONE
+    if way == _ALONE:
         reason = _alone(job)
         if reason and wish is not None:
             raise AlinkError(_E_CONFIG, reason)
-        if reason and failed < IN_TURN and not streamed:
+        if reason and failed < _IN_TURN and not streamed:
             # By the figures it is too little, and there is no other way: it is tried.
-            way = IN_TURN
+            way = _IN_TURN
             reason = ""
-    if not way or (way == ALONE and reason):
+    if not way or (way == _ALONE and reason):
         raise AlinkError(
             _E_NO_MEMORY,
             "%s (IDF %d free, %d in a piece)" % (reason or "no way left", free, largest),

@@ -43,7 +43,6 @@ def sign(
     product_key,
     device_name,
     device_secret,
-    *,
     client_id=None,
     sign_method="hmacsha256",
     timestamp="2524608000000",
