@@ -22,9 +22,10 @@ _FOLDERS = ("signin", "after_reset", "job")
 # asks credentials on the board.
 _KNOWN = ("job/http", "job/mqtt", "job/download", "signin/credentials")
 
-# One-letter and two-letter identifiers of any stock firmware.
+# Short identifiers of any stock firmware.
 LEAVES = words(
-    "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws"
+    "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws "
+    "abs all any bin chr"
 )
 
 # Calls whose first argument is the last name of a module in job/ (Run.turn).

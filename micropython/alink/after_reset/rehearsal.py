@@ -36,10 +36,13 @@ def fault(secure):
             for name in names[1:]:
                 if not hasattr(module, name):
                     return "%s.py has no %s" % (names[0], name)
-        opening = parts.use("job.http_open")
-        opening.wire = opening.socket = stage = _Stage()
+        stage = _Stage()
         log.level = 0
-        opening.connect(stage, "https://here" if secure else "http://here", 0)
+        url = "https://here" if secure else "http://here"
+        asked = parts.ask("job.http_link", "request", stage, url, 0)
+        opening = parts.use("job.http_open")
+        opening.wire = opening.socket = stage
+        opening.connect(stage, *asked)
     except MemoryError:
         pass  # a download frees some first
     except AlinkError as e:

@@ -24,17 +24,18 @@ _RECALL = const(2)  # what is in the target already is hashed
 def start(download, file, key, source, target):
     """See Download.start()."""
     config = download.config or {}
-    source.block = download.block
-    download.source = source
     download.target = target
     download.work = target.work
     download.file = download.link = file
     download.size = size = file.size
     download.links = config.get("fresh_links", 2)
     download.stop = time.ticks_add(time.ticks_ms(), config.get("deadline_ms", 10800000))
-    download.stall = source.config.get("stall_timeout_ms", 20000)
     download.failed = download.seen = 0
     download.waits = ""
+    if source is not None:
+        source.block = download.block
+        download.source = source
+        download.stall = source.config.get("stall_timeout_ms", 20000)
     _begin(download, 0)
     if target.label is None:
         download.nvs = None  # it cannot be resumed; another's checkpoint is left alone

@@ -73,7 +73,9 @@ class Source:
         path: the rest is a signature. Nothing is left open after an error.
         """
         self.close()
-        parts.ask("job.http_open", "connect", self, file.url, offset)
+        # (One after the other: each is large.)
+        count, link, where = parts.ask("job.http_link", "request", self, file.url, offset)
+        parts.ask("job.http_open", "connect", self, count, link, where)
         return parts.ask("job.http_head", "read", self, file.url, offset, size)
 
     def close(self):
@@ -127,8 +129,9 @@ class Download:
     def start(self, *args):
         """Begin the download of a file from its first byte; nothing is fetched yet.
 
-        file: offer.File. key: str, the job's. source: Source. target: Target. Raises AlinkError
-        when the target refuses it (size, trial, no slot).
+        file: offer.File. key: str, the job's. source: Source, or None: it has to come before the
+        first step, see states.begun(). target: Target. Raises AlinkError when the target
+        refuses it (size, trial, no slot).
         """
         parts.ask("job.checkpoint", "start", self, *args)
 

@@ -23,12 +23,12 @@ _E_TLS = const(3)
 _E_HTTP_HEAD = const(41)
 
 
-def connect(source, url, offset):
-    """Ask for `url` (str) from byte `offset` on; a Wire is left in source.stream.
+def connect(source, count, link, where):
+    """Send the request that http_link.py has written; a Wire is left in source.stream.
 
-    Raises AlinkError, see Source.open(). Nothing is left open then.
+    count, link, where: what that has returned. Raises AlinkError, see Source.open(). Nothing is
+    left open then.
     """
-    count, link, where = parts.ask("job.http_link", "request", source, url, offset)
     door = _HttpDoor(source, count, link[4] == "s")
     gc.collect()  # TLS wants its memory in large pieces
     requests = parts.use("firmware").find("requests")

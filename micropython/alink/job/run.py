@@ -101,10 +101,10 @@ class Run:
                     self.turn("states", "verified")
             elif state == _BEGINNING:
                 # (One after the other: each loads much.)
-                source = self.turn("states", "begin")
+                self.turn("states", "begin")
                 job = self.job
-                self.fetch.start(job.files[self.index], job.key, source, self.target)
-                source = None
+                self.fetch.start(job.files[self.index], job.key, None, self.target)
+                parts.drop("job.slot_rest")
                 self.turn("states", "begun")
             elif self.closing is None:
                 # Whatever it is, it is done once.
@@ -169,6 +169,6 @@ class Run:
         device = self.up.device
         if device.connected:
             try:
-                parts.ask("reports", "step", device, step, desc, self.module)
+                parts.ask("job.progress", "tell", device, step, desc, self.module)
             except AlinkError as e:
                 log.debug("progress not sent:", e)

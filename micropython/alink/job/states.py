@@ -59,10 +59,13 @@ def end(run, state, last, said):
 
 
 def begin(run):
-    """Make the buffers, before anything is opened -> the source of the file that is next."""
+    """Make the buffers, before anything is opened."""
     if run.fetch is None:
         nvs = esp32.NVS("alink_ota")
         run.fetch = parts.use("job.download").Download(nvs, run.up.options[6], run.block)
+
+
+def _source(run):
     up = run.up
     source, _, ca, allow_http, block_size, _, fetch = up.options[:7]
     if source is not None:
@@ -84,8 +87,11 @@ def _take(config, fetch, *names):
 
 
 def begun(run):
-    """The download of a file has begun."""
-    parts.drop("job.slot_rest")
+    """The download of a file has begun: all it wants now is its source."""
+    download = run.fetch
+    download.source = source = _source(run)
+    source.block = download.block
+    download.stall = source.config.get("stall_timeout_ms", 20000)
     run.go(_FETCHING)
     run.up.set_state("downloading")
     if run.said:
