@@ -2,6 +2,7 @@
 
 import micropython
 from alink import errors
+from alink.job import blocks_rest
 from alink.job.stream import Stream
 from mqtt_fakes import make, publish_packet, turn, up, world
 
@@ -61,7 +62,7 @@ def test_a_claimed_message_is_read_in_pieces_and_the_next_packet_stands_behind_i
 
 def test_nothing_is_allocated_for_the_pieces_nor_for_the_polls_between_them():
     _, _, dev, stream = _scene()
-    packet = stream.prepare("/q", b"0123456789")
+    packet = blocks_rest.prepare("/q", b"0123456789")
     assert bytes(packet) == b"\x30\x0e\0\x02/q0123456789"
     buf = bytearray(256)
     head = publish_packet(NAME, _body(1000), 1, 7)
@@ -171,14 +172,14 @@ def test_a_link_that_breaks_shows_in_connected():
         else:
             net.last.error = error
         assert stream.readinto(bytearray(500), 500) is None
-        assert not stream.connected
+        assert not dev.connected
         assert stream.left == -1
-        assert not stream.send_prepared(stream.prepare("/q", b""))
+        assert not stream.send_prepared(blocks_rest.prepare("/q", b""))
         if isinstance(error, MemoryError):
             assert dev.error.code == errors.NO_MEMORY
         turn(dev, clock, 4000)
-        assert stream.connected
-        assert stream.session == 2
+        assert dev.connected
+        assert dev.session == 2
         assert stream.left == -1
 
 

@@ -6,6 +6,7 @@ from array import array
 from micropython import const
 
 from ..errors import AlinkError
+from ..session import framed
 from .stream import Stream
 
 _E_SUBSCRIBE = const(6)
@@ -40,7 +41,7 @@ def open(source, file, offset, size):
         # Not from the start each time: a reply to an earlier job may still be under way.
         source.id = _IDS + int.from_bytes(os.urandom(3), "big")
         request = (_REQUEST % file.stream).encode()
-        source.packet = source.net.prepare(topic, request)
+        source.packet = prepare(topic, request)
         source.start = len(source.packet) - len(request)
     if source.table is None:
         source.table = crc_table()
@@ -49,6 +50,14 @@ def open(source, file, offset, size):
     source.offset = offset
     source.size = size
     source.stream = source
+
+
+def prepare(topic, payload):
+    """A message (str, bytes) of QoS 0 as the bytearray for Stream.send_prepared(); the payload is
+    at its end, to be changed in place.
+    """
+    topic = topic.encode()
+    return framed(0x30, len(topic).to_bytes(2, "big"), topic, payload)
 
 
 def crc_table():

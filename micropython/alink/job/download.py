@@ -135,10 +135,6 @@ class Download:
         """
         parts.ask("job.checkpoint", "start", self, *args)
 
-    def forget(self):
-        """The file is installed or no good: the next download starts with its first byte."""
-        parts.ask("job.checkpoint", "clear", self.nvs)
-
     def step(self):
         """Do one bounded thing; True once everything is in the target and the digest is right.
 

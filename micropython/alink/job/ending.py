@@ -67,10 +67,10 @@ def _install(run):
     part.install(version)
     parts.ask("attempts", "put", Store(JOURNAL), run.job.key, 0)
     hint(Store(JOURNAL).erase, "begun")
-    run.fetch.forget()
+    parts.ask("job.checkpoint", "clear", run.fetch.nvs)
     run.target.drop()
     up.call(up.on_progress, 100)
-    run.tell(100, "installed")
+    parts.ask("job.progress", "tell", run, 100, "installed")
     run.go(_TELLING)
     parts.use("hello").say(up, version, part.name)
 
@@ -182,7 +182,10 @@ def fail(run, error):
     run.fetch = run.target = None
     parts.ask("job.states", "end", run, _FAILING, error, "failed")
     log.info("update failed:", error)
-    run.release()
+    if run.held:
+        # (By hand: with no memory to load what does it, nothing would ever sign in again.)
+        run.held = False
+        up.device.resume()
     up.asked.pop(run.module, None)
     try:
         if fetch is not None:

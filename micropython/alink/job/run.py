@@ -7,8 +7,7 @@ import time
 
 from micropython import const
 
-from .. import log, parts
-from ..errors import AlinkError
+from .. import parts
 
 # States; what they mean and which may follow which stands in states.py.
 _NEW = const(0)
@@ -84,12 +83,6 @@ class Run:
         if fetch is not None:
             fetch.close()
 
-    def release(self):
-        """MQTT may sign in again."""
-        if self.held:
-            self.held = False
-            self.up.device.resume()
-
     def step(self):
         """Do the next bounded thing; True when the run is over. Raises nothing but Ctrl-C."""
         state = self.state
@@ -162,13 +155,4 @@ class Run:
         if percent >= self.told + _STEP_PERCENT and time.ticks_diff(now, self.at) >= _STEP_MS:
             self.told = percent - percent % _STEP_PERCENT
             self.at = now
-            self.tell(self.told, "downloading")
-
-    def tell(self, step, desc):
-        """Report progress, if there is a session; it may get lost."""
-        device = self.up.device
-        if device.connected:
-            try:
-                parts.ask("job.progress", "tell", device, step, desc, self.module)
-            except AlinkError as e:
-                log.debug("progress not sent:", e)
+            parts.ask("job.progress", "tell", self, self.told)

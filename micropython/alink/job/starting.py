@@ -43,7 +43,7 @@ def try_way(run, failed):
     if way == _ALONE:
         hint(Store(SETTINGS).erase, "dev")  # it is the slot's main.py that knows of this
         parts.ask("job.ways", "leave", run.job)
-        run.release()
+        run.turn("states", "release")
         parts.ask(
             "job.states", "end", run, _STORED, (1, "restarting to download alone"), "restarting"
         )

@@ -95,7 +95,7 @@ def begun(run):
     run.go(_FETCHING)
     run.up.set_state("downloading")
     if run.said:
-        run.tell(max(run.told, 1), run.said)
+        parts.ask("job.progress", "tell", run, max(run.told, 1), run.said)
         run.said = ""
 
 
@@ -114,7 +114,7 @@ def fetched(run):
             "job.unpack",
             "job.patch",
         )
-    run.release()
+    release(run)
     run.up.set_state("verifying")
 
 
@@ -125,6 +125,13 @@ def verified(run):
         run.block = None
         if run.up.options[1] is None:
             run.target.block = None
+
+
+def release(run):
+    """MQTT may sign in again."""
+    if run.held:
+        run.held = False
+        run.up.device.resume()
 
 
 def _is_whole(run):

@@ -6,7 +6,6 @@
 from micropython import const
 
 from ..errors import AlinkError
-from ..session import framed
 
 _E_LINK = const(5)
 
@@ -15,7 +14,7 @@ class Stream:
     """The messages on `topic` (str) of a Device, which subscribes to it with its next poll().
 
     A message is taken between claim() and release(), its payload read with readinto(); others on
-    the topic are read past. One Stream a Device at a time. connected, session: the Device's.
+    the topic are read past. One Stream a Device at a time.
     """
 
     def __init__(self, device, topic):
@@ -23,16 +22,6 @@ class Stream:
         self._device = device
         self._name = topic
         self._topic = topic.encode()
-
-    @property
-    def connected(self):
-        """Whether the Device is signed in."""
-        return self._device.connected
-
-    @property
-    def session(self):
-        """The Device's count of sign-ins: what was under way in an earlier one is lost."""
-        return self._device.session
 
     @property
     def ready(self):
@@ -73,7 +62,7 @@ class Stream:
         """Up to `n` bytes (-1: as many as fit) of the claimed message's payload into `buf` -> how
         many, None: nothing is there.
 
-        Never reads past the payload. A link that breaks shows in `connected`, not as an exception.
+        Never reads past the payload. A link that breaks shows in the Device, not as an exception.
         """
         device = self._device
         link = device._link
@@ -95,15 +84,8 @@ class Stream:
             link.left -= count
         return count
 
-    def prepare(self, topic, payload):
-        """A message (str, bytes) of QoS 0 as the bytearray for send_prepared(); the payload is at
-        its end, to be changed in place.
-        """
-        topic = topic.encode()
-        return framed(0x30, len(topic).to_bytes(2, "big"), topic, payload)
-
     def send_prepared(self, packet):
-        """Send a message that prepare() made -> whether it left."""
+        """Send a message that blocks_rest.prepare() made -> whether it left."""
         device = self._device
         if not device.connected:
             return False
