@@ -91,7 +91,7 @@ def test_registrations_count_for_the_sign_ins_that_follow():
     assert backoff.wait_ms(second) == 0
     second._starts.append(time.ticks_ms())
     assert 50000 < backoff.wait_ms(second) <= 60001, backoff.wait_ms(second)
-    assert len(device.carried) == 4
+    assert len(device.attempts) == 4
 
 
 def test_the_products_secret_is_not_in_the_words_about_a_damaged_one():

@@ -147,7 +147,7 @@ class Device:
         number = b""
         if qos:
             if len(waiting) - (0 in waiting) >= _IN_FLIGHT:
-                raise AlinkError(_E_LINK, "8 messages wait for their PUBACK")
+                raise AlinkError(_E_LINK, "8 in flight")
             pid = link.pid
             while not number or pid in waiting:
                 link.pid = pid = pid % _PIDS + 1
@@ -190,7 +190,7 @@ class Device:
                 one[1] = handler
                 return
         if len(self._topics) >= _SUBSCRIPTIONS:
-            raise ValueError("the platform allows 100 subscriptions")
+            parts.use("topics").full()
         self._topics.append([topic, handler, qos, False])
         self._signing = self._signing or True
 
@@ -219,7 +219,7 @@ class Device:
                         handler(topic, payload)
                     except Exception as exc:
                         # The application's mistake must not cost it the connection.
-                        log.info("handler for", topic, "failed:", type(exc).__name__, exc)
+                        log.failed("handler " + topic, exc)
             # The handler may have closed the connection, or lost it while publishing.
             if self._link is link:
                 next(link.recv)

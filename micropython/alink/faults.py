@@ -18,6 +18,10 @@ _E_PROTOCOL = const(8)
 _E_HTTP_HEAD = const(41)
 _E_NO_MEMORY = const(84)
 
+# How a session has ended, beside a packet that cannot be: see session.py.
+_HALF = const(256)
+_CLOSED = const(259)
+
 _TLS_EOF = const(-0x7280)  # MBEDTLS_ERR_SSL_CONN_EOF: the peer closed, which is no verdict on it
 _HANDSHAKE = const(6700)  # what a handshake takes beside the session that comes of it
 _LOW = const(0x7F)  # an mbedTLS number has the fault of an inner module in these bits
@@ -84,6 +88,15 @@ def named(exc, doing=""):
         code = _E_HTTP_HEAD if doing else _E_LINK
         words = type(exc).__name__
     return AlinkError(code, doing + ": " + words if doing else words)
+
+
+def ended(how):
+    """The AlinkError of a session that has ended by itself. how: int, see session.py."""
+    if how < _HALF:
+        return AlinkError(_E_PROTOCOL, "malformed MQTT packet 0x%02x" % how)
+    if how == _CLOSED:
+        return AlinkError(_E_LINK, "closed by the other side")
+    return AlinkError(_E_TIMEOUT, ("half a packet", "no PUBACK", "no PINGRESP")[how - _HALF])
 
 
 def _no_memory(said, words):

@@ -11,6 +11,11 @@ def info(*words):
         print("[alink]", *words)
 
 
+def failed(what, exc):
+    """What is the application's own, or may be, and must not cost more than this line."""
+    info(what, "failed:", type(exc).__name__ + ":", exc)
+
+
 def debug(*words):
     if level >= 2:
         print("[alink]", *words)

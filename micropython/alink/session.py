@@ -12,13 +12,15 @@ import time
 
 from micropython import RingIO, const
 
-from . import log
-from .errors import AlinkError
+from . import log, parts
 from .wire import Wire
 
-_E_LINK = const(5)
-_E_TIMEOUT = const(7)
-_E_PROTOCOL = const(8)
+# How it ends, for faults.py, which has the words; a number below 256 is the type of a packet that
+# cannot be.
+_HALF = const(256)
+_NO_PUBACK = const(257)
+_NO_PINGRESP = const(258)
+_CLOSED = const(259)
 
 # Stages of the packet that is arriving. Up to _BEGIN, a field is waited for until it is complete.
 _TYPE = const(0)
@@ -122,17 +124,17 @@ class Session(Wire):
             if n is None:
                 # (Only now: what has arrived is not late.)
                 if stage and (passed(now, heard) > ping_ms or passed(now, began) > keep_ms):
-                    raise AlinkError(_E_TIMEOUT, "half a packet")
+                    raise parts.ask("faults", "ended", _HALF)
                 for pid in waiting:
                     if stage:
                         waiting[pid] = now  # it may stand behind this packet: its time begins anew
                     elif passed(now, waiting[pid]) > ack_ms:
-                        raise AlinkError(_E_TIMEOUT, "no PUBACK" if pid else "no PINGRESP")
+                        raise parts.ask("faults", "ended", _NO_PUBACK if pid else _NO_PINGRESP)
                 reads = 0
                 yield None
                 continue
             if not n:
-                raise AlinkError(_E_LINK, "closed by the other side")
+                raise parts.ask("faults", "ended", _CLOSED)
             if n > 0:
                 reads += 1
                 heard = now
@@ -266,7 +268,7 @@ class Session(Wire):
                     self.send(buf, 4)
                 reads = 0
                 yield True
-        raise AlinkError(_E_PROTOCOL, "malformed MQTT packet 0x%02x" % op)
+        raise parts.ask("faults", "ended", op)
 
 
 def framed(code, *args):

@@ -25,6 +25,11 @@ def check_name(topic, qos):
         raise ValueError("topic %r: a message goes to one topic, without + or #" % topic)
 
 
+def full():
+    """Raise ValueError: no more can be subscribed to."""
+    raise ValueError("the platform allows 100 subscriptions")
+
+
 def _levels(topic, qos):
     if not isinstance(topic, str) or not topic or "\0" in topic or len(topic.encode()) > _MAX:
         raise ValueError("a topic must be text of 1 to %d bytes" % _MAX)

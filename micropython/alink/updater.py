@@ -161,7 +161,7 @@ class Updater:
             try:
                 hook(*args)
             except Exception as e:
-                log.info("a hook failed: %s: %s" % (type(e).__name__, e))
+                log.failed("a hook", e)
 
     def feed_all(self):
         """Feed the trial's watchdog and the application's; called while a step waits."""
@@ -173,7 +173,7 @@ class Updater:
                 # Told once: it is called at every turn.
                 if not self._feed_failed:
                     self._feed_failed = True
-                    log.info("feed failed: %s: %s" % (type(e).__name__, e))
+                    log.failed("feed", e)
 
     # The steps.
 

@@ -73,7 +73,7 @@ class Wire:
             try:
                 feed()
             except Exception as exc:
-                log.info("on_feed failed:", repr(exc))
+                log.failed("on_feed", exc)
         time.sleep_ms(_PAUSE_MS)
 
     def write(self, buf, n):

@@ -5,9 +5,10 @@
 
 from micropython import const
 
+from .. import parts
 from ..errors import AlinkError
 
-_E_LINK = const(5)
+_CLOSED = const(259)  # see session.py
 
 
 class Stream:
@@ -73,7 +74,7 @@ class Stream:
         try:
             count = link.sock.readinto(buf, min(n, link.left))
             if count == 0:
-                raise AlinkError(_E_LINK, "closed by the other side")
+                raise parts.ask("faults", "ended", _CLOSED)
         except (OSError, ValueError, AlinkError, MemoryError) as exc:
             device._lost(exc)
             return None
