@@ -25,30 +25,40 @@ def drop(*names):
     found = False
     try:
         for name in names:
-            name = _HOME + name
-            size = len(name)
-            # (startswith() looks without making anything: this is done all along an update.)
-            for one in list(sys.modules):
-                if one.startswith(name) and (len(one) == size or one.startswith(".", size)):
-                    found = _clear(one) or found
+            one = _loaded(name)
+            while one is not None:
+                found = True
+                _clear(one)
+                one = _loaded(name)
     except MemoryError:
         found = True  # what is still there goes with the next call
-    name = None
+    name = one = None
     if found:
         _deep(_DEPTH)
         gc.collect()
 
 
+def _loaded(name):
+    # One module that goes with `name`, or None. Makes nothing: this is asked all along an update.
+    end = len(_HOME) + len(name)
+    for one in sys.modules:
+        if (
+            one.startswith(name, len(_HOME))
+            and one.startswith(_HOME)
+            and (len(one) == end or one.startswith(".", end))
+            and "keep" not in sys.modules[one].__dict__  # the application has it, too: journal.py
+        ):
+            return one
+    return None
+
+
 def _clear(one):
     module = sys.modules[one]
-    if "keep" in module.__dict__:  # the application has it, too: see journal.py
-        return False
     home, _, leaf = one.rpartition(".")
     del sys.modules[one]
     if home in sys.modules:
         sys.modules[home].__dict__.pop(leaf, None)
     module.__dict__.clear()
-    return True
 
 
 def ask(name, function, *args):
