@@ -20,7 +20,7 @@ SOURCES = {
     f"alink/{path.relative_to(ALINK).as_posix()[:-3]}": path.read_bytes()
     for path in ALINK.rglob("*.py")
 }
-FOLDERS = ("signin", "after_reset", "job")
+FOLDERS = ("signin", "after_reset", "reset", "job")
 
 
 def test_every_part_that_is_asked_for_by_its_name_is_in_the_image() -> None:

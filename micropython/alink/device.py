@@ -184,7 +184,7 @@ class Device:
         refused subscription is AlinkError(SUBSCRIBE) in `error`, ends the session and is tried
         again in minutes. Raises ValueError for what MQTT or the platform does not allow.
         """
-        _check(topic, qos, "check_filter")
+        _check(topic, qos, "check_glob")
         for one in self._topics:
             if one[0] == topic:
                 one[1] = handler

@@ -259,7 +259,7 @@ class Session(Wire):
                 ):
                     told = self.topic
                     skips += 1
-                    log.info("message skipped, too large for max_message; topic", told)
+                    log.info("too large,", "skipped:", told)
                 if number:
                     buf[0] = 0x40
                     buf[1] = 2

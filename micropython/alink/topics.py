@@ -7,7 +7,7 @@ from micropython import const
 _MAX = const(65535)  # bytes in a UTF-8 string of MQTT
 
 
-def check_filter(topic, qos):
+def check_glob(topic, qos):
     """Raise ValueError unless `topic` (str) is a filter one can subscribe to with `qos`."""
     levels = _levels(topic, qos)
     for i in range(len(levels)):

@@ -39,7 +39,8 @@ class Wire:
     """A connected TCP socket; `feeder.on_feed` (callable or None) is called while it waits.
 
     raw: the socket. sock: what to read from with sock.readinto(buf, n), which never blocks: `raw`,
-    or the TLS socket on it. Both are None once closed.
+    or the TLS socket on it, which is made without a handshake: that would block, and start its
+    time-out anew with every byte; the first write() shakes hands. Both are None once closed.
     """
 
     def __init__(self, raw, feeder):
@@ -52,13 +53,6 @@ class Wire:
             raw.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
         except OSError:
             pass  # this firmware has none
-
-    def secure(self, context, host):
-        """Put TLS on it, verified against `host` (str); the first write() shakes hands."""
-        # A handshake made here would block, and start its time-out anew with every byte.
-        self.sock = context.wrap_socket(
-            self.raw, server_hostname=host, do_handshake_on_connect=False
-        )
 
     def allow(self, timeout):
         """Until `timeout` ms from now write() and wait() may wait."""

@@ -32,6 +32,7 @@ def measure(desk: Desk, schemes: tuple[str, ...]) -> dict[str, Any]:
     """
     bare = _weighed(desk, "bare")
     found: dict[str, Any] = {"loader": (_weighed(desk, "loader") - bare, [])}
+    calm: tuple[int, list[str]] = (0, [])
     for number, scheme in enumerate(schemes):
         name = f"states_{scheme}"
         board = desk.board(name)
@@ -56,7 +57,8 @@ def measure(desk: Desk, schemes: tuple[str, ...]) -> dict[str, Any]:
         # On trial what watches over it was there before the package, and is let go.
         (alive, modules), (later, _) = said(board, "idle")
         idle = max(alive, later + again - first) + names
-        found["idle"] = max((idle, modules), found.get("idle", (0, [])))
+        calm = max(calm, (idle, modules))
+        found["idle"] = calm
     return found
 
 

@@ -16,7 +16,8 @@ from tools.images.features import keeps_name
 from tools.images.kept_names import words
 from tools.images.shorten import parse
 
-_FOLDERS = ("signin", "after_reset", "job")
+# Folder -> what it is called in an image: a text of more than ten letters is an object there.
+_FOLDERS = {"signin": "signin", "after_reset": "reset", "job": "job"}
 
 # Applications import these (README, docs), or derive from what is in them; flash.py selftest
 # asks credentials on the board.
@@ -35,13 +36,13 @@ _BY_LEAF = "turn"
 def homes(modules: list[str]) -> dict[str, str]:
     """Module ("alink/job/run") -> where it stands in an image, for those that move."""
     found = {}
-    for folder in _FOLDERS:
+    for folder, short in _FOLDERS.items():
         prefix = f"alink/{folder}/"
         leaves = iter(LEAVES)
         for module in sorted(one for one in modules if one.startswith(prefix)):
             inner = module.removeprefix("alink/")
             if inner not in _KNOWN and not keeps_name(inner + ".py") and "__init__" not in inner:
-                found[module] = prefix + next(leaves)
+                found[module] = f"alink/{short}/{next(leaves)}"
     return found
 
 
@@ -75,6 +76,7 @@ def told(source: bytes, module: str, new: Mapping[str, str]) -> bytes:
     """
     texts = dotted(new)
     texts |= {f"alink.{old}": f"alink.{name}" for old, name in texts.items()}
+    texts |= _FOLDERS
     places = _places(parse(source), module.split("/")[:-1], new)
     lines = source.decode().splitlines(keepends=True)
     tokens = list(tokenize.tokenize(io.BytesIO(source).readline))

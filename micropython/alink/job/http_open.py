@@ -100,7 +100,9 @@ class _HttpDoor:
 
     def wrap_socket(self, sock, server_hostname):
         self.doing = "TLS handshake"
-        self.wire.secure(self.context, server_hostname)
+        self.wire.sock = self.context.wrap_socket(
+            self.raw, server_hostname=server_hostname, do_handshake_on_connect=False
+        )
         return self
 
     def write(self, data):

@@ -100,7 +100,9 @@ class _MqttDoor:
         self.link = link = Session(sock, self.feeder, self.pid, self.limits)
         link.allow(time.ticks_diff(self._until, time.ticks_ms()))
         if self.context is not None:
-            link.secure(self.context, server_hostname)
+            link.sock = self.context.wrap_socket(
+                sock, server_hostname=server_hostname, do_handshake_on_connect=False
+            )
         return self
 
     def write(self, data, n=-1):
