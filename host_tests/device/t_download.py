@@ -162,8 +162,8 @@ class Dripping(Source):
 def test_a_download_without_room_for_what_arrives_is_no_network_trouble():
     # Else it would crawl for hours, where another way has the memory.
     idf = parts.use("idf")  # stays loaded while it is asked
-    real = idf.heap
-    idf.heap = lambda: (3700, 1300)
+    real = idf.spare
+    idf.spare = lambda: (3700, 1300)
     source = Dripping()
     one = Download(None, {"tries": 8})
     one.start(file(), "key", source, Target())
@@ -180,5 +180,5 @@ def test_a_download_without_room_for_what_arrives_is_no_network_trouble():
         assert e.code == errors.NO_MEMORY, e
         assert "3700 free" in e.detail
     finally:
-        idf.heap = real
+        idf.spare = real
         parts.drop("idf")

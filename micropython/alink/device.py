@@ -70,7 +70,7 @@ class Device:
         self._topics = []  # [filter, handler, qos, whether this session has asked for it]
         self._signing = True  # type: object  # or what subscribes; False: all is confirmed
         try:
-            parts.ask("signin.setup", "make", self, args, settings)
+            parts.ask("signin.setup", "fill", self, args, settings)
         finally:
             parts.drop("signin")
 

@@ -55,7 +55,7 @@ def named(exc, doing=""):
     if isinstance(exc, MemoryError) or _no_memory(said, words) or parts.ask("idf", "short"):
         code = _E_NO_MEMORY
         words = words or (_number(said) if said else "no memory left")
-        heap = parts.ask("idf", "heap")
+        heap = parts.ask("idf", "spare")
         if heap is not None:
             words += "; idf %d free, %d in one piece" % heap
     elif isinstance(exc, UnicodeError):
@@ -90,13 +90,13 @@ def named(exc, doing=""):
     return AlinkError(code, doing + ": " + words if doing else words)
 
 
-def ended(how):
-    """The AlinkError of a session that has ended by itself. how: int, see session.py."""
-    if how < _HALF:
-        return AlinkError(_E_PROTOCOL, "malformed MQTT packet 0x%02x" % how)
-    if how == _CLOSED:
+def ended(number):
+    """The AlinkError of a session that has ended by itself. number: int, see session.py."""
+    if number < _HALF:
+        return AlinkError(_E_PROTOCOL, "malformed MQTT packet 0x%02x" % number)
+    if number == _CLOSED:
         return AlinkError(_E_LINK, "closed by the other side")
-    return AlinkError(_E_TIMEOUT, ("half a packet", "no PUBACK", "no PINGRESP")[how - _HALF])
+    return AlinkError(_E_TIMEOUT, ("half a packet", "no PUBACK", "no PINGRESP")[number - _HALF])
 
 
 def _no_memory(said, words):

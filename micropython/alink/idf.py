@@ -10,7 +10,7 @@ _FREE_MIN = const(4096)
 _LARGEST_MIN = const(2048)
 
 
-def heap():
+def spare():
     """(bytes free, the largest piece), two int; None where there is no such heap."""
     try:
         from esp32 import HEAP_DATA, idf_heap_info
@@ -25,13 +25,13 @@ def heap():
 
 def short():
     """Whether it is so low that any fault is the memory's. False where there is none."""
-    found = heap()
+    found = spare()
     return found is not None and (found[0] < _FREE_MIN or found[1] < _LARGEST_MIN)
 
 
 def poor():
     """Whether there is less than a TLS session takes while it is made."""
-    found = heap()
+    found = spare()
     return found is not None and found[0] < _OPENING
 
 
@@ -42,7 +42,7 @@ def tight(more=0):
     A window has 5,760 bytes, in Wi-Fi's buffers of 1,600 a packet. With less, packets are dropped,
     and a connection crawls from one repetition to the next.
     """
-    found = heap()
+    found = spare()
     if found is None or found[0] >= _WINDOW + more:
         return None
     return "idf %d free, %d in one piece" % found

@@ -70,7 +70,7 @@ class Updater:
         self.refused = []  # errors of jobs offered meanwhile that cannot be done
         self._inbox = []
         self.greeted = 0  # number of the session in which hello.py was begun
-        parts.ask("after_reset.begin", "make", self, version, settings)
+        parts.ask("after_reset.begin", "fill", self, version, settings)
         self.settle()
 
     def poll(self):

@@ -10,7 +10,7 @@ _HERE = "/boot.py"
 _COPY = "/app/boot.py"
 
 
-def make(up, version, given):
+def fill(up, version, given):
     """Everything that a new Updater has, but for what its own __init__ has made, and with it what
     the last reset has left. Raises ValueError or TypeError for an argument that cannot work.
     """

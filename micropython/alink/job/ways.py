@@ -60,7 +60,7 @@ def choose(up, job, failed):
     """
     free = largest = 1 << 29  # a firmware that does not tell has plenty
     python = 1 << 29
-    heap = parts.ask("idf", "heap")
+    heap = parts.ask("idf", "spare")
     if heap is not None:
         free, largest = heap
         gc.collect()

@@ -22,7 +22,7 @@ _DEFAULTS = (
 )
 
 
-def make(new, args, given):
+def fill(new, args, given):
     """What a new Device has, but for what its own __init__ has made.
 
     args: tuple, given: dict, of its arguments. Raises ValueError or TypeError for one that cannot
