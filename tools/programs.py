@@ -28,7 +28,7 @@ A first update, in three terminals' worth of commands:
 
   python -m tools.cloud device add a1B2c3D4e5F greenhouse_07     prints the secret, once
   python -m tools.cloud release add a1B2c3D4e5F 1.1.0 build/app-1.1.0.bin
-  python -m tools.cloud serve                                    prints ports and the CA file
+  python -m tools.cloud serve                                    prints ports, and what to type
   python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0
   python -m tools.cloud watch
 
