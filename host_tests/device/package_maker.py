@@ -1,5 +1,6 @@
 # Packages (.alp) made by hand, as docs/package.md has them: in streams that press nothing, so that
-# each byte of the operations stands where a test wants it. MIT licence.
+# each byte of the operations stands where a test wants it. (The desk's own is
+# tools/release/package_format.py: this one is for MicroPython.) MIT licence.
 
 import hashlib
 

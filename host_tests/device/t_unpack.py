@@ -123,5 +123,18 @@ def test_a_link_that_breaks_or_falls_silent_has_its_own_name():
     assert "closed" in refused(one).detail
     one = moving(compressed(IMAGE), gives=300)
     one.source.until = one.source.at
-    one.stall = -1  # its time is over before it has begun
-    assert "no data" in refused(one).detail
+    one.last -= 30000
+    assert "no data for 20000 ms" in refused(one).detail
+
+
+def test_a_slow_server_is_not_given_up_while_something_comes():
+    one = moving(compressed(IMAGE), gives=1)
+    had = 0
+    while had < 300:
+        one.source.until = one.source.at + 1
+        one.last -= 15000  # since the byte before
+        assert not one.step()
+        had += 1
+    one.source.until = len(one.source.body)
+    one.source.gives = 1000
+    assert through(one) == IMAGE

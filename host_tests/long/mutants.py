@@ -11,6 +11,7 @@ SIGNED = "host_tests/update/test_signed.py"
 APPLICATION = "host_tests/update/test_application.py"
 REFUSED = "host_tests/update/test_refused.py"
 PACKED = "host_tests/update/test_packed.py"
+PACKED_REFUSED = "host_tests/update/test_packed_refused.py"
 
 
 @dataclass(frozen=True)
@@ -283,14 +284,14 @@ MUTANTS = (
         "micropython/alink/job/origin.py",
         "            if packed.found.digest() != packed.wanted:\n",
         "            if False:\n",
-        PACKED + " -k another_release",
+        PACKED_REFUSED + " -k another_release",
     ),
     Mutant(
         "a package makes the image that its head tells of",
         "micropython/alink/job/aside.py",
         "    if packed.digest.digest() != download.target.digest:\n",
         "    if False:\n",
-        PACKED + " -k has_a_name",
+        PACKED_REFUSED + " -k has_a_name",
     ),
     Mutant(
         "nothing is read behind the source of a difference",
@@ -304,14 +305,14 @@ MUTANTS = (
         "micropython/alink/job/patch.py",
         "    if n > room:\n",
         "    if False:\n",
-        PACKED + " -k has_a_name",
+        PACKED_REFUSED + " -k has_a_name",
     ),
     Mutant(
         "nothing stands behind a package's stream",
         "micropython/alink/job/unpack.py",
         "    if packed.ring.any() or download.offset < download.size:\n",
         "    if False:\n",
-        PACKED + " -k has_a_name",
+        PACKED_REFUSED + " -k has_a_name",
     ),
     Mutant(
         "a block that is half made outlives a lost link",

@@ -8,12 +8,8 @@ import pytest
 
 from host_tests.kit import alp
 from host_tests.kit.locked import MOVER
+from host_tests.kit.packed import BLOCK, MQTT, SIZE, erases, running, scattered, succeeds
 from host_tests.kit.rig import Rig, app
-from tools.release.package_report import examine_package
-
-BLOCK = 4096
-SIZE = 120_000  # bytes of firmware
-MQTT = app(prologue="WAITS.update(gap_ms=0)", options="block_size=16384")
 
 # Every piece is carried with the heap locked: whatever allocates fails.
 LOCKED = app(
@@ -32,70 +28,6 @@ def moved(n):
 
 def ready(rig: Rig) -> None:
     rig.cloud.faults.uplink_qos0_per_s = None
-
-
-def running(rig: Rig, source: str | None = None, sibling: bool = True) -> bytes:
-    """A board with 1.0.0, and perhaps a sibling of it in the other slot; returns what runs."""
-    image = rig.image("1.0.0", source, SIZE)
-    rig.board.write_slot(0, image)
-    if sibling:
-        rig.board.write_slot(1, rig.image("1.0.9", size=SIZE))
-    rig.board.power_on()
-    rig.reports("1.0.0")
-    return image
-
-
-def scattered(rig: Rig, old: bytes) -> tuple[bytes, bytes]:
-    """An image 1.1.0 that shares no place with `old`, and a difference that has all operations."""
-    image = rig.image("1.1.0", size=SIZE)
-    return image, alp.difference(image, old, ops=moved_ops(image, old))
-
-
-def moved_ops(image: bytes, old: bytes) -> list[alp.Op]:
-    """Operations that fetch each piece of `image` from another place of `old`."""
-    ops: list[alp.Op] = []
-    at = 0
-    for number, start in enumerate(range(0, len(image), 5000)):
-        piece = image[start : start + 5000]
-        if number % 5 == 4:
-            ops.append((alp.INSERT, len(piece), piece))
-            continue
-        to = start + (number * 331) % 4000 if number % 3 else start
-        to = max(0, min(to, len(old) - len(piece)))
-        if to != at:
-            ops.append(alp.seek(to - at))
-        theirs = old[to : to + len(piece)]
-        if theirs == piece:
-            ops.append((alp.COPY, len(piece), b""))
-        else:
-            sums = bytes((a - b) & 255 for a, b in zip(piece, theirs, strict=True))
-            ops.append((alp.ADD, len(piece), sums))
-        at = to + len(piece)
-    assert alp.played(ops, old) == image
-    return ops
-
-
-def erases(rig: Rig) -> int:
-    """Sectors of slot 1 that were erased since the board was made."""
-    return rig.board.flash_ops["ota_1"].erases
-
-
-def succeeds(rig: Rig, image: bytes) -> None:
-    rig.ends("1.1.0", "SUCCEEDED")
-    rig.confirmed(1)
-    assert rig.holds(1, image)
-    assert [n for n in rig.steps() if n < 0] == []
-
-
-def fails(rig: Rig, step: int, *said: str, version: str = "1.1.0") -> str:
-    """The update ends with this step, and nothing of it boots; what the board has said."""
-    desc = rig.ends(version, "FAILED")
-    for one in said:
-        assert one in desc
-    assert rig.steps()[-1] == step
-    assert rig.boots_slot() == 0
-    assert len(rig.board.boots) == 1, "it was started"
-    return desc
 
 
 @pytest.mark.parametrize("scheme", ["https", "mqtt"])
@@ -160,113 +92,6 @@ def test_the_sums_are_done_in_machine_code_or_where_that_is_refused_in_bytecode(
     succeeds(rig, image)
     said = "sums in bytecode: incompatible .mpy arch" in rig.board.console_text()
     assert said == refused
-
-
-def test_a_difference_to_another_release_is_refused_before_anything_is_erased(rig: Rig) -> None:
-    old = running(rig)
-    image = rig.image("1.1.0", size=SIZE)
-    other = bytearray(old)
-    other[-1] ^= 1
-    before = erases(rig)
-    for version, source in (("1.1.0", bytes(other)), ("1.1.1", old + bytes(2_000_000))):
-        rig.update(version, alp.difference(image, source), isDiff=1)
-        fails(rig, -1, "E33 other-source: 1.0.0 runs, it is made from ", version=version)
-        assert erases(rig) == before
-    # The whole image is as welcome as before.
-    image = rig.update("1.1.2", rig.image("1.1.2", size=SIZE))
-    rig.ends("1.1.2", "SUCCEEDED")
-    assert rig.holds(1, image)
-
-
-def test_a_difference_that_is_no_package_is_refused_by_name(rig: Rig) -> None:
-    running(rig)
-    before = erases(rig)
-    rig.update("1.1.0", b"BSDIFF40" + bytes(5000), isDiff=1)
-    fails(rig, -1, "E24 job-diff: ")
-    assert erases(rig) == before
-
-
-def test_a_package_of_a_later_format_or_for_a_larger_slot_is_told(rig: Rig) -> None:
-    running(rig)
-    before = erases(rig)
-    package = bytearray(alp.compressed(rig.image("1.1.0", size=SIZE)))
-    package[4] = 2
-    rig.update("1.1.0", bytes(package))
-    fails(rig, -1, "E20 job-form: package format 2")
-    package[4] = 1
-    package[8:12] = (4_000_000).to_bytes(4, "little")
-    rig.update("1.1.1", bytes(package))
-    fails(rig, -1, "E66 too-large: 4000000 bytes", version="1.1.1")
-    assert erases(rig) == before
-
-
-def damaged(image: bytes, old: bytes, kind: str) -> bytes:
-    """A package with one thing wrong, by the name of it."""
-    ops = alp.operations(image, old)
-    if kind == "another image":
-        return alp.head(1, b"another" + image[7:]) + alp.stream(image)
-    if kind == "behind":
-        return alp.compressed(image) + b"behind"
-    if kind == "longer":
-        return alp.head(1, image) + alp.stream(image + b"x")
-    if kind == "shorter":
-        return alp.head(1, image) + alp.stream(image[:-1])
-    if kind == "bit":
-        package = bytearray(alp.compressed(image))
-        package[len(package) // 2] ^= 16
-        return bytes(package)
-    if kind == "adler":
-        package = bytearray(alp.compressed(image))
-        package[-1] ^= 16
-        return bytes(package)
-    if kind == "further":
-        return alp.difference(old[:-BLOCK], old, ops=[(alp.COPY, len(old) - 9, b"")])
-    if kind == "source":
-        ops.insert(1, alp.seek(len(old)))
-    elif kind == "seeks":
-        ops[1:1] = [alp.seek(0)] * 50
-    elif kind == "nothing":
-        ops.insert(1, (alp.ADD, 0, b""))
-    return alp.difference(image, old, ops=ops)
-
-
-@pytest.mark.parametrize("scheme", ["https", "mqtt"])
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "another image",
-        "behind",
-        "longer",
-        "shorter",
-        "bit",
-        "adler",
-        "further",
-        "source",
-        "seeks",
-        "nothing",
-    ],
-)
-def test_a_package_that_is_wrong_has_a_name_and_never_boots(
-    rig: Rig, kind: str, scheme: str
-) -> None:
-    old = running(rig, MQTT)
-    package = damaged(rig.image("1.1.0", size=SIZE), old, kind)
-    rig.update("1.1.0", package, scheme=scheme)
-    desc = fails(rig, -3, "E73 package: ")
-    # In the words that image.py inspect has for it.
-    (told,) = examine_package(package, old if package[5] == 2 else None).problems
-    assert desc.partition("E73 package: ")[2].partition("; ")[0] in told
-    assert rig.board.nvs_get("alink_ota", "attempts"), "it was no attempt"
-
-
-def test_what_is_wrong_with_the_image_is_told_before_anything_is_erased(rig: Rig) -> None:
-    running(rig)
-    before = erases(rig)
-    image = bytearray(rig.image("1.1.0", size=SIZE))
-    image[12] = 9
-    rig.update("1.1.0", alp.compressed(bytes(image)))
-    fails(rig, -3, "E64 image-chip: ESP32-S3")
-    assert erases(rig) == before
 
 
 def test_a_link_that_drops_costs_only_what_was_lost_on_the_way(rig: Rig) -> None:

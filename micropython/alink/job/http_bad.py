@@ -15,6 +15,7 @@ _E_EXPIRED = const(45)
 _TEXT_MAX = const(40)  # characters of a server's own words in an error
 _PLACE_MAX = const(120)  # and of where it redirects to
 
+# As in http_head.py: constants of the compiler, which take no RAM while they are in both.
 _TOO_LONG = const(0)
 _FOLDED = const(1)
 _NO_HEADER = const(2)
