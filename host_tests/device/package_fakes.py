@@ -16,10 +16,11 @@ log.level = 0
 class Source(download.Source):
     """Serves `body`, `gives` bytes at once, none yet from byte `until` on; raises `broken`.
 
-    dry: bool, nothing has come yet at every second call.
+    dry: bool, nothing has come yet at every second call. void: the byte at which what it gave of
+    the last 4096 has to come once more, as a damaged block over MQTT, or None.
     """
 
-    broken = None
+    broken = void = None
     dry = waits = False
 
     def __init__(self, body, gives=1024):
@@ -43,6 +44,10 @@ class Source(download.Source):
         if self.waits:
             return None
         at = self.at
+        if self.void is not None and at >= self.void:
+            self.void = None
+            self.at -= at % 4096
+            return -1
         n = min(n, self.gives, self.until - at)
         if not n:
             return None if at < len(self.body) else 0

@@ -127,6 +127,22 @@ def test_a_link_that_breaks_or_falls_silent_has_its_own_name():
     assert "no data for 20000 ms" in refused(one).detail
 
 
+def test_bytes_that_come_a_second_time_are_not_taken_for_new_ones():
+    for void in (4000, 4097, 8191, 9500):
+        for gives in (100, 1000):
+            fill(1, b"")
+            one = loading(compressed(IMAGE), gives=gives)
+            while one.packed is None:
+                assert not one.step()
+            one.source.void = void
+            while one.source.void is not None:
+                assert not one.step()
+            # And once more, before all of them have come again.
+            one.source.void = one.source.at + 500
+            assert through(one) == IMAGE, (void, gives)
+            assert one.source.void is None
+
+
 def test_a_slow_server_is_not_given_up_while_something_comes():
     one = moving(compressed(IMAGE), gives=1)
     had = 0
