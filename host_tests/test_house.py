@@ -46,6 +46,7 @@ CLOUD = (
         "faults",
         "hosting",
         "identity",
+        "open_files",
         "records",
         "shown",
         "store",

@@ -20,11 +20,13 @@ from tools.bench import (
     mqtt,
     packed,
     report,
+    sessions,
     throughput,
     traffic,
 )
 from tools.bench.report import Figure, Picture, Section
 from tools.chip.header import parse_image
+from tools.cloud import open_files
 from tools.dev import stock
 from tools.release.pack import difference
 from tools.sim import Board
@@ -214,6 +216,17 @@ def test_a_measurement_that_fails_does_not_cost_the_page_the_others(
     assert "9 m/s" in text
 
 
+def test_a_rollout_reaches_every_light_session_through_a_broker() -> None:
+    section = sessions.measure(quiet, sizes=(20, 50))
+    if any(figure.value == "not measured" for figure in section.figures):
+        pytest.skip("NO MOSQUITTO HERE: install it (Debian: apt-get install mosquitto)")
+    assert [figure.what for figure in section.figures if "SUCCEEDED" in figure.what] == [
+        "20 sessions, rollout to the last SUCCEEDED",
+        "50 sessions, rollout to the last SUCCEEDED",
+    ]
+    assert "50 over 20" in section.figures[-1].what
+
+
 def test_a_busy_machine_does_not_judge_the_throughput() -> None:
     figure = Figure("share", "0.92")
     assert throughput._judged(figure, [0.6, 0.7, 0.92, 1.5, 3.8], 0.9).met is None
@@ -222,7 +235,7 @@ def test_a_busy_machine_does_not_judge_the_throughput() -> None:
 
 
 def test_a_fleet_may_have_more_descriptors_than_select_takes(tmp_path: Path) -> None:
-    fleet._open_files(2048)
+    assert open_files.allow(2048) >= 2048
     many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
     try:
         with Board.create(tmp_path / "flash.bin") as board:

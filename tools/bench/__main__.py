@@ -23,6 +23,7 @@ from tools.bench import (
     mqtt,
     packed,
     report,
+    sessions,
     throughput,
     traffic,
 )
@@ -42,6 +43,7 @@ MEASUREMENTS: dict[str, Callable[[Say], Section]] = {
     "traffic": traffic.measure,
     "resume": traffic.resume,
     "fleet": fleet.measure,
+    "sessions": sessions.measure,
 }
 
 UNMEASURED = "could not be measured"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import resource
 import shutil
 import time
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import Any
 
 from tools.bench.desk import PK, Desk, Say, compiled_sim
 from tools.bench.report import Figure, Section
+from tools.cloud import open_files
 from tools.sim import Board
 
 SIZES = (50, 200, 500)
@@ -21,7 +20,7 @@ _LIMIT_S = 300.0
 
 def measure(say: Say, *, sizes: tuple[int, ...] = SIZES) -> Section:
     """One fleet after the other, each against a fresh server."""
-    _open_files(sizes[-1] * 24 + 512)
+    open_files.allow(sizes[-1] * 24 + 512)
     figures: list[Figure] = []
     for size in sizes:
         with compiled_sim(), Desk(small=True) as desk:
@@ -40,13 +39,6 @@ def measure(say: Say, *, sizes: tuple[int, ...] = SIZES) -> Section:
         "server's own share is the line below it."
     )
     return Section("fleet", "fleet", figures, about)
-
-
-def _open_files(wanted: int) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < wanted:
-        with contextlib.suppress(ValueError, OSError):  # then a smaller fleet is all there is
-            resource.setrlimit(resource.RLIMIT_NOFILE, (min(wanted, hard), hard))
 
 
 def _fleet(desk: Desk, size: int, say: Say) -> list[Figure]:

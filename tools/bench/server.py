@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.cloud import LocalCloud
+from tools.cloud import Broker, LocalCloud
 from tools.cloud.identity import Identity
 from tools.cloud.ota.tasks import DEFAULT_MODULE
+from tools.cloud.records import KEEP
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -60,9 +61,10 @@ def usage(pid: int) -> Usage:
 class Server:
     """The client's end. Use it as a context manager: the process ends with it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, broker: dict[str, Any] | None = None) -> None:
+        """`broker`: sign in there, with the fields of Broker, and keep as much as `serve` does."""
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tools.bench.server", str(folder)],
+            [sys.executable, "-m", "tools.bench.server", str(folder), json.dumps(broker)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -139,6 +141,30 @@ class _Commands:
         """A device's secret."""
         return self.cloud.add_device(pk, dn).secret
 
+    def add_devices(self, pk: str, names: list[str]) -> list[str]:
+        """Their secrets."""
+        book = self.cloud._program.ota.book
+        return self.cloud._call(lambda: [book.add_device(pk, name, None) for name in names])
+
+    def broker_is_there(self) -> bool:
+        """Whether the service is signed in at its broker."""
+        return self.cloud.broker_connected
+
+    def reported(self, version: str) -> int:
+        """How many devices have reported this version."""
+        store = self.cloud._program.store
+        told = self.cloud._call(store.all_versions).values()
+        return sum(versions.get(DEFAULT_MODULE) == version for versions in told)
+
+    def rollout(self, pk: str, version: str) -> int:
+        """Offer a version, and push it to all devices of a product; the batch's number."""
+        self.cloud.add_release(pk, version, version.encode())
+        return self.cloud.batch(pk, version).id
+
+    def states(self, batch: int) -> dict[str, int]:
+        """State -> how many tasks of a batch are in it."""
+        return self.cloud._call(lambda: self.cloud._program.store.counts(batch))
+
     def add_release(self, pk: str, version: str, path: str) -> None:
         """A file as a version."""
         self.cloud.add_release(pk, version, Path(path))
@@ -187,7 +213,11 @@ def main() -> None:
     """Serve until stdin ends."""
     out = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # whatever prints by itself must not stand between the answers
-    with LocalCloud(sys.argv[1]) as cloud:
+    broker = json.loads(sys.argv[2])
+    settings: dict[str, Any] = {}
+    if broker is not None:
+        settings = {"broker": Broker(**broker), "keep": KEEP}
+    with LocalCloud(sys.argv[1], **settings) as cloud:
         cloud.faults.connects_per_minute = None  # boards are switched on and off here
         commands = _Commands(cloud)
         for line in sys.stdin:

@@ -118,6 +118,7 @@ class Violation:
 
 
 _T = TypeVar("_T")
+KEEP = 10_000  # of each kind, in a server that runs for weeks
 # With `keep`, payloads of messages kept at once: a device may send 256 KB in each.
 KEEP_BYTES = 32 * 1024 * 1024
 

@@ -22,6 +22,11 @@ class Gateway(Sessions[Connection]):
         """The factory for one listener's connections."""
         return lambda: Connection(self, tls)
 
+    def reaches(self, identity: Identity, topic: str) -> bool:
+        """Whether a device is here and has subscribed to this topic."""
+        session = self.sessions.get(identity)
+        return session is not None and not self.dead and session.receives(topic)
+
     def send(
         self, identity: Identity, topic: str, payload: bytes, qos: int = 0, *, push: bool = False
     ) -> bool:
@@ -30,7 +35,7 @@ class Gateway(Sessions[Connection]):
         `push` marks upgrade pushes, which the push faults apply to.
         """
         session = self.sessions.get(identity)
-        if session is None or self.dead or not session.receives(topic):
+        if session is None or not self.reaches(identity, topic):
             return False
         return session.deliver(topic, payload, qos, push=push)
 

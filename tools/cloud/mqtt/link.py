@@ -26,7 +26,7 @@ from tools.cloud.mqtt.paho_loop import PahoLoop
 from tools.cloud.mqtt.service import Service
 from tools.cloud.records import Message, Records
 
-KEEPALIVE_S = 30  # a broker that is silent for so long is asked, and given up after as long
+KEEPALIVE_S = 60  # a broker that is silent for so long is asked, and given up after as long
 # A connection, a CONNACK or a SUBACK that takes longer does not come.
 TIMEOUT_S = 10.0
 BACKOFF_MIN_S, BACKOFF_MAX_S = 1.0, 60.0
@@ -107,6 +107,10 @@ class BrokerLink:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def reaches(self, identity: Identity, topic: str) -> bool:
+        """Whether the broker is there: of devices it does not tell."""
+        return self._signed_in
 
     def send(
         self, identity: Identity, topic: str, payload: bytes, qos: int = 0, *, push: bool = False

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections.abc import Callable
 
 from tools.cli import Refused
+from tools.cloud import open_files
 
 Factory = Callable[[], asyncio.Protocol]
 
@@ -82,14 +84,20 @@ class Listener:
     async def _accept(self) -> None:
         loop = asyncio.get_running_loop()
         assert self._socket is not None
+        told = False
         while True:
             try:
                 sock, _ = await loop.sock_accept(self._socket)
             except OSError as exc:
                 # Out of file descriptors, most likely: the next attempt may find one.
-                self._failed(f"cannot accept: {exc.strerror}")
+                if not told:
+                    files = exc.errno in (errno.EMFILE, errno.ENFILE)
+                    what = f". {open_files.advice()}" if files else ""
+                    self._failed(f"cannot accept: {exc.strerror}{what}")
+                told = True
                 await asyncio.sleep(0.1)
                 continue
+            told = False
             task = loop.create_task(self._open(sock))
             self._opening.add(task)
             task.add_done_callback(self._opening.discard)

@@ -23,6 +23,9 @@ class Service(Protocol):
 class Sender(Protocol):
     """The way to a device: the gateway, or somebody's own broker (broker.py)."""
 
+    def reaches(self, identity: Identity, topic: str) -> bool:
+        """Whether a message to this topic can be sent to a device now, as far as is known."""
+
     def send(
         self, identity: Identity, topic: str, payload: bytes, qos: int = 0, *, push: bool = False
     ) -> bool:

@@ -12,6 +12,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
+from tools.cli import Refused
 from tools.cloud.operator import views
 from tools.cloud.operator.columns import Columns
 from tools.cloud.operator.show import Row
@@ -65,7 +66,11 @@ class WatchApp(App[None]):
     async def _follow(self) -> None:
         while True:
             began = time.monotonic()
-            self._take(await asyncio.to_thread(self._ask))
+            try:
+                snapshot = await asyncio.to_thread(self._ask)
+            except Refused:  # it is too busy to answer
+                snapshot = None
+            self._take(snapshot)
             self.looks += 1
             await asyncio.sleep(max(PAUSE_S, SHARE * (time.monotonic() - began)))
 

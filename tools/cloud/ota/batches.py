@@ -143,8 +143,9 @@ class BatchBook:
                 asdict(terms),
             )
         )
-        for identity in chosen:
-            self.add_task(batch, identity)
+        with self._store.together():
+            for identity in chosen:
+                self.add_task(batch, identity)
         return batch
 
     def _chosen(
@@ -199,14 +200,20 @@ class BatchBook:
     def tasks(self, number: int, names: Sequence[str] = ()) -> list[Task]:
         """A batch's tasks, of these devices or of all. Raises Refused."""
         batch = self.batch(number)
-        tasks = self._store.tasks("batch = ?", number)
-        for name in names:
-            if all(task.device_name != name for task in tasks):
+        if not names:
+            return self._store.tasks("batch = ?", number)
+        found: dict[int, Task] = {}
+        for name in dict.fromkeys(names):
+            own = self._store.tasks(
+                "pk = ? and dn = ? and +batch = ?", batch.product_key, name, number
+            )
+            if not own:
                 raise Refused(
                     f"{batch.product_key}/{name} is not in batch {number}",
                     "`status` lists who is.",
                 )
-        return [task for task in tasks if not names or task.device_name in names]
+            found.update((task.id, task) for task in own)
+        return [found[one] for one in sorted(found)]
 
     def confirm(self, number: int, names: Sequence[str] = ()) -> int:
         """Let the devices be told that wait for it; how many those were. Raises Refused."""

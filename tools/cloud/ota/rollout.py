@@ -7,6 +7,7 @@ to spare the downloads.
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -19,6 +20,9 @@ from tools.cloud.records import Records
 from tools.cloud.store import Batch, Task
 
 _MINUTE_S = 60.0
+_TOGETHER = 50  # are pushed before everybody else at the stand-in has a turn
+_ALL = 0  # no batch has this number
+_STEP_S = 1.0  # the rate is looked at so often: not for each device that it lets through
 
 
 class Rollout:
@@ -32,7 +36,10 @@ class Rollout:
         self._clock = clock
         self._records = records
         self._offer = offer
-        self._told: dict[int, list[float]] = {}  # batch -> when devices were told, this minute
+        # batch -> when devices were told, this minute
+        self._told: defaultdict[int, deque[float]] = defaultdict(deque)
+        # batch, or _ALL -> tasks whose turn has not come
+        self._waiting: dict[int, deque[int]] = {}
         self._opens: dict[int, Timer] = {}  # batch -> when its rate allows the next one
         # Those that were waiting when the server stopped.
         for task in self._store.tasks("state in ('CONFIRM', 'QUEUED') and due is not null"):
@@ -52,8 +59,9 @@ class Rollout:
         if terms.rate is None or task.state != "QUEUED":
             return True
         now = self._clock.monotonic()
-        told = [t for t in self._told.get(task.batch, []) if now - t < _MINUTE_S]
-        self._told[task.batch] = told
+        told = self._told[task.batch]
+        while told and now - told[0] >= _MINUTE_S:
+            told.popleft()
         if len(told) < terms.rate:
             return True
         self._open_later(task.batch, told[0] + _MINUTE_S - now)
@@ -62,7 +70,7 @@ class Rollout:
     def told(self, task: Task) -> None:
         """A task was pushed, or answered to a query."""
         if task.batch is not None and task.state == "QUEUED":
-            self._told.setdefault(task.batch, []).append(self._clock.monotonic())
+            self._told[task.batch].append(self._clock.monotonic())
 
     def begin(self, batch: Batch) -> None:
         """Push what a new batch allows now, and the rest at its time."""
@@ -85,17 +93,42 @@ class Rollout:
                 self.batches.cancel(number, names, f"batch {number} has come to its end time")
 
     def release(self, batch: int) -> int:
-        """Push what a batch allows now, in the order of its tasks; how many were sent."""
-        queued = self._store.tasks("batch = ? and state = 'QUEUED'", batch)
-        return sum(self._offer(task) for task in queued)
+        """Push what a batch allows now, in the order of its tasks; how many were sent at once."""
+        return self._push(batch, "batch = ? and state = 'QUEUED'", batch)
 
     def release_all(self) -> None:
         """Push what waits for its first push, of every batch and of none (a broker came back)."""
-        for task in self._store.tasks("state = 'QUEUED'"):
-            self._offer(task)
+        self._push(_ALL, "state = 'QUEUED'")
+
+    def _push(self, key: int, where: str, *values: object) -> int:
+        going_on = key in self._waiting
+        self._waiting[key] = deque(self._store.task_numbers(where, *values))
+        return 0 if going_on else self._push_some(key)
+
+    def _push_some(self, key: int) -> int:
+        """The next ones; the others in further turns of the loop, where more than these wait."""
+        numbers, sent = self._waiting[key], 0
+        for _ in range(min(_TOGETHER, len(numbers))):
+            if key in self._opens:  # its rate is used up: no need to ask for each of the others
+                numbers.clear()
+                break
+            try:
+                task = self._store.task_by_id(numbers.popleft())
+            except KeyError:  # it was removed meanwhile
+                continue
+            sent += task.state == "QUEUED" and self._offer(task)
+        if numbers:
+            self._clock.call_later(0, lambda: self._go_on(key))
+        else:
+            del self._waiting[key]
+        return sent
+
+    def _go_on(self, key: int) -> None:
+        self._push_some(key)
 
     def _open_later(self, batch: int, delay_s: float) -> None:
         if batch not in self._opens:
+            delay_s = max(delay_s, _STEP_S)
             self._opens[batch] = self._clock.call_later(delay_s, lambda: self._open(batch))
 
     def _open(self, batch: int) -> None:
@@ -162,7 +195,13 @@ class Rollout:
                 continue
             if busy is not None and not (terms.override and (busy.batch or 0) < batch.id):
                 return busy
-            before = self._store.tasks("batch = ? and dn = ?", batch.id, identity.device_name)
+            # (The product, too: the index is of both. That of the batch has all of its devices.)
+            before = self._store.task_numbers(
+                "pk = ? and dn = ? and +batch = ?",
+                identity.product_key,
+                identity.device_name,
+                batch.id,
+            )
             if len(before) < MATCHES:
                 return self.batches.add_task(batch, identity)
             self._records.note(

@@ -197,7 +197,12 @@ class OtaService(Part):
 
     def offer(self, task: Task) -> bool:
         """Push a task to its device if it applies and the device listens; True when sent."""
-        if not self._applies(task) or not self.rollout.may_tell(task, push=True):
+        topic = topics.name(topics.UPGRADE, task.identity)
+        if (
+            not self.sender.reaches(task.identity, topic)
+            or not self._applies(task)
+            or not self.rollout.may_tell(task, push=True)
+        ):
             return False
         task = differences.choose(self.store, task)
         message: dict[str, Any] = {
@@ -210,7 +215,6 @@ class OtaService(Part):
         )
         if self.dialect.push_message:
             message["message"] = "success"
-        topic = topics.name(topics.UPGRADE, task.identity)
         if not self.sender.send(
             task.identity, topic, _json(message), self.dialect.push_qos, push=True
         ):

@@ -6,10 +6,12 @@ its owner may read it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import secrets
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from tools.cloud.identity import Identity
@@ -83,6 +85,16 @@ class Database:
             for columns in ("batch", "pk, dn"):
                 name = "task_" + columns.replace(", ", "_")
                 self._db.execute(f"create index if not exists {name} on task ({columns})")
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """One transaction, however many there are inside."""
+        if self._db.in_transaction:
+            yield
+            return
+        with self._db:
+            self._db.execute("begin immediate")
+            yield
 
     def close(self) -> None:
         """Close the file."""

@@ -21,8 +21,7 @@ class TaskTables(Database):
 
     def add_task(self, task: Task, reason: str = "") -> Task:
         """Add a task (its `id` is ignored), begin its history, and give it back with its id."""
-        with self._db:
-            self._db.execute("begin immediate")
+        with self.together():
             cursor = self._db.execute(
                 f"insert into task ({_TASK_FIELDS})"
                 " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -57,8 +56,7 @@ class TaskTables(Database):
         columns = dict(changes)
         if step is not None:
             columns["step"] = step
-        with self._db:
-            self._db.execute("begin immediate")
+        with self.together():
             assignments = ", ".join(f"{column} = ?" for column in columns)
             self._db.execute(
                 f"update task set {assignments} where id = ?", (*columns.values(), task.id)

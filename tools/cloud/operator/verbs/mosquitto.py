@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tools.cloud import open_files
 from tools.cloud.mqtt import mosquitto
 from tools.cloud.operator import arguments, show
 from tools.cloud.operator.folder import CloudFolder
@@ -19,6 +20,8 @@ after `device add`."""
 EXAMPLES = """\
 python -m tools.cloud mosquitto broker
 mosquitto -c broker/mosquitto.conf"""
+
+_SPARE_FILES = 100  # beside one for each device
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +39,10 @@ def run(options: argparse.Namespace) -> int:
     store = CloudFolder(options.folder).store
     secrets = {device: store.secret(device) or "" for device in store.devices()}
     settings = mosquitto.write(options.to, secrets, options.port)
+    wanted = len(secrets) + _SPARE_FILES
+    files = []
+    if open_files.limit() < wanted:
+        files = [f"files       mosquitto needs {wanted} of them. {open_files.advice(wanted)}"]
     serve = (
         f"python -m tools.cloud serve --broker mqtt://127.0.0.1:{options.port} "
         f"--broker-user {mosquitto.SERVICE_USER} "
@@ -46,6 +53,7 @@ def run(options: argparse.Namespace) -> int:
         {"folder": str(options.to), "settings": str(settings), "devices": len(secrets)},
         f"written     {options.to}: passwords, acl, service.password, mosquitto.conf",
         f"devices     {len(secrets)}; write again after the next `device add`",
+        *files,
         f"run         mosquitto -c {settings}",
         f"and         {serve}",
     )

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.cloud import control
+from tools.cloud import control, open_files
 from tools.cloud.certs import KINDS
 from tools.cloud.local import LocalCloud
 from tools.cloud.mqtt import broker
@@ -16,7 +16,7 @@ from tools.cloud.mqtt.listener import EVERYWHERE
 from tools.cloud.operator import arguments, first_update, listing, show, views
 from tools.cloud.operator.addresses import addresses
 from tools.cloud.operator.folder import snapshot
-from tools.cloud.records import Note
+from tools.cloud.records import KEEP, Note
 
 NAME = "serve"
 HELP = """\
@@ -30,7 +30,6 @@ python -m tools.cloud serve --broker mqtts://broker.example --broker-user ota \\
        --broker-password-file password.txt"""
 
 _TURN_S = 1.0
-_KEEP = 10_000
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 _PORTS = {
     "mqtt": "MQTT, plain",
@@ -101,6 +100,7 @@ def run(options: argparse.Namespace) -> int:
         raise Refused(
             f"a server already runs in {options.folder}", "Stop it, or use another --folder."
         )
+    open_files.allow()
     _check_public("--listen", options.listen, options.public)
     _check_public("--page-listen", options.page_listen, options.public)
 
@@ -120,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
         mqtts_port=options.mqtts_port,
         https_port=options.https_port,
         http_port=options.http_port,
-        keep=_KEEP,
+        keep=KEEP,
         page_listen=options.page_listen,
         page_port=options.page_port,
     )
