@@ -1,7 +1,7 @@
 """Collects device tests: every test_* function of host_tests/device/t_*.py, under MicroPython.
 
-The files are MicroPython, not CPython, so pytest only reads the functions' names out of them; each
-runs in an interpreter of its own. `raise SystemExit("SKIP: why")` skips.
+The files are MicroPython, not CPython, so pytest only reads the functions' names out of them;
+those of a file run in one interpreter (kit/device_file.py). `raise SystemExit("SKIP: why")` skips.
 
     pytest host_tests                                 the unix port, and everything on the desk
     pytest host_tests --port P [--mount] [--wifi SSID[:PASSWORD]] [--host-ip A --firmware FILE]
@@ -22,7 +22,8 @@ from typing import Any
 import pytest
 
 from host_tests.kit import keys
-from host_tests.kit.device_process import ROOT, DeviceFailed, run_device
+from host_tests.kit.device_file import DeviceInterpreter
+from host_tests.kit.device_process import ROOT, DeviceFailed
 from host_tests.kit.whole_files import WholeFiles
 from host_tests.metal.transport import Metal, cannot
 from tools.images import compiled_cache
@@ -34,17 +35,7 @@ _KEPT_AT_MOST = 20_000  # files, of 1 KB or two; an edit of alink adds one or a 
 _METAL = pytest.StashKey[Metal]()
 _METAL_TESTS = Path(__file__).with_name("metal")
 
-_RUNNER = """
-import sys
-sys.path.insert(0, {folder!r})
-module = __import__({module!r})
-try:
-    getattr(module, {function!r})()
-except SystemExit as e:
-    print(e.args[0] if e.args else "SKIP")
-else:
-    print("PASSED", {function!r})
-"""
+_INTERPRETER = pytest.StashKey[DeviceInterpreter]()
 
 
 class DeviceFile(pytest.File):
@@ -64,10 +55,7 @@ class DeviceTest(pytest.Item):
         """Run it; anything but its PASSED line is a failure."""
         metal = self.config.stash.get(_METAL, None)
         if metal is None:
-            script = _RUNNER.format(
-                folder=str(self.path.parent), module=self.path.stem, function=self.name
-            )
-            said = run_device(script)
+            said = self._interpreter().run(self.name)
         else:
             why = cannot(self.path.stem, self.name)
             if why:
@@ -78,6 +66,15 @@ class DeviceTest(pytest.Item):
             pytest.skip(last.partition(":")[2].strip() or "the device said SKIP")
         if last != f"PASSED {self.name}":
             raise DeviceFailed(f"the test ended without a word: {last!r}")
+
+    def _interpreter(self) -> DeviceInterpreter:
+        """The one of this file: the same as for the test before, if that was of this file, too."""
+        there = self.config.stash.get(_INTERPRETER, None)
+        if there is None or there.path != self.path:
+            if there is not None:
+                there.close()
+            there = self.config.stash[_INTERPRETER] = DeviceInterpreter(self.path)
+        return there
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style=None) -> str:  # type: ignore[no-untyped-def]
         """The device's own output and traceback instead of pytest's."""
@@ -124,7 +121,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave the board as it was."""
+    """End the interpreter of device tests; leave the board as it was."""
+    there = config.stash.get(_INTERPRETER, None)
+    if there is not None:
+        there.close()
     metal = config.stash.get(_METAL, None)
     if metal is not None:
         metal.close()
