@@ -160,7 +160,7 @@ def test_who_has_read_enough_of_a_report_sees_no_traceback(tmp_path: Path) -> No
         [sys.executable, str(ROOT / "tools" / "image.py"), "inspect", str(tmp_path / "image.bin")],
         stdout=writer,
         stderr=subprocess.PIPE,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     os.close(writer)
@@ -174,7 +174,7 @@ def test_a_file_whose_name_is_no_text_can_be_inspected(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "flash.py"), "check", name],
         capture_output=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -255,7 +255,7 @@ def test_a_tool_under_a_bare_python_names_make_env(words: list[str]) -> None:
         env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 1, done.stdout
@@ -272,7 +272,7 @@ def test_the_tools_can_be_run_as_they_stand(name: str) -> None:
         [tool, "--help"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
         env={**os.environ, "PATH": path},
     )

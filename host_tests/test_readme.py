@@ -63,7 +63,7 @@ def test_the_demo_ends_as_told() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "all acts ended as told" in done.stdout
@@ -98,7 +98,7 @@ def shell(folder: Path, commands: str) -> str:
         env={key: os.environ[key] for key in os.environ if key != "PYTHONPATH"},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -179,7 +179,7 @@ def cloud(words: list[str]) -> str:
         env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

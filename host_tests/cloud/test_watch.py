@@ -192,7 +192,7 @@ def test_in_a_pipe_it_prints_a_line_for_each_change_until_interrupted(
                 told = line()
             assert told["why"] == "downloading"
         watch.send_signal(signal.SIGINT)
-        _, err = watch.communicate(timeout=60)
+        _, err = watch.communicate(timeout=600)
     finally:
         killer.cancel()
         watch.kill()
@@ -210,7 +210,7 @@ def test_lines_for_people_have_no_boxes_and_no_colours(cloud: LocalCloud, tmp_pa
         assert watch.stdout is not None
         lines = [watch.stdout.readline() for _ in range(2)]
         watch.send_signal(signal.SIGINT)
-        watch.communicate(timeout=60)
+        watch.communicate(timeout=600)
     finally:
         killer.cancel()
         watch.kill()

@@ -9,7 +9,7 @@ from alink import errors
 _SLACK = 2048  # bytes by which the heap may differ: interned names, a list that grew once
 _SETTLE = 20  # inputs after which the heap is taken as settled
 _IN_A_ROW = 10  # a stale word on the stack may keep an object alive for an input or two
-_LONGEST_MS = 5000  # of real time, for one step that has nothing to wait for
+_LONGEST_MS = 100000  # of real time, on a machine that may be busy, for what takes milliseconds
 
 
 def records(path):

@@ -134,7 +134,7 @@ def test_openings_and_closings_leave_nothing_behind(tmp_path: Path) -> None:
         ca = write_der(authority(), tmp_path / "ca.der")
         told = {"urls": urls, "ca": str(ca), "size": size, "rounds": ROUNDS}
         task.write_text(json.dumps(told))
-        check(run_device(_OPENINGS, str(task), timeout_s=120))
+        check(run_device(_OPENINGS, str(task)))
         assert server.connections == ROUNDS
 
 
@@ -160,4 +160,4 @@ def test_judged_messages_leave_nothing_behind(tmp_path: Path, files: int) -> Non
     ]
     task = tmp_path / "task.json"
     task.write_text(json.dumps({"payloads": [*payloads, "no json"], "rounds": ROUNDS}))
-    check(run_device(_MESSAGES, str(task), timeout_s=120))
+    check(run_device(_MESSAGES, str(task)))

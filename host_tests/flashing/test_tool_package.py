@@ -81,7 +81,7 @@ def test_a_package_installed_by_mip_completes_an_update(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
         assert done.returncode == 0, done.stdout

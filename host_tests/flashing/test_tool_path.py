@@ -52,7 +52,7 @@ def test_from_the_bag_to_a_signed_in_board(tmp_path: Path) -> None:
         (program / "main.py").write_text((ROOT / "micropython" / "main.py").read_text())
         code, said = flash("deploy", *at, str(program), "--version", "1.0.1")
         assert code == 0, said
-        cloud.wait_for(lambda: cloud.version(PK, DN) == "1.0.1", 30, "the deployed version")
+        cloud.wait_for(lambda: cloud.version(PK, DN) == "1.0.1", 120, "the deployed version")
         code, said = flash("status", *at)
         assert code == 0, said
         assert "ota_0          version 1.0.0, valid, RUNNING" in said
@@ -134,6 +134,6 @@ def _pytest(*arguments: str) -> subprocess.CompletedProcess[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=200,
+        timeout=1200,
         check=False,
     )

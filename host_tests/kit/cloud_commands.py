@@ -23,7 +23,7 @@ def start(*words: str) -> subprocess.Popen[str]:
 def run(*words: str, fails: int = 0) -> str:
     """One command's output; what it says on stderr when it has to fail."""
     process = start(*words)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=600)
     assert process.returncode == fails, (out, err)
     assert "Traceback" not in err
     return err if fails else out

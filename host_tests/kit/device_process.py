@@ -42,7 +42,7 @@ def run_device(
     heap_kib: int | None = None,
     first: Sequence[Path] = (),
     env: Mapping[str, str] | None = None,
-    timeout_s: float = 60,
+    timeout_s: float = 300,
 ) -> str:
     """Run device code to its end and return what it printed (stdout and stderr together).
 

@@ -22,7 +22,7 @@ INFORM = f"/ota/device/inform/{PK}/{DN}"
 PROGRESS = f"/ota/device/progress/{PK}/{DN}"
 QUERY = f"/sys/{PK}/{DN}/thing/ota/firmware/get"
 QUERY_REPLY = QUERY + "_reply"
-TIMEOUT_S = 15.0
+TIMEOUT_S = 60.0
 
 
 def text(value: str | bytes) -> bytes:

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "boards" / "ESP32_GENERIC" / "partitions.csv"
 PK = "a1B2c3D4e5F"
 DN = "greenhouse_07"
+PATIENCE_S = 120.0  # for what takes a second or two: a machine may be busy
 
 # An application in the form of micropython/main.py, with short pauses; {body} and {options} differ
 # from test to test. WAITS makes the download's pauses short enough to test them.
@@ -162,7 +163,7 @@ class Rig:
         self.board.power_on()
         self.reports(version)
 
-    def reports(self, version: str, timeout_s: float = 30) -> None:
+    def reports(self, version: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the cloud has been told this version."""
         self.wait(
             lambda: self.cloud.version(PK, self.name) == version, f"version {version}", timeout_s
@@ -184,27 +185,27 @@ class Rig:
         self.push(version, **options)
         return data
 
-    def ends(self, version: str, state: str, timeout_s: float = 60) -> str:
+    def ends(self, version: str, state: str, timeout_s: float = PATIENCE_S) -> str:
         """Wait until the task is over; returns its last description."""
         try:
             return self.cloud.wait_task(PK, self.name, version, state, timeout_s).desc
         except Exception as e:
             raise AssertionError(f"{e}\n--- console ---\n{self.board.console_text()}") from None
 
-    def wait(self, predicate: Any, what: str, timeout_s: float = 30) -> Any:
+    def wait(self, predicate: Any, what: str, timeout_s: float = PATIENCE_S) -> Any:
         """Wait for something at the cloud; failing, show the board's console."""
         try:
             return self.cloud.wait_for(predicate, timeout_s, what)
         except Exception as e:
             raise AssertionError(f"{e}\n--- console ---\n{self.board.console_text()}") from None
 
-    def says(self, text: str, timeout_s: float = 30) -> None:
+    def says(self, text: str, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the board's console has said `text`."""
         self.board.wait_for(
             lambda: text in self.board.console_text(), timeout_s, what=f"the console to say {text}"
         )
 
-    def wait_count(self, text: str, count: int, timeout_s: float = 30) -> None:
+    def wait_count(self, text: str, count: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait until the board's console has said `text` that many times."""
         self.board.wait_for(
             lambda: self.board.console_text().count(text) >= count,
@@ -237,7 +238,7 @@ class Rig:
         entries = [e for e in self.board.otadata() if e.usable()]
         return max(entries, key=lambda e: e.seq).slot(2) if entries else 0
 
-    def confirmed(self, slot: int, timeout_s: float = 10) -> None:
+    def confirmed(self, slot: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait until this slot is the one that boots, and marked valid."""
 
         def valid() -> bool:

@@ -203,7 +203,7 @@ def works(boards: list[Rig], version: str) -> None:
     for rig in boards:
         rig.push(version)
     for rig, (slot, idle) in zip(boards, before, strict=True):
-        rig.ends(version, "SUCCEEDED", 60)
+        rig.ends(version, "SUCCEEDED")
         rig.confirmed(1 - slot)
         rig.wait_count(text, idle + 1)
 
@@ -217,13 +217,13 @@ def play(boards: list[Rig], step: Step, bad: Bad) -> None:
     for rig in boards:
         rig.push(version)
     for rig, slot in zip(boards, before, strict=True):
-        desc = rig.ends(version, bad.ends, 60)
+        desc = rig.ends(version, bad.ends)
         if bad.ends == "FAILED":
             assert named in desc, f"{bad.name}: {desc}"
             assert rig.boots_slot() == slot, f"{bad.name}: it would boot again"
         elif named and not bad.later:
             told = partial(names, rig, named)
-            rig.wait(told, f"{bad.name}: {named}", 60)
+            rig.wait(told, f"{bad.name}: {named}")
 
 
 def names(rig: Rig, text: str) -> bool:
@@ -249,7 +249,7 @@ def failures(boards: list[Rig], count: int, each: Callable[[], object]) -> list[
     for number in range(count):
         wrong = f"{number:032x}"
         rig.push(version, sign=wrong, md5=wrong)
-        rig.ends(version, "FAILED", 60)
+        rig.ends(version, "FAILED")
         rig.wait_count("heap idle", before + number + 1)
         settled(boards)
         samples.append(measure(rig))

@@ -242,7 +242,7 @@ def test_a_fleet_may_have_more_descriptors_than_select_takes(tmp_path: Path) -> 
             board.install_file("/main.py", "print('alive')")
             board.write_slot(0, stock.synthetic_app(65536))
             board.power_on()
-            board.wait_for(lambda: "alive" in board.console_text(), 20, "the first line")
+            board.wait_for(lambda: "alive" in board.console_text(), 120, "the first line")
     finally:
         for fd in many:
             os.close(fd)

@@ -65,7 +65,7 @@ def test_build_and_inspect_work_from_the_shell(app: Path, tmp_path: Path) -> Non
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, str(ROOT / "tools" / "image.py"), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 def test_a_refused_build_leaves_no_file_and_says_why(

@@ -90,7 +90,7 @@ def expected(folder: Path) -> dict[str, str]:
 def test_the_board_unpacks_what_the_tool_makes(folder: Path, tmp_path: Path, wbits: int) -> None:
     out = tmp_path / "assets.tar.gz"
     assert main(["files", "--dir", str(folder), "-o", str(out), "--wbits", str(wbits)]) == 0
-    said = run_device(UNPACK, str(out), str(wbits), timeout_s=30)
+    said = run_device(UNPACK, str(out), str(wbits))
     assert dict(line.split() for line in said.splitlines()) == expected(folder)
 
 
@@ -100,7 +100,7 @@ def test_a_board_takes_no_more_memory_than_the_tools_archive_needs(
 ) -> None:
     out = tmp_path / "assets.tar.gz"
     assert main(["files", "--dir", str(folder), "-o", str(out), "--wbits", str(made)]) == 0
-    said = run_device(WINDOW + UNPACK, str(out), "15", timeout_s=30)
+    said = run_device(WINDOW + UNPACK, str(out), "15")
     assert said.splitlines()[0] == f"window {taken}"
     assert dict(line.split() for line in said.splitlines()[1:]) == expected(folder)
 

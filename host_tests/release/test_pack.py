@@ -197,7 +197,7 @@ def test_pack_works_from_the_shell_without_a_bar_in_a_pipe(folder: Path) -> None
         [*command, "--from", "r-1.1.0.bin", "-o", "d.alp"],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stderr

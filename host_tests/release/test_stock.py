@@ -98,7 +98,7 @@ print(image.real, stock.is_stock(image.data))
 def run(cache: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", SCRIPT, str(cache)]
     return subprocess.run(
-        command, capture_output=True, text=True, timeout=180, check=True, cwd=ROOT
+        command, capture_output=True, text=True, timeout=900, check=True, cwd=ROOT
     )
 
 
@@ -148,6 +148,6 @@ def test_two_at_once_do_not_disturb_each_other(
         subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
         for _ in range(2)
     ]
-    said = [process.communicate(timeout=180) for process in both]
+    said = [process.communicate(timeout=900) for process in both]
     assert [out.decode() for out, _ in said] == ["True True\n"] * 2, said
     assert [p.name for p in (tmp_path / "cache").iterdir()] == ["stock-merged.bin"]

@@ -211,7 +211,7 @@ def test_a_full_size_image_arrives_over_a_lossy_link_and_after_a_power_cut(
         rig.start("1.0.0", text)
         image = build_image(stock.app_image().data, folder, "1.1.0")
         rig.update("1.1.0", image, scheme="mqtt")
-        rig.wait(lambda: sum(b.size for b in rig.cloud.blocks) > 900_000, "900,000 bytes", 60)
+        rig.wait(lambda: sum(b.size for b in rig.cloud.blocks) > 900_000, "900,000 bytes")
         rig.board.power_cut()
         before = len(rig.cloud.blocks)
         rig.board.power_on()

@@ -29,7 +29,7 @@ def cut_after(rig: Rig, least: int) -> int:
     """
     rig.board.cut_at(2 * -(-least // CHUNK) + 12)  # a dozen are otadata's and NVS's own
     rig.board.power_on()
-    rig.board.wait_for(lambda: not rig.board.is_on, 60, what="the power cut")
+    rig.board.wait_for(lambda: not rig.board.is_on, 120, what="the power cut")
     slot = rig.board.slot_bytes(1)
     return next(at for at in range(0, len(slot), CHUNK) if slot[at : at + CHUNK].count(255) > 4000)
 

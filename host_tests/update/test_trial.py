@@ -96,7 +96,7 @@ def test_a_version_that_takes_the_loaders_timer_is_limited_all_the_same(rig: Rig
         setup="device.connect()\nwhile True:\n    trial.feed(); time.sleep_ms(5)",
     )
     rig.update("1.1.0", rig.image("1.1.0", source))
-    rig.board.wait_for(lambda: len(rig.board.boots) == 4, 20, "the fall-back")
+    rig.board.wait_for(lambda: len(rig.board.boots) == 4, 120, "the fall-back")
     rig.says("tick 5")
 
 

@@ -127,7 +127,7 @@ def test_a_link_lost_on_trial_is_not_the_new_versions_fault(tmp_path: Path) -> N
         rig.start("1.0.0", app(options="retry_trial_ms=100"))
         on_trial(rig)
         rig.cloud.go_dead(refuse=True)
-        rig.board.wait_for(lambda: len(rig.board.boots) == 3, 20, "the fall-back")
+        rig.board.wait_for(lambda: len(rig.board.boots) == 3, 120, "the fall-back")
         let_go(rig)
         rig.cloud.come_back()
         rig.ends("1.1.0", "SUCCEEDED")

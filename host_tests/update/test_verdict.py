@@ -86,7 +86,7 @@ def put_off(rig: Rig, retry_ms: int) -> None:
     rig.update("1.1.0")
     rig.wait(lambda: rig.steps()[-1:] == [100], "the image to be stored")
     rig.cloud.go_dead(refuse=True)
-    rig.board.wait_for(lambda: len(rig.board.boots) == 3, 20, "the fall-back")
+    rig.board.wait_for(lambda: len(rig.board.boots) == 3, 120, "the fall-back")
     rig.cloud.come_back()
 
 
