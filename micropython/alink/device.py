@@ -147,7 +147,7 @@ class Device:
         number = b""
         if qos:
             if len(waiting) - (0 in waiting) >= _IN_FLIGHT:
-                raise AlinkError(_E_LINK, "8 in flight")
+                raise AlinkError(_E_LINK, "8 messages wait for their PUBACK")
             pid = link.pid
             while not number or pid in waiting:
                 link.pid = pid = pid % _PIDS + 1
