@@ -79,8 +79,8 @@ MUTANTS = (
     Mutant(
         "verdict: no link is counted",
         "micropython/alink/after_reset/outcome.py",
-        "        return _counted(record, kind, LATER, _E_TRIAL_NO_LINK)\n",
-        "        return LATER, 0\n",
+        "        return _counted(record, kind, _LATER, _E_TRIAL_NO_LINK)\n",
+        "        return _LATER, 0\n",
         OUTCOME,
     ),
     Mutant(
@@ -156,8 +156,8 @@ MUTANTS = (
     Mutant(
         "verdict: interruptions are counted",
         "micropython/alink/after_reset/outcome.py",
-        '    return _counted(record, "power", AGAIN, _E_TRIAL_INTERRUPTED)\n',
-        "    return AGAIN, 0\n",
+        '    return _counted(record, "power", _AGAIN, _E_TRIAL_INTERRUPTED)\n',
+        "    return _AGAIN, 0\n",
         OUTCOME,
     ),
     Mutant(
