@@ -2,7 +2,8 @@
 # MIT licence.
 #
 # Argument: that file, with: url, offset, size, ca (file or null), allow_http, connect_ms, head_ms,
-# stall_ms, year (to pretend another clock), lock (read under heap_lock).
+# stall_ms, year (to pretend another clock), lock (read under heap_lock), idf (bytes that a chip's
+# other heap has free while there is a connection, and 28,000 more without one).
 
 import binascii
 import gc
@@ -33,6 +34,25 @@ from alink.job import moving
 from alink.job.download import Download
 from alink.job.http import HttpSource
 from alink.job.offer import File
+
+if told.get("idf"):
+    from alink import wire
+
+    class _Esp32:
+        HEAP_DATA = 4
+        free = told["idf"]
+
+        @classmethod
+        def idf_heap_info(cls, what):
+            return [(100000, cls.free, cls.free, 0)]
+
+    class _Wire(wire.Wire):
+        def close(self):
+            _Esp32.free = told["idf"] + 28000
+            super().close()
+
+    sys.modules["esp32"] = _Esp32
+    wire.Wire = _Wire
 
 ca = None
 if told.get("ca"):

@@ -57,6 +57,12 @@ def test_a_handshake_that_stalls_costs_only_the_connect_timeout() -> None:
     check(bare(hang, connect_ms=500), "timeout", 500)
 
 
+def test_a_handshake_for_which_there_is_no_room_is_short_of_memory_and_not_of_a_network() -> None:
+    # What is free is looked at before requests closes what it has opened.
+    assert bare(hang, connect_ms=500, idf=9000).error == "no-memory"
+    assert bare(hang, connect_ms=500, idf=20000).error == "timeout"
+
+
 def test_a_handshake_that_dribbles_costs_only_the_connect_timeout() -> None:
     # A TLS record of 4 KiB is announced and comes byte by byte.
     record = b"\x16\x03\x03\x10\x00\x02\x00\x0f\xfc\x03\x03" + bytes(4000)

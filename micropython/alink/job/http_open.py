@@ -115,7 +115,11 @@ class _HttpDoor:
         if self.secure and self.wire.sock is self.wire.raw:
             # Only a requests that has found a way around the stand-in for tls gets here.
             raise AlinkError(_E_TLS, "not encrypted, nothing sent")
-        self.wire.write(self.source.block, self.count)  # with TLS this shakes hands first
+        try:
+            self.wire.write(self.source.block, self.count)  # with TLS this shakes hands first
+        except Exception as e:
+            # Named while all is open: requests closes what it has made, and then there is memory.
+            raise parts.ask("faults", "named", e, self.doing)
         self.sent = True
         return b"HTTP/1.0 200\r\n"
 
