@@ -107,7 +107,7 @@ def test_a_device_test_that_fails_on_the_board_fails_here_with_its_traceback(
     spoilt = {
         path: content
         for path, content in transport.files().items()
-        if path == "/t_errors.mpy" or re.fullmatch(r"/alink/\w+\.mpy", path)
+        if path == "/t_errors.mpy" or re.fullmatch(r"/alink/(advice/)?\w+\.mpy", path)
     }
     source = (ROOT / "host_tests" / "device" / "t_errors.py").read_bytes()
     spoilt["/t_errors.mpy"] = compile_mpy(
