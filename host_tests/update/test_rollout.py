@@ -96,7 +96,7 @@ def test_a_release_goes_to_every_board_and_a_bad_one_stops_at_the_first(
         (failed,) = stopped["failed"]
         assert failed["why"] == "reports 1.1.0 again"
         fetched = {one.device for one in cloud.downloads[before:]}
-        history = command("task", "history", PK, failed["device"])[0]
+        history = command("device", "history", PK, failed["device"])[0]
         assert [(one["version"], one["state"]) for one in history] == [  # type: ignore[index]
             ("1.2.0", "SUCCEEDED"),  # the platform does not take that back
             ("1.1.0", "SUCCEEDED"),
