@@ -124,3 +124,26 @@ def test_a_file_named_as_a_version_is_the_file(site: Site) -> None:
     code, said = make("1.27.0")
     assert code == 0, said
     assert site.asked == []
+
+
+@pytest.mark.parametrize("named", ["latest", "1.2", "1.27", "firmware.bin"])
+def test_what_is_neither_a_file_nor_a_version_is_told_with_what_to_give(
+    named: str, site: Site
+) -> None:
+    code, said = make(named)
+    assert code == 1
+    assert f"{named}: No such file or directory. Give a file, or a version as 1.27.0." in said
+    assert site.asked == []
+
+
+@pytest.mark.parametrize("named", ["1.23.0", "v1.24.1", "SPIRAM-1.23.0"])
+def test_a_version_too_old_for_alink_is_refused_before_it_is_looked_for(
+    named: str, site: Site
+) -> None:
+    Path("ESP32_GENERIC-20240602-v1.23.0.bin").write_bytes(merged(version="v1.23.0"))
+    code, said = make(named)
+    assert code == 1
+    assert f"MicroPython {named[-6:]} is too old: alink needs 1.25 or newer" in said
+    assert "as 1.27.0" in said
+    assert site.asked == []
+    assert not Path("all.bin").exists()

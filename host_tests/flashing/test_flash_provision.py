@@ -19,6 +19,7 @@ from host_tests.kit.rig import app as updating
 from host_tests.kit.serial_rig import SerialRig, flash
 from tools.chip import nvs
 from tools.dev import stock
+from tools.flash import main as flash_main
 from tools.images import build_image
 from tools.sim import Board
 
@@ -215,6 +216,45 @@ def test_what_is_missing_is_told_before_anything_is_erased(
         assert code == 1
         assert "none: No such file" in said
         assert board.flash == untouched
+
+
+@pytest.mark.parametrize("output", [True, False], ids=["into a file", "on a board"])
+def test_a_folder_and_a_file_that_is_not_there_are_told_with_what_to_give(
+    output: bool, options: list[str], tmp_path: Path
+) -> None:
+    out = tmp_path / "all.bin"  # in the folder, which is not what is packed
+    with MockRom() as board:
+        untouched = board.flash
+        where = ["--output", str(out)] if output else ["--port", board.port]
+        code, said = flash(*options, "--provision", str(tmp_path), *where)
+        assert code == 1
+        assert f"{tmp_path} is a folder, not a file of settings. Name a file with lines" in said
+        assert "packed" not in said
+        absent = tmp_path / "nosuch.env"
+        code, said = flash(*options, "--provision", str(absent), *where)
+        assert code == 1
+        assert f"{absent}: No such file or directory. Correct the path, or make a file" in said
+        assert "key = value" in said
+        assert board.flash == untouched
+    assert not out.exists()
+
+
+def test_a_board_that_gets_no_wifi_from_its_settings_is_told_of_where_nobody_can_be_asked(
+    options: list[str], settings: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wired = tmp_path / "wired.env"
+    lines = settings.read_text().splitlines(keepends=True)
+    wired.write_text("".join(line for line in lines if not line.startswith("wifi_")))
+    out = tmp_path / "all.bin"
+    words = [*options, "--output", str(out), "--force", "--provision"]
+    assert flash_main([*words, str(wired)]) == 0
+    assert not [key for _, key in values(out.read_bytes()) if key.startswith("wifi_")]
+    said = capsys.readouterr()
+    assert "note: the settings name no Wi-Fi" in said.err
+    assert "add the lines wifi_ssid = ... and wifi_pass = ..." in said.err
+    assert "note:" not in said.out
+    assert flash_main([*words, str(settings)]) == 0
+    assert "note:" not in capsys.readouterr().err
 
 
 def test_what_is_missing_is_asked_for_in_a_terminal(

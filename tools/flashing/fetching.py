@@ -16,6 +16,7 @@ from tools.chip.boards import BoardType
 from tools.chip.image import MAGIC
 from tools.cli import Refused
 from tools.flashing.screen import Screen
+from tools.images.age import OLDEST
 from tools.places import write_output
 
 SITE = "https://micropython.org"
@@ -31,6 +32,22 @@ _NAME = re.compile(r"(?:([A-Z0-9_]+)-)?v?(\d+\.\d+\.\d+)")
 _LARGEST = 16 << 20
 _PIECE = 64 << 10
 _PATIENCE_S = 30
+
+
+def check_name(named: Path) -> None:
+    """Raise Refused for a --firmware that is neither a file nor a version that alink runs on."""
+    if named.exists():
+        return
+    version = _NAME.fullmatch(str(named))
+    if version is None:
+        raise Refused(
+            f"{named}: No such file or directory", "Give a file, or a version as 1.27.0."
+        )
+    if tuple(map(int, version[2].split("."))) < OLDEST:
+        raise Refused(
+            f"MicroPython {version[2]} is too old: alink needs {OLDEST[0]}.{OLDEST[1]} or newer",
+            "Give a newer version, as 1.27.0.",
+        )
 
 
 def firmware_file(named: Path, board: BoardType, screen: Screen) -> Path:

@@ -35,9 +35,14 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """A warning on stderr; the work goes on."""
-        self._progress.console.print(
-            f"warning: {text}", highlight=False, markup=False, soft_wrap=True
-        )
+        self._aside(f"warning: {text}")
+
+    def note(self, text: str) -> None:
+        """On stderr what may be just as it is meant."""
+        self._aside(f"note: {text}")
+
+    def _aside(self, text: str) -> None:
+        self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def begin(self, name: str, total: int | None) -> None:
         """A new step of `total` bytes (None: nobody knows) in place of the one before."""

@@ -238,11 +238,23 @@ def read_settings(source: str, name: str, beside: Path) -> dict[str, Value]:
     return values
 
 
+def check_there(path: Path) -> None:
+    """Raise Refused where `path` is no file of settings; a pipe that a shell made is one."""
+    lines = "lines of key = value, such as device_secret = ..., or - for standard input."
+    if path.is_dir():
+        raise Refused(f"{path} is a folder, not a file of settings", f"Name a file with {lines}")
+    if not path.exists():
+        raise Refused(
+            f"{path}: No such file or directory", f"Correct the path, or make a file with {lines}"
+        )
+
+
 def from_file(name: str) -> dict[str, Value]:
     """Settings from a file, "-" for standard input. Raises Refused, OSError."""
     if name == "-":
         return read_settings(read_stdin(), "standard input", Path())
     path = Path(name)
+    check_there(path)
     return read_settings(read_text(path), str(path), path.parent)
 
 

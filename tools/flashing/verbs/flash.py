@@ -14,11 +14,11 @@ from tools.chip.layout import Layout, load_layout
 from tools.cli import Refused, worded
 from tools.flashing import bootloader
 from tools.flashing.contents import Region, as_flash, regions
-from tools.flashing.fetching import firmware_file
+from tools.flashing.fetching import check_name, firmware_file
 from tools.flashing.files import make_image, read_firmware, read_image
 from tools.flashing.nvs_image import check_replaceable, nvs_image, settings_for_flash
 from tools.flashing.screen import Screen
-from tools.flashing.settings import shown
+from tools.flashing.settings import check_there, shown
 from tools.images import examine
 from tools.images.age import age_warning
 from tools.images.application import hiding_modules, remarks
@@ -32,6 +32,11 @@ IMAGE_START = bytes([MAGIC])
 INCOMPLETE = (
     "stopped by Ctrl-C, and the board is incomplete: it may not start. Run the command again: it "
     "begins anew."
+)
+NO_WIFI = (
+    "the settings name no Wi-Fi, and such a board joins none by itself: Ethernet, PPP or a Wi-Fi "
+    "that your program brings up are its way out. To give it one add the lines wifi_ssid = ... "
+    "and wifi_pass = ... to the settings."
 )
 NAME = "flash"
 HELP = "put bootloader, partition table, firmware and your application on a board"
@@ -128,6 +133,8 @@ def run(options: argparse.Namespace) -> int:
         )
         for text in _warnings(options, image):
             screen.warn(text)
+        if values and "wifi_ssid" not in values:
+            screen.note(NO_WIFI)
         if options.output:
             _to_file(options.output, found, board, size, screen)
         else:
@@ -161,10 +168,15 @@ def _check_options(options: argparse.Namespace) -> None:
             "--force is for --output and --provision",
             "Leave it out, or add --output FILE or --provision FILE.",
         )
+    provision = _file(options)
+    if provision is not None:
+        check_there(provision)
+    if options.firmware:
+        check_name(options.firmware)
     if options.output:
         check_output(
             options.output,
-            (options.firmware, options.app, options.image, options.partitions, _file(options)),
+            (options.firmware, options.app, options.image, options.partitions, provision),
         )
         if options.output.exists() and not options.force:
             raise Refused(f"{options.output} exists", "Name another, or replace it: --force.")
