@@ -204,3 +204,15 @@ def test_what_the_checkout_alone_imports_comes_with_the_environment_of_tests() -
     needed = imports(checkout=True)
     assert needed.keys() - declared("dependencies") - declared("test") == set(), needed
     assert declared("dependencies") & declared("test") == set()
+
+
+def test_a_reader_of_a_completion_that_has_enough_is_no_traceback() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{sys.executable} -m tools.alink completion bash | true"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.stderr == ""

@@ -15,7 +15,7 @@ from pathlib import Path
 if __package__ != "tools":  # installed, or run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.cli import help_parser
+from tools.cli import help_parser, nobody_reads
 from tools.completion import SHELLS, script
 from tools.programs import ALL, CLOUD, PLATFORM, cloud
 
@@ -56,7 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words:
         parser.print_help(sys.stderr)
         return 2
-    print(completion(parser.parse_args(words).shell), end="")
+    text = completion(parser.parse_args(words).shell)
+    try:
+        print(text, end="", flush=True)
+    except BrokenPipeError:
+        nobody_reads()
+        return 1
     return 0
 
 

@@ -80,7 +80,7 @@ class Program:
         except Refused as exc:
             self._tell(words, exc.cause, exc.advice)
         except BrokenPipeError as exc:
-            if not _nobody_reads():
+            if not nobody_reads():
                 self._tell(words, _of_system(exc))
         except OSError as exc:
             self._tell(words, _of_system(exc))
@@ -211,7 +211,7 @@ def _of_system(error: OSError) -> str:
     return f"{where}{error.strerror or error}"
 
 
-def _nobody_reads() -> bool:
+def nobody_reads() -> bool:
     """Whether it is standard output that was closed: whoever read this has enough."""
     try:
         out = sys.stdout.fileno()

@@ -200,3 +200,12 @@ def test_a_developers_loop_may_sign_in_as_often_as_it_likes(tmp_path: Path) -> N
                 assert device.connect() == 0
                 assert device.subscribe(*(f"/{PK}/{DN}/user/{n}" for n in range(9))) == [0] * 9
         assert len(cloud.violations) == 1
+
+
+@pytest.mark.parametrize("listen", ["203.0.113.77", "no-such-host.invalid"])
+def test_an_address_of_another_machine_is_named_and_not_its_port(
+    type_: Typed, listen: str
+) -> None:
+    said = type_("serve", "--listen", listen, "--public", "203.0.113.77", code=1)
+    assert f"cannot listen on {listen}: that is no address of this machine" in said
+    assert "port" not in said

@@ -111,7 +111,7 @@ def test_ctrl_c_is_130_and_the_task_goes_on(cloud: LocalCloud, tmp_path: Path) -
         assert process.stdout.readline() == "QUEUED\n"
         process.send_signal(signal.SIGINT)
         _, err = process.communicate()
-    assert (process.returncode, err) == (130, "cloud: stopped by Ctrl-C\n")
+    assert (process.returncode, err) == (130, "cloud: stopped by Ctrl-C; the task goes on\n")
     assert cloud.task(PK, DN, "1.1.0").state == "QUEUED"
 
 
@@ -134,3 +134,12 @@ def test_on_a_terminal_it_is_a_bar_and_then_a_line(cloud: LocalCloud, tmp_path: 
         assert terminal.ends() == 0
         last = terminal.said.rstrip().rpartition("\r")[2]
         assert "\x1b[32mSUCCEEDED\x1b[0m" in last, os.linesep
+
+
+@pytest.mark.parametrize("said", ["nan", "-1", "inf", "soon"])
+def test_a_time_that_never_comes_is_refused_before_anything_is_changed(
+    cloud: LocalCloud, tmp_path: Path, said: str
+) -> None:
+    said_of_it = run(*PUSH, "--override", "--timeout", said, "--folder", str(tmp_path), fails=2)
+    assert f"{said} is no number of seconds" in said_of_it
+    assert cloud.tasks("QUEUED") == []

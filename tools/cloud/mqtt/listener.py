@@ -51,6 +51,12 @@ class Listener:
             sock.listen(BACKLOG)
         except OSError as exc:
             sock.close()
+            elsewhere = isinstance(exc, socket.gaierror) or exc.errno == errno.EADDRNOTAVAIL
+            if elsewhere:
+                raise Refused(
+                    f"cannot listen on {self.host}: that is no address of this machine",
+                    "Listen on one that is, or on all of them: 0.0.0.0.",
+                ) from None
             raise Refused(
                 f"cannot listen on {self.host} port {self.port}: {exc.strerror}",
                 "Choose another port, or stop the program that has it.",

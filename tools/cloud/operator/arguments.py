@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 from tools.cloud.ota.batches import RETRY_AFTER_MIN, RETRY_TIMES
@@ -19,6 +20,17 @@ def folder(parser: argparse.ArgumentParser) -> None:
         default=Path(_FOLDER),
         help=f"where everything is kept (default: {_FOLDER})",
     )
+
+
+def seconds(text: str) -> float:
+    """What an option with a time says. Raises ArgumentTypeError."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
+    return number
 
 
 def product(parser: argparse.ArgumentParser) -> None:

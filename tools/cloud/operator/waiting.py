@@ -45,16 +45,19 @@ def wait(
     or was cancelled.
     """
     began, before = clock.monotonic(), None
-    with _shown(options) as tell:
-        while True:
-            row = look()
-            if row != before:
-                before = row
-                tell(row)
-            late = limit_s is not None and clock.monotonic() - began >= limit_s
-            if late or row["state"] not in UNFINISHED:
-                break
-            clock.sleep(_EVERY_S)
+    try:
+        with _shown(options) as tell:
+            while True:
+                row = look()
+                if row != before:
+                    before = row
+                    tell(row)
+                late = limit_s is not None and clock.monotonic() - began >= limit_s
+                if late or row["state"] not in UNFINISHED:
+                    break
+                clock.sleep(_EVERY_S)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt("stopped by Ctrl-C; the task goes on") from None
     if row["state"] == "SUCCEEDED":
         return 0
     if row["state"] in UNFINISHED:

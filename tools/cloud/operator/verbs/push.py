@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--wait", action="store_true", help="wait until it has ended")
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=arguments.seconds,
         metavar="SECONDS",
         help="with --wait: no longer than this (exit code 4)",
     )
