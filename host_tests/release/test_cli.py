@@ -171,6 +171,23 @@ def test_what_is_no_image_ends_with_an_error(
     assert "PROBLEM" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("content", "advice"),
+    [
+        (b"", "It is empty: get it again."),
+        (b"\xe9" + bytes(29), "Get it again"),
+        (b"x" * 30, "Get"),
+    ],
+)
+def test_a_file_that_is_nothing_yet_is_to_be_got_again(
+    content: bytes, advice: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, report = inspect(tmp_path, content, capsys)
+    assert code == 1
+    assert report["advice"].startswith(advice)
+    assert "--firmware" not in report["advice"]  # inspect has no such option
+
+
 def test_a_truncated_release_says_so(
     release: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from host_tests.kit.images import CHIP_ESP32C3, make_bootloader, make_image
 from tools.image import main
 from tools.images import build_image
 from tools.release.pack import blocks, compress, difference
-from tools.release.package_format import read_head
-from tools.release.package_report import PackageReport, package_text
+from tools.release.package_format import HEAD_SIZE, read_head
+from tools.release.package_report import PackageReport, examine_package, package_text
 from tools.release.unpacking import unpack
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -119,6 +120,33 @@ def test_a_package_that_saves_nothing_is_told_so() -> None:
     noise = hashlib.shake_256(b"noise").digest(4096)
     told = package_text(PackageReport(4300, read_head(compress(noise))))
     assert "nothing: 204 bytes more than the image, it is 105.0 % of the image" in told
+
+
+def test_damage_of_a_difference_is_found_without_its_source(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pack("--from", "r-1.1.0.bin", "-o", "d.alp")
+    whole = Path("d.alp").read_bytes()
+    capsys.readouterr()
+    assert main(["inspect", "d.alp"]) == 0
+    said = capsys.readouterr().out
+    assert "not checked without its source" in said
+    assert "PROBLEM" not in said
+    inflated = zlib.decompress(whole[HEAD_SIZE:])
+    for bit in range(8 * HEAD_SIZE, 8 * len(whole)):
+        broken = bytearray(whole)
+        broken[bit // 8] ^= 1 << bit % 8
+        report = examine_package(bytes(broken))
+        said = package_text(report)
+        assert ("PROBLEM" in said) is bool(report.problems)
+        assert ("not checked without its source" in said) is not bool(report.problems)
+        if not report.problems:  # zlib fills the last byte of its data with bits that say nothing
+            assert zlib.decompress(broken[HEAD_SIZE:]) == inflated, bit
+    broken = bytearray(whole)
+    broken[100] ^= 8
+    Path("d.alp").write_bytes(broken)
+    assert main(["inspect", "d.alp"]) == 1
+    assert "PROBLEM" in capsys.readouterr().out
 
 
 def test_inspect_finds_a_package_that_a_board_would_refuse(

@@ -30,7 +30,7 @@ from tools.release.package_format import (
     read_head,
     seek,
 )
-from tools.release.unpacking import unpack
+from tools.release.unpacking import unpack, walk
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "package.md"
 OLD = b"abcdefghijkX"
@@ -220,6 +220,8 @@ def test_no_byte_of_the_head_may_be_another(at: int, value: int, cause: str) -> 
 )
 def test_operations_that_do_not_make_the_image_are_refused(ops: bytes, cause: str) -> None:
     refused(made(ops), cause)
+    with pytest.raises(PackageError, match=cause):  # and no source is needed to see it
+        walk(made(ops))
 
 
 @settings(deadline=None)

@@ -8,7 +8,9 @@ from tools.chip.nor import SECTOR
 from tools.images.report import Report
 from tools.release.pack import blocks, blocks_that_differ, check_image
 from tools.release.package_format import COMPRESSED, Head, PackageError, read_head
-from tools.release.unpacking import unpack
+from tools.release.unpacking import unpack, walk
+
+_UNCHECKED = "not checked without its source: what it makes, and the image's SHA-256"
 
 
 def percent(part: int, whole: int) -> str:
@@ -21,7 +23,8 @@ class PackageReport:
     """Everything `inspect` tells of a package. `problems` is empty exactly when none was found.
 
     `image` is the report of what it unpacks to, None where it was not unpacked: a difference
-    without its source. `differ` counts the flash blocks that are not what the source has there.
+    without its source, of which only the stream and its operations were checked. `differ` counts
+    the flash blocks that are not what the source has there.
     """
 
     size: int
@@ -70,6 +73,7 @@ def examine_package(data: bytes, source: bytes | None = None) -> PackageReport:
         head = read_head(data)
         old = check_image(source, "the source") if source is not None else None
         if head.kind != COMPRESSED and source is None:
+            walk(data)
             return PackageReport(
                 len(data),
                 head,
@@ -121,6 +125,8 @@ def package_text(report: PackageReport) -> str:
             old = report.source and report.source.version
             lines.append(f"version      {report.image.version}" + (f", from {old}" if old else ""))
         lines.append("unpacks      to the image that its head states")
+    elif head is not None and head.kind != COMPRESSED and not report.problems:
+        lines.append(f"unpacks      {_UNCHECKED}")
     if report.differ is not None and head is not None:
         lines.append(f"blocks       {report.differ} of {-(-head.size // SECTOR)} differ")
     lines += [f"PROBLEM      {problem}" for problem in report.problems]

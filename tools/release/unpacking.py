@@ -47,12 +47,24 @@ def unpack(package: bytes, source: bytes | None = None) -> bytes:
     if head.kind == COMPRESSED:
         image = stream.read(head.size)
     else:
-        assert source is not None
-        image = _Rebuilt(head.size, source).run(stream)
+        image = _Rebuilt(head.size, head.source_size, source).run(stream)
     stream.end()
     if hashlib.sha256(image).digest() != head.sha256:
         raise PackageError("not the image that its head tells of: another SHA-256", _DAMAGED)
     return image
+
+
+def walk(package: bytes) -> None:
+    """Every check of a difference that can be made without its source.
+
+    Its stream is inflated to its end and each operation is followed, by the sizes that the head
+    states. Whether the source's bytes make the image of the head's SHA-256 stays open. Raises
+    PackageError for what no source makes an image of.
+    """
+    head = read_head(package)
+    stream = _Inflated(package, head.window)
+    _Rebuilt(head.size, head.source_size).run(stream)
+    stream.end()
 
 
 def _check_source(head: Head, source: bytes | None) -> None:
@@ -147,17 +159,19 @@ class _Inflated:
 
 @dataclass
 class _Rebuilt:
-    """The image as the operations make it."""
+    """The image as the operations make it; without the source they are followed, no more."""
 
     size: int
-    source: bytes
-    image: bytearray = field(default_factory=bytearray)
+    source_size: int
+    source: bytes | None = None
+    image: bytearray = field(default_factory=bytearray)  # stays empty without the source
+    made: int = 0  # bytes of the image
     position: int = 0  # in the source
     seeks: int = 0  # in a row
 
     def run(self, stream: _Inflated) -> bytes:
         """Do operations until the image is complete."""
-        while len(self.image) < self.size:
+        while self.made < self.size:
             value = _number(stream)
             op, count = value & 3, value >> 2
             if op == SEEK:
@@ -166,11 +180,12 @@ class _Rebuilt:
             self.seeks = 0
             if not count:
                 raise _damaged("an operation on nothing")
-            if count > self.size - len(self.image):
+            if count > self.size - self.made:
                 raise _damaged("it goes on behind its image: an operation does")
-            self.image += (
-                stream.read(count) if op == INSERT else self._of_source(op, count, stream)
-            )
+            new = stream.read(count) if op == INSERT else self._of_source(op, count, stream)
+            if self.source is not None:
+                self.image += new
+            self.made += count
         return bytes(self.image)
 
     def _seek(self, by: int) -> None:
@@ -178,18 +193,22 @@ class _Rebuilt:
         self.seeks += 1
         if self.seeks > SEEKS_MAX:
             raise _damaged("it moves in its source and does nothing, too often in a row")
-        if not 0 <= self.position <= len(self.source):
+        if not 0 <= self.position <= self.source_size:
             raise _damaged("it leaves its source: an operation moves there")
 
     def _of_source(self, op: int, count: int, stream: _Inflated) -> bytes:
-        if count > len(self.source) - self.position:
+        if count > self.source_size - self.position:
             raise _damaged("it leaves its source: an operation reads behind it")
-        old = self.source[self.position : self.position + count]
+        start = self.position
         self.position += count
+        assert op in (COPY, ADD)
+        new = stream.read(count) if op == ADD else b""
+        if self.source is None:
+            return new
+        old = self.source[start : self.position]
         if op == COPY:
             return old
-        assert op == ADD
-        return bytes((a + b) & 0xFF for a, b in zip(old, stream.read(count), strict=True))
+        return bytes((a + b) & 0xFF for a, b in zip(old, new, strict=True))
 
 
 def _number(stream: _Inflated) -> int:

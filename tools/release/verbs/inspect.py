@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from tools.cli import Refused, worded
 from tools.images import Report, as_text, examine
+from tools.images.report import OTHER
 from tools.places import read_input
 from tools.release.archive_report import (
     ArchiveReport,
@@ -26,6 +28,13 @@ image.py inspect release-1.1.0.bin --json
 image.py inspect assets.tar.gz
 image.py inspect from-1.0.0.alp --from release-1.0.0.bin
 Exit code 0: it is sound. 1: something in it is invalid."""
+
+# What a report says of such a file is for who makes an image of it, with --firmware.
+_EMPTY = "It is empty: get it again."
+_GET_AGAIN = (
+    "Get it again and compare its size, or look whether it is the file you mean: an image, "
+    "MicroPython's .bin or .app-bin, a package (.alp) or an archive of files."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +65,8 @@ def run(options: argparse.Namespace) -> int:
         )
     else:
         report = examine(data)
+        if report.kind == OTHER:
+            report = replace(report, advice=_GET_AGAIN if data else _EMPTY)
     if options.json:
         print(json.dumps(report.as_json(), indent=2))
     elif isinstance(report, ArchiveReport):
