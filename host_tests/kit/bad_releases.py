@@ -23,7 +23,8 @@ class Hurried:
     time, ticks_ms, ticks_diff = time.time, time.ticks_ms, time.ticks_diff
 
     def ticks_add(ticks, ms):
-        return time.ticks_add(ticks, min(ms, 50))
+        # (Its question is asked again soon, and not before a busy machine could answer.)
+        return time.ticks_add(ticks, 50 if ms > 60000 else min(ms, 5000))
 
 deferral.time = Hurried
 
