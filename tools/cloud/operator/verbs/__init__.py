@@ -1,6 +1,9 @@
-"""The verbs of `cloud`: one module each."""
+"""The verbs of `cloud`: one module each, and what all of them take."""
+
+import argparse
 
 from tools.cli import Verb
+from tools.cloud.operator import arguments, show
 from tools.cloud.operator.verbs import (
     add_device,
     add_product,
@@ -65,3 +68,9 @@ VERBS: tuple[Verb, ...] = (
     topic_listen,
     topic_send,
 )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What each verb takes beside its own: where everything is, and in which form it tells."""
+    arguments.folder(parser)
+    show.add_arguments(parser)

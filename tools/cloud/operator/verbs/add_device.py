@@ -32,7 +32,6 @@ python -m tools.cloud device add a1B2c3D4e5F greenhouse_07 --new-secret"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.device(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -48,7 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--new-secret", action="store_true", help="replace the secret of a device that is there"
     )
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -20,7 +20,6 @@ python -m tools.cloud device add a1B2c3D4e5F greenhouse_07   lists a device"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.product(parser)
     parser.add_argument(
         "--secret", help="the product's secret (default: the known one, or random)"
@@ -28,7 +27,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--registration", choices=("on", "off"), default="on", help="(default: on)"
     )
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -29,7 +29,6 @@ python -m tools.cloud release add a1B2c3D4e5F 7 web.tar.gz model.bin --module as
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.product(parser)
     arguments.version(parser)
     parser.add_argument("files", type=Path, nargs="+", metavar="FILE", help="1 to 20")
@@ -44,7 +43,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sign-key", type=Path, metavar="PEM", help="your private key: sign the file (digestsign)"
     )
     arguments.force(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -27,7 +27,6 @@ python -m tools.cloud batch a1B2c3D4e5F 1.1.0 --device roof_1 --device roof_2 \\
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.product(parser)
     arguments.version(parser)
     arguments.module(parser)
@@ -38,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rate", type=int, metavar="N", help=f"tell N devices a minute, 1 to {RATE_MAX}"
     )
     arguments.telling(parser, "confirm")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -24,11 +24,9 @@ python -m tools.cloud cancel a1B2c3D4e5F greenhouse_07"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     parser.add_argument("batch", metavar="BATCH|PRODUCT_KEY")
     parser.add_argument("names", nargs="*", metavar="DEVICE_NAME")
     arguments.module(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments, show
+from tools.cloud.operator import show
 from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.operator.verbs.batch import release, worded_release
 from tools.cloud.ota.batches import BatchBook
@@ -21,10 +21,8 @@ python -m tools.cloud confirm 3 roof_1"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     parser.add_argument("batch", type=int, metavar="BATCH")
     parser.add_argument("names", nargs="*", metavar="DEVICE_NAME")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

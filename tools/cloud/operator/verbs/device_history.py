@@ -16,9 +16,7 @@ python -m tools.cloud device history a1B2c3D4e5F greenhouse_07 --json"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.device(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -16,10 +16,8 @@ python -m tools.cloud device list a1B2c3D4e5F --status ONLINE --json"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.maybe_product(parser)
     parser.add_argument("--status", choices=listing.STATUS, help="only these")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -23,10 +23,8 @@ python -m tools.cloud device remove a1B2c3D4e5F greenhouse_07 --yes"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.device(parser)
     arguments.yes(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

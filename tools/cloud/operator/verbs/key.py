@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tools.cloud.openapi.keys import access_key
-from tools.cloud.operator import arguments, show
+from tools.cloud.operator import show
 from tools.cloud.operator.folder import CloudFolder
 
 NAME = "key"
@@ -20,9 +20,7 @@ eval "$(python -m tools.cloud key)"    for programs that are started here"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
-    arguments.folder(parser)
-    show.add_arguments(parser)
+    """None of its own."""
 
 
 def run(options: argparse.Namespace) -> int:

@@ -26,12 +26,10 @@ _SPARE_FILES = 100  # beside one for each device
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     parser.add_argument("to", type=Path, metavar="FOLDER")
     parser.add_argument(
         "--port", type=arguments.port, default=1883, help="its port (default: 1883)"
     )
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -27,7 +27,6 @@ python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0 --timeout-min 60 --ov
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.device(parser)
     arguments.version(parser)
     arguments.module(parser)
@@ -45,7 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="with --wait: no longer than this (exit code 4)",
     )
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,9 +17,7 @@ python -m tools.cloud release history a1B2c3D4e5F 7 --module assets --json"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.release(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -16,9 +16,7 @@ python -m tools.cloud release list a1B2c3D4e5F --json"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.maybe_product(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

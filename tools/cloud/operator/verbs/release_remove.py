@@ -21,11 +21,9 @@ python -m tools.cloud release remove a1B2c3D4e5F 1.1.0 --from 1.0.9 --yes"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.release(parser)
     arguments.source(parser)
     arguments.yes(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -41,7 +41,6 @@ _PORTS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     parser.add_argument(
         "--listen", default="127.0.0.1", help="address to listen on (default: this machine only)"
     )
@@ -91,7 +90,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--broker-ca", type=Path, metavar="FILE", help="trust this authority (mqtts)"
     )
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

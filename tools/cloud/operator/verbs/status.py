@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments, show, views
+from tools.cloud.operator import show, views
 from tools.cloud.operator.folder import snapshot
 
 NAME = "status"
@@ -18,9 +18,7 @@ python -m tools.cloud status --folder /srv/cloud --json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
-    arguments.folder(parser)
-    show.add_arguments(parser)
+    """None of its own."""
 
 
 def run(options: argparse.Namespace) -> int:

@@ -17,11 +17,9 @@ python -m tools.cloud task list --batch 3"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.maybe_product(parser)
     parser.add_argument("--state", choices=listing.STATES, help="only these")
     parser.add_argument("--batch", type=int, metavar="BATCH", help="only those of this batch")
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

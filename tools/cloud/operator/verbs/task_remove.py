@@ -20,10 +20,8 @@ python -m tools.cloud task remove 12 --yes"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.task(parser)
     arguments.yes(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

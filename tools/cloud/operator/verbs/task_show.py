@@ -16,9 +16,7 @@ python -m tools.cloud task show 12 --json"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     arguments.task(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import arguments, messages, show
+from tools.cloud.operator import messages
 
 NAME = "topic listen"
 HELP = """\
@@ -21,9 +21,7 @@ python -m tools.cloud topic listen a1B2c3D4e5F --topic update --count 1"""
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     messages.listen_arguments(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

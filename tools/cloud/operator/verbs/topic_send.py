@@ -7,7 +7,7 @@ import base64
 
 from tools.cli import Refused
 from tools.cloud import control
-from tools.cloud.operator import arguments, messages, show
+from tools.cloud.operator import messages, show
 
 NAME = "topic send"
 HELP = """\
@@ -23,9 +23,7 @@ python -m tools.cloud topic send a1B2c3D4e5F greenhouse_07 picture --file pictur
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    arguments.folder(parser)
     messages.send_arguments(parser)
-    show.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 
 from tools.cli import Refused
 from tools.cloud import control
-from tools.cloud.operator import arguments, changes, show, views
+from tools.cloud.operator import changes, show, views
 
 NAME = "watch"
 HELP = """\
@@ -29,9 +29,7 @@ _EVERY_S = 0.5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The verb's options."""
-    arguments.folder(parser)
-    show.add_arguments(parser)
+    """None of its own."""
 
 
 def run(options: argparse.Namespace) -> int:
