@@ -62,6 +62,28 @@ print("failures", failures[0])
     assert figures.growths == 0
 
 
+def test_an_object_at_the_top_of_the_heap_does_not_reach_the_program_as_an_error(
+    board: Board,
+) -> None:
+    # Nothing fits behind it, so nothing can shut the heap: seen as E98, IndexError.
+    found = said(
+        board,
+        """
+from simchip import filling, gcmap, heap
+lay, last = filling._lay, gcmap.last
+filling._lay = lambda: False
+gcmap.last = lambda: filling.end - 1
+print("full", error(heap.look))
+print("held", filling._held[2])
+filling._lay, gcmap.last = lay, last
+print("again", error(heap.look))
+print("shut", filling._held[2] is not None)
+""",
+    )
+    wanted = {"full": "None", "held": "None", "again": "None", "shut": "True"}
+    assert {name: found[name] for name in wanted} == wanted
+
+
 def test_a_growth_that_nothing_lives_in_any_more_is_given_back(board: Board) -> None:
     found = said(
         board,

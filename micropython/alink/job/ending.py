@@ -2,6 +2,8 @@
 #
 # Each is a function of the Run (run.py, where the states are told), loaded for it and let go.
 
+import sys
+
 from micropython import const
 
 from .. import log, parts
@@ -150,6 +152,8 @@ def trouble(run, exc):
     elif isinstance(exc, ImportError):
         error = AlinkError(_E_LEFT_OUT, str(exc))
     else:
+        if log.level:
+            sys.print_exception(exc)
         error = AlinkError(_E_MODULE, "%s: %s" % (type(exc).__name__, exc))
     exc = None
     if error.code == _E_OTHER_SOURCE:

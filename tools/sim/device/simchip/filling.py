@@ -176,7 +176,7 @@ def lay(largest, tax):
         _let_go()
         clear()
     else:
-        _held[2] = gcmap.run(end - gcmap.last() - SEAM)  # shut: it is full to the brim
+        _held[2] = _above(gcmap.last() + SEAM)  # shut: it is full to the brim
         return False
     for one in _sewn:
         if one is not None and len(one) < SEAM * 4 - 2:
@@ -215,8 +215,10 @@ def _lay():
         _held[1] = gcmap.run(SEAM)
         more = _UNIT * (extra - 1)
         reach += place + extra + 2 * SEAM
-    _held[2] = gcmap.run(end - reach)
+    _held[2] = _above(reach)
     _let_go()
+    if _held[2] is None:
+        return False
     for one in (first, more):
         if one is not None:
             at = uctypes.addressof(one)
@@ -229,6 +231,11 @@ def _lay():
     gc.collect()
     at = gcmap.block(id(_held[0])) if place else begin
     return at == begin and gcmap.block(id(_held[2])) == reach
+
+
+def _above(begin):
+    # All from a block on, or None where that is nothing: something of the program's lies there.
+    return gcmap.run(end - begin) if end - begin > 1 else None
 
 
 def leave():
