@@ -13,11 +13,12 @@ from alink.errors import AlinkError
 from alink.job import download, moving
 from alink.job.http import HttpSource
 from alink.job.offer import File
+from clock_fakes import Clock
 from fuzz_common import Run
 
 run = Run()
 log.level = 0
-clock = mqtt_fakes.Clock()
+clock = Clock()
 CODES = (
     errors.LINK,
     errors.TIMEOUT,

@@ -1,41 +1,16 @@
-# A clock one can turn, a scripted socket, and the least of a gateway behind it. MIT licence.
+# A scripted socket, and the least of a gateway behind it. MIT licence.
 #
-# They stand in for the modules `time` and `socket` in alink and umqtt, so that minutes pass at
-# once, ticks wrap as on the chip, and a packet can stop at any byte.
+# They stand in for the module `socket` in alink and umqtt, and clock_fakes.py for `time`, so that
+# minutes pass at once, ticks wrap as on the chip, and a packet can stop at any byte.
 
 import sys
 
 import umqtt.simple
 from alink import device, log, session, wire
 from alink.errors import AlinkError
+from clock_fakes import Clock
 
-_HALF = 1 << 29  # ticks wrap at 2**30 on the chip; on a 64-bit host practically never
 _EAGAIN_READS = 2  # how often a fake socket says "nothing yet" in a row before time has to pass
-
-
-class Clock:
-    """Stands in for the module `time`; sleeping only turns it."""
-
-    def __init__(self, ticks=1000):
-        self.now = ticks
-        self.total = 0
-        self.year = 2026
-
-    def ticks_ms(self):
-        return self.now & (2 * _HALF - 1)
-
-    def ticks_add(self, ticks, delta):
-        return (ticks + delta) & (2 * _HALF - 1)
-
-    def ticks_diff(self, end, start):
-        return ((end - start + _HALF) & (2 * _HALF - 1)) - _HALF
-
-    def sleep_ms(self, ms):
-        self.now += ms
-        self.total += ms
-
-    def gmtime(self):
-        return (self.year, 1, 1, 0, 0, 0, 5, 1)
 
 
 class Socket:

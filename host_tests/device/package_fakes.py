@@ -2,6 +2,7 @@
 
 import hashlib
 
+import micropython
 from alink import errors, log, parts
 from alink.errors import AlinkError
 from alink.job import aside, checkpoint, download, offer, origin, package, patch, slot, unpack
@@ -89,6 +90,16 @@ def moving(body, **more):
         assert not one.step()
         assert not Partition.written
     return one
+
+
+def without_heap(one, blocks):
+    """Its steps until so many blocks are in the slot: none of them may allocate."""
+    micropython.heap_lock()
+    try:
+        while Partition.written < blocks:
+            assert not one.step()
+    finally:
+        micropython.heap_unlock()
 
 
 def through(one):

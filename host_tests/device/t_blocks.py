@@ -5,8 +5,8 @@ import hashlib
 import micropython
 from alink.job import blocks, download
 from alink.job.offer import File
-from alink.target import Target
 from block_fakes import NAME, STREAM, body, frame, pull, scene
+from download_fakes import Flash
 from mqtt_fakes import publish_packet, turn
 
 
@@ -196,24 +196,6 @@ def test_a_block_on_its_way_from_request_to_digest_costs_no_heap():
         assert digest.digest() == hashlib.sha256(data * piece).digest()
         # A request and an acknowledgement for each block.
         assert fixed.written == 2 * piece
-
-
-class Flash(Target):
-    """Keeps what is written, and can be read back."""
-
-    label = "ota_1"
-
-    def begin(self, size, method, digest, block):
-        self.at = 0
-        self.kept = getattr(self, "kept", {})
-
-    def write(self, block, n):
-        self.kept[self.at] = bytes(block[:n])
-        self.at += n
-
-    def recall(self, block):
-        block[:] = self.kept[self.at]
-        self.at += 4096
 
 
 def test_a_whole_download_with_damage_losses_and_odd_pieces_ends_with_the_right_bytes():

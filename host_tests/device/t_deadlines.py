@@ -4,7 +4,7 @@ import json
 
 from alink import clock, deferral
 from alink.job import gate
-from mqtt_fakes import Clock
+from clock_fakes import Clock
 
 _DAY_MS = 24 * 3600 * 1000
 

@@ -6,7 +6,7 @@ from alink import errors
 from alink.errors import AlinkError
 from alink.job.offer import File
 from alink.target import Target as Base
-from download_fakes import BODY, URL, Kept, Source, Target, fails, run
+from download_fakes import BODY, URL, Flash, Kept, Source, fails, run
 
 
 class NoLabel(Base):
@@ -52,23 +52,6 @@ class Blocks(Source):
         if self.at <= self.trap and self.at > self.trap - self.damaged and self.times:
             chunk[7] ^= 1
         return n
-
-
-class Flash(Target):
-    """A target that can be read back."""
-
-    def begin(self, size, method, digest, chunk):
-        super().begin(size, method, digest, chunk)
-        self.at = 0
-        self.kept = getattr(self, "kept", {})
-
-    def write(self, chunk, n):
-        self.kept[self.at] = bytes(chunk[:n])
-        self.at += n
-
-    def recall(self, chunk):
-        chunk[:] = self.kept[self.at]
-        self.at += len(chunk)
 
 
 def test_damaged_chunks_are_taken_back_and_what_lies_before_them_is_kept():

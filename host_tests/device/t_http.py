@@ -10,6 +10,7 @@ from alink.errors import AlinkError
 from alink.job import download, moving
 from alink.job.http import HttpSource
 from alink.job.offer import File
+from clock_fakes import Clock
 
 http_open = parts.use("job.http_open")  # loaded beforehand it stays, with what is exchanged in it
 
@@ -77,24 +78,6 @@ class Sockets:
 
     def socket(self, *args):
         return self._sock
-
-
-class Clock:
-    # Ticks as on an ESP32: they wrap at 2**30.
-    def __init__(self, now):
-        self.now = now
-
-    def ticks_ms(self):
-        return self.now & 0x3FFFFFFF
-
-    def ticks_add(self, a, b):
-        return (a + b) & 0x3FFFFFFF
-
-    def ticks_diff(self, a, b):
-        return ((a - b + 0x20000000) & 0x3FFFFFFF) - 0x20000000
-
-    def sleep_ms(self, ms):
-        self.now += ms
 
 
 def raises(code, function, *args):

@@ -1,8 +1,7 @@
 # What moves of a difference: its operations make the new image out of the one that runs. MIT
 # licence.
 
-import micropython
-from package_fakes import Partition, errors, fill, loading, moving, refused, through
+from package_fakes import Partition, errors, fill, loading, moving, refused, through, without_heap
 from package_maker import ADD, COPY, INSERT, SEEK, difference, head, op, stream
 
 SOURCE = bytes((i * 17 + (i >> 8) * 3) & 255 for i in range(20000))
@@ -178,10 +177,5 @@ def test_no_operation_costs_heap():
     fill(0, source)
     fill(1, b"")
     one = moving(difference(image, source, *ops), gives=700)
-    micropython.heap_lock()
-    try:
-        while Partition.written < 7:
-            assert not one.step()
-    finally:
-        micropython.heap_unlock()
+    without_heap(one, 7)
     assert through(one) == image

@@ -8,6 +8,7 @@ from alink import errors
 from alink.errors import AlinkError
 from alink.job import download, moving
 from alink.job.offer import File
+from clock_fakes import Clock
 
 
 class Stream:
@@ -32,17 +33,6 @@ class Stream:
             buf[i] = self.data[self.at + i]
         self.at += n
         return n
-
-
-class Clock:
-    def __init__(self, now):
-        self.now = now
-
-    def ticks_ms(self):
-        return self.now & 0x3FFFFFFF
-
-    def ticks_diff(self, a, b):
-        return ((a - b + 0x20000000) & 0x3FFFFFFF) - 0x20000000
 
 
 def reader(stream):

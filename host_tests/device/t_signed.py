@@ -6,6 +6,7 @@ import sys
 from alink import errors, parts
 from alink.errors import AlinkError
 from alink.job import signed
+from flash_fakes import fails
 
 NOT_FOUND = -4354
 FILES = ("a file",)
@@ -81,15 +82,6 @@ def check(nvs, key=None, signature=None):
     return signature.asked
 
 
-def fails(code, *args):
-    try:
-        check(*args)
-    except AlinkError as e:
-        assert e.code == code, e
-        return e.detail
-    raise AssertionError("installed all the same")
-
-
 def test_without_an_owners_key_everything_may_be_installed():
     assert check(Nvs()) == []
 
@@ -106,7 +98,7 @@ def test_the_applications_own_key_counts_and_not_that_of_the_settings():
 
 def test_a_file_that_is_not_signed_is_not_installed():
     refusal = AlinkError(errors.SIGNATURE, "missing")
-    assert fails(errors.SIGNATURE, Nvs(b"the key"), None, Signature(refusal)) == "missing"
+    assert fails(errors.SIGNATURE, check, Nvs(b"the key"), None, Signature(refusal)) == "missing"
 
 
 def test_a_key_that_cannot_be_read_never_means_that_none_is_wanted():
@@ -118,8 +110,8 @@ def test_a_key_that_cannot_be_read_never_means_that_none_is_wanted():
         Nvs(None, -4353),  # NVS is not there
         Nvs(None, -1),
     ):
-        assert "sign_key cannot be read" in fails(errors.CONFIG, nvs)
-    assert fails(errors.CONFIG, Nvs(b"no key")) == "not a key"
+        assert "sign_key cannot be read" in fails(errors.CONFIG, check, nvs)
+    assert fails(errors.CONFIG, check, Nvs(b"no key")) == "not a key"
 
 
 def test_a_board_without_the_code_to_check_installs_nothing_unchecked():

@@ -2,8 +2,7 @@
 
 import hashlib
 
-import micropython
-from package_fakes import Partition, errors, fill, loading, moving, refused, through
+from package_fakes import Partition, errors, fill, loading, moving, refused, through, without_heap
 from package_maker import bomb, compressed, head, stream
 
 IMAGE = bytes((i * 31 + (i >> 8) * 7) & 255 for i in range(14000))
@@ -33,12 +32,7 @@ def test_a_piece_on_its_way_through_the_inflater_costs_no_heap():
     image = bytes(4096 * 7)
     fill(1, b"")
     one = moving(packed(image, image), gives=700)
-    micropython.heap_lock()
-    try:
-        while Partition.written < 6:
-            assert not one.step()
-    finally:
-        micropython.heap_unlock()
+    without_heap(one, 6)
     assert through(one) == image
 
 

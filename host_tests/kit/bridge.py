@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from host_tests.kit import port_names
-from tools.sim import Board, interpreter
+from tools.sim import Board
 from tools.sim.boot import HARD_RESET, SOFT_RESET
 from tools.sim.runner import Runner, _readable
 
@@ -158,17 +158,7 @@ class SerialRunner(Runner):
             mode[6][key] = os.fpathconf(slave, "PC_VDISABLE")
         termios.tcsetattr(slave, termios.TCSANOW, mode)
         try:
-            proc = interpreter.start(
-                self._board.command,
-                str(interpreter.DEVICE / "sim_start.py"),
-                [settings],
-                heap_kib=self._board.heap_kib,
-                stdout=slave,
-                pass_fds=pass_fds,
-                environment=self._board.environment,
-                options=["-i"],
-                terminal=True,
-            )
+            proc = self._interpreter(settings, slave, pass_fds, options=["-i"], terminal=True)
         finally:
             os.close(slave)
         self._keyboard = master

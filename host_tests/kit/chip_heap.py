@@ -11,6 +11,7 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from host_tests.kit.accepting import accepted, stop_accepting
 from host_tests.kit.sim_desk import run
 from tools.sim import Board
 
@@ -62,11 +63,7 @@ class Echo:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
+        for sock in accepted(self._listener):
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
     def _serve(self, sock: socket.socket) -> None:
@@ -78,7 +75,7 @@ class Echo:
             sock.close()
 
     def close(self) -> None:
-        self._listener.close()
+        stop_accepting(self._listener)
 
 
 def said(board: Board, program: str, echo: Echo | None = None) -> dict[str, str]:

@@ -15,6 +15,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+from host_tests.kit.accepting import accepted, stop_accepting
+
 PACES = ("at once", "delay", "bytes")
 ENDS = ("none", "drop", "half", "half", "stall", "reset", "reset")
 _PIECE = 4096
@@ -65,7 +67,6 @@ class FaultProxy:
         self.plans: list[Plan] = []
         self._closing = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
-        self._server.settimeout(0.1)
         self.port: int = self._server.getsockname()[1]
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -75,16 +76,12 @@ class FaultProxy:
 
     def __exit__(self, *_: object) -> None:
         self._closing.set()
+        stop_accepting(self._server)
         for thread in self._threads:
             thread.join()
-        self._server.close()
 
     def _accept(self) -> None:
-        while not self._closing.is_set():
-            try:
-                sock, _ = self._server.accept()
-            except TimeoutError:
-                continue
+        for sock in accepted(self._server):
             number = len(self.plans)
             plan = Plan()
             if number < self._faults:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 import trustme
 
+from host_tests.kit.accepting import accepted, stop_accepting
+
 WAIT_S = 30.0  # how long a script waits for its peer before it gives up
 
 
@@ -99,9 +101,7 @@ class HostileServer:
 
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
-        self._listener.close()
+        stop_accepting(self._listener)
         for thread in self._threads:
             thread.join(WAIT_S)
 
@@ -116,11 +116,7 @@ class HostileServer:
         thread.start()
 
     def _accept(self) -> None:
-        while not self._stop.is_set():
-            try:
-                sock, _ = self._listener.accept()
-            except OSError:
-                return
+        for sock in accepted(self._listener):
             self.connections += 1
             self._start(self._serve, sock)
 

@@ -6,6 +6,7 @@ A key of 2048 bits takes a tenth of a second, and every test has a stand-in with
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 
 import trustme
@@ -16,10 +17,14 @@ _COUNT = 16  # an authority, its server's and a stranger's are never the same
 def lend() -> None:
     """Let trustme take RSA keys out of a few."""
     make: Callable[[trustme.KeyType], object] = trustme.KeyType._generate_key
+    one_at_a_time = threading.Lock()
     keys = _lent(lambda: make(trustme.KeyType.RSA))
 
     def generate(kind: trustme.KeyType) -> object:
-        return next(keys) if kind is trustme.KeyType.RSA else make(kind)
+        if kind is not trustme.KeyType.RSA:
+            return make(kind)
+        with one_at_a_time:  # of the threads that start stand-ins beside each other
+            return next(keys)
 
     trustme.KeyType._generate_key = generate  # type: ignore[assignment,method-assign]
 

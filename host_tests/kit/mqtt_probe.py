@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from host_tests.kit.accepting import accepted, stop_accepting
 from host_tests.kit.device_process import ROOT, command, environment
 
 PK = "a1B2c3D4e5F"
@@ -140,11 +141,7 @@ class Peer:
         self._threads[0].start()
 
     def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._server.accept()
-            except OSError:
-                return
+        for sock in accepted(self._server):
             self.sockets.append(sock)
             number = len(self.sockets)
             thread = threading.Thread(target=self._serve, args=(sock, number), daemon=True)
@@ -170,8 +167,7 @@ class Peer:
         exc: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
+        stop_accepting(self._server)
         for sock in self.sockets:
             try:
                 sock.shutdown(socket.SHUT_RDWR)

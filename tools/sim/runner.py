@@ -13,6 +13,7 @@ import select
 import subprocess
 import threading
 import time
+from typing import Any
 
 from tools.chip import table
 from tools.places import InUse
@@ -220,6 +221,11 @@ class Runner(threading.Thread):
         self, settings: str, console: int, pass_fds: tuple[int, ...]
     ) -> subprocess.Popen[bytes]:
         """Start the interpreter with its console on `console`; settings: the file's path."""
+        return self._interpreter(settings, console, pass_fds)
+
+    def _interpreter(
+        self, settings: str, console: int, pass_fds: tuple[int, ...], **how: Any
+    ) -> subprocess.Popen[bytes]:
         return interpreter.start(
             self._board.command,
             str(interpreter.DEVICE / "sim_start.py"),
@@ -228,6 +234,7 @@ class Runner(threading.Thread):
             stdout=console,
             pass_fds=pass_fds,
             environment=self._board.environment,
+            **how,
         )
 
     def _ended_by_itself(self, status: int | None) -> None:

@@ -13,14 +13,18 @@ NO_DEVICE = "iot.device.NotExistedDevice"
 BAD_PAGE = "iot.common.InvalidPageParams"
 
 
-class GatewayError(Exception):
-    """A request that does not reach the service."""
+class HttpError(Exception):
+    """A request that is refused with an HTTP status."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
         self.status = status
         self.code = code
         self.message = message
+
+
+class GatewayError(HttpError):
+    """A request that does not reach the service."""
 
 
 class ServiceError(Exception):

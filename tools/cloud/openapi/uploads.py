@@ -18,6 +18,7 @@ from typing import IO
 from urllib.parse import urlsplit
 
 from tools.cloud.clock import Clock
+from tools.cloud.openapi.errors import HttpError
 from tools.cloud.openapi.times import seconds, utc
 
 SUFFIXES = ("bin", "dav", "apk", "tar", "gz", "tar.gz", "zip", "gzip")
@@ -27,14 +28,8 @@ SIZE_MAX = 1000 * 1024 * 1024
 _OWNER = "DESKOSS"
 
 
-class UploadError(Exception):
-    """An upload that is refused, as OSS says it: status, code, message."""
-
-    def __init__(self, status: int, code: str, message: str) -> None:
-        super().__init__(f"{code}: {message}")
-        self.status = status
-        self.code = code
-        self.message = message
+class UploadError(HttpError):
+    """An upload that is refused, as OSS says it."""
 
 
 @dataclass(frozen=True)

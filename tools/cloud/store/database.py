@@ -114,6 +114,13 @@ class Database:
         """A short name of this file that no other has, and that tells nothing of the key."""
         return hashlib.sha256(b"folder " + self.link_key()).hexdigest()[:12]
 
+    def _insert(self, table: str, fields: str, *values: object) -> int:
+        """Add a row with these fields; its number."""
+        marks = ", ".join("?" * len(values))
+        cursor = self._db.execute(f"insert into {table} ({fields}) values ({marks})", values)
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
     def _next(self, table: str) -> int:
         """A number that nothing in this table has or had."""
         (number,) = self._db.execute(

@@ -18,30 +18,26 @@ class ReleaseTables(Database):
         """Add a release (its `id` is ignored) and give it back with its id."""
         with self._db:
             self._db.execute("begin immediate")
-            cursor = self._db.execute(
-                "insert into release "
-                "(id, pk, module, version, name, size, md5, sha256, sign_method, data) "
-                "values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self._next("release"),
-                    release.product_key,
-                    release.module,
-                    release.version,
-                    release.name,
-                    release.size,
-                    release.md5,
-                    release.sha256,
-                    release.sign_method,
-                    json.dumps(release.data),
-                ),
+            added = self._insert(
+                "release",
+                _RELEASE_FIELDS,
+                self._next("release"),
+                release.product_key,
+                release.module,
+                release.version,
+                release.name,
+                release.size,
+                release.md5,
+                release.sha256,
+                release.sign_method,
+                json.dumps(release.data),
             )
-            assert cursor.lastrowid is not None
             for number, file in enumerate(release.further, 1):
                 self._db.execute(
                     "insert into further values (?, ?, ?, ?, ?, ?)",
-                    (cursor.lastrowid, number, file.name, file.size, file.md5, file.sha256),
+                    (added, number, file.name, file.size, file.md5, file.sha256),
                 )
-        return self.release_by_id(cursor.lastrowid)
+        return self.release_by_id(added)
 
     def release_by_id(self, number: int) -> Release:
         """A release. Raises KeyError."""

@@ -22,32 +22,29 @@ class TaskTables(Database):
     def add_task(self, task: Task, reason: str = "") -> Task:
         """Add a task (its `id` is ignored), begin its history, and give it back with its id."""
         with self.together():
-            cursor = self._db.execute(
-                f"insert into task ({_TASK_FIELDS})"
-                " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    self._next("task"),
-                    task.product_key,
-                    task.device_name,
-                    task.module,
-                    task.version,
-                    task.source,
-                    task.state,
-                    task.step,
-                    task.desc,
-                    task.timeout_min,
-                    task.created,
-                    task.started,
-                    task.release,
-                    task.batch,
-                    task.retries,
-                    task.due,
-                    json.dumps(task.options),
-                ),
+            added = self._insert(
+                "task",
+                _TASK_FIELDS,
+                self._next("task"),
+                task.product_key,
+                task.device_name,
+                task.module,
+                task.version,
+                task.source,
+                task.state,
+                task.step,
+                task.desc,
+                task.timeout_min,
+                task.created,
+                task.started,
+                task.release,
+                task.batch,
+                task.retries,
+                task.due,
+                json.dumps(task.options),
             )
-            assert cursor.lastrowid is not None
-            self._event(cursor.lastrowid, task.created, task.state, None, reason)
-        return self.task_by_id(cursor.lastrowid)
+            self._event(added, task.created, task.state, None, reason)
+        return self.task_by_id(added)
 
     def move_task(
         self, task: Task, now: float, *, step: int | None = None, event: str = "", **changes: Any
@@ -149,21 +146,18 @@ class TaskTables(Database):
 
     def add_batch(self, batch: Batch) -> Batch:
         """Add a batch; its number is made here."""
-        cursor = self._db.execute(
-            "insert into batch (pk, module, version, dynamic, state, created, terms) "
-            "values (?, ?, ?, ?, ?, ?, ?)",
-            (
-                batch.product_key,
-                batch.module,
-                batch.version,
-                batch.dynamic,
-                batch.state,
-                batch.created,
-                json.dumps(batch.terms),
-            ),
+        number = self._insert(
+            "batch",
+            "pk, module, version, dynamic, state, created, terms",
+            batch.product_key,
+            batch.module,
+            batch.version,
+            batch.dynamic,
+            batch.state,
+            batch.created,
+            json.dumps(batch.terms),
         )
-        assert cursor.lastrowid is not None
-        return replace(batch, id=cursor.lastrowid)
+        return replace(batch, id=number)
 
     def end_batch(self, number: int, state: str = "CANCELED") -> None:
         """Mark a batch as cancelled, or as ENDED."""

@@ -106,14 +106,7 @@ def erase(address):
 def _erase(address):
     if address % SECTOR:
         control.violation(nor.MISALIGNED % address)
-    when = _begin(_KIND_ERASE, address, SECTOR, None)
-    _flash.seek(address)
-    if when == _MIDDLE:
-        _flash.write(_blank, SECTOR // 2)
-    else:
-        _flash.write(_blank)
-    if when:
-        control.end(b"C\n")
+    _put(_KIND_ERASE, address, _blank, SECTOR)
 
 
 def program(address, buf):
@@ -128,7 +121,11 @@ def program(address, buf):
 def _program(address, buf):
     length = len(buf)
     _check(address, buf, length)
-    when = _begin(_KIND_PROGRAM, address, length, buf)
+    _put(_KIND_PROGRAM, address, buf, length)
+
+
+def _put(kind, address, buf, length):
+    when = _begin(kind, address, length, buf if kind == _KIND_PROGRAM else None)
     _flash.seek(address)
     if when == _MIDDLE:
         _flash.write(buf, length // 2)
