@@ -84,6 +84,32 @@ print("shut", filling._held[2] is not None)
     assert {name: found[name] for name in wanted} == wanted
 
 
+def test_a_look_that_comes_in_between_does_not_reach_the_program_as_an_error(
+    board: Board,
+) -> None:
+    # settle() runs at any jump: what it has swept away is found gone by the sweep it broke into.
+    found = said(
+        board,
+        """
+from simchip import gcmap, idf
+join()
+sock = socket.socket()
+sock.close()
+is_at = gcmap.is_at
+def broken_into(*args):
+    gcmap.is_at = is_at
+    print("inner", idf.sweep())
+    return is_at(*args)
+gcmap.is_at = broken_into
+try:
+    print("outer", idf.sweep())
+except ValueError as e:
+    print("outer", repr(e))
+""",
+    )
+    assert (found["inner"], found["outer"]) == ("True", "True")
+
+
 def test_a_growth_that_nothing_lives_in_any_more_is_given_back(board: Board) -> None:
     found = said(
         board,

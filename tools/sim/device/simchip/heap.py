@@ -141,13 +141,23 @@ def poll():
         return
     _polled = now
     try:
-        opened = filling.is_open() if _closed else filling.touched()
-        if opened or abs(_buffers(filling.fence) - _taxed) > _UNTAXED:
+        if _has_changed():
             look()
         elif _rung or idf.sweep():
             refresh()
     except MemoryError:
         pass  # a locked heap: next time
+
+
+def _has_changed():
+    # What it looks at is not laid anew meanwhile: a settle() that is due waits for the next poll().
+    global _busy
+    _busy = True
+    try:
+        opened = filling.is_open() if _closed else filling.touched()
+        return opened or abs(_buffers(filling.fence) - _taxed) > _UNTAXED
+    finally:
+        _busy = False
 
 
 def refresh():

@@ -190,7 +190,7 @@ def track(thing, size, shaking=False):
     place = id(thing)
     for one in _open:
         if one[1] == place:
-            _open.remove(one)  # that one was collected
+            _forget(one)  # that one was collected
             break
     record = [gcmap.word(place), place, size, shaking, utime.ticks_ms()]
     _open.append(record)
@@ -227,8 +227,15 @@ def sweep():
         if one[3]:
             _shake(one)
         if not gcmap.is_at(one[1], one[0]) or _closed(one):
-            _open.remove(one)
+            _forget(one)
     return _taken() != before
+
+
+def _forget(one):
+    try:
+        _open.remove(one)
+    except ValueError:
+        pass  # heap.settle() was scheduled, came in between, and did it
 
 
 def _shake(one):
