@@ -150,7 +150,7 @@ def poll():
 
 
 def _has_changed():
-    # What it looks at is not laid anew meanwhile: a settle() that is due waits for the next poll().
+    # What it looks at is not laid anew meanwhile: settle() waits for the next poll().
     global _busy
     _busy = True
     try:
