@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import socket
 import stat
 import threading
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from host_tests.kit.cloud_commands import run, start
+from host_tests.kit.cloud_commands import run, serving
 from host_tests.kit.mosquitto import Mosquitto, free_port
 from host_tests.kit.mqtt_probe import Peer
 from host_tests.kit.raw_mqtt import DN, INFORM, PK, SECRET, UPGRADE, RawDevice, connect_packet
@@ -353,26 +352,12 @@ def test_a_person_can_host_it_with_the_commands_alone(tmp_path: Path) -> None:
     assert f"listener {port}" in lines
     settings = "\n".join(line for line in lines if not line.startswith("listener")) + "\n"
     with Mosquitto(at, settings, port):
-        server = start(*words, *folder)
-        killer = threading.Timer(60, server.kill)
-        killer.start()
-        try:
-            assert server.stdout is not None
-            out = ""
-            # (The broker may answer before the ports are all shown.)
-            while f"mqtt://127.0.0.1:{port}: connected" not in out or "Ctrl-C" not in out:
-                line = server.stdout.readline()
-                assert line, out
-                out += line
+        # (The broker may answer before the ports are all shown.)
+        until = (f"mqtt://127.0.0.1:{port}: connected", "Ctrl-C")
+        with serving(*words[1:], *folder, until=until) as lines:
+            out = "".join(lines)
             assert re.search(r"^downloads +port \d+", out, re.M)
             assert "securemode" not in out
             assert "connected (it does not tell" in run("status", *folder)
-            server.send_signal(signal.SIGINT)
-            assert server.wait(30) == 0
-        finally:
-            killer.cancel()
-            server.kill()
-            _, err = server.communicate()
-    assert err == ""
     assert "--broker" in run("serve", "--broker-user", "me", *folder, fails=1)
     assert "no gateway" in run("serve", *words[1:3], "--mqtt-port", "1883", *folder, fails=1)

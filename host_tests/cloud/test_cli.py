@@ -7,9 +7,7 @@ import ipaddress
 import json
 import re
 import shlex
-import signal
 import stat
-import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from host_tests.kit.cloud_commands import run, start
+from host_tests.kit.cloud_commands import run, serving
 from host_tests.kit.mqtt_script import CHECKS
 from host_tests.kit.raw_mqtt import DN, PK, online
 from tools.cli import Refused
@@ -52,15 +50,7 @@ def test_a_person_can_run_an_update_with_the_commands_alone(tmp_path: Path) -> N
     assert "not running" in status
     assert secret not in status
 
-    server = start("serve", *folder)
-    assert server.stdout is not None
-    killer = threading.Timer(60, server.kill)
-    killer.start()
-    try:
-        lines: list[str] = []
-        while not any("Ctrl-C" in line for line in lines):
-            lines.append(server.stdout.readline())
-            assert lines[-1], lines
+    with serving(*folder) as lines:
         told = "".join(lines)
         ports = {
             name: int(port)
@@ -83,17 +73,9 @@ def test_a_person_can_run_an_update_with_the_commands_alone(tmp_path: Path) -> N
             device.ping()
         assert "SUCCEEDED" in run("status", *folder)
         assert "already runs" in run("serve", *folder, fails=1)
-        server.send_signal(signal.SIGINT)
-        rest = server.stdout.read()
-        assert server.wait(30) == 0
-    finally:
-        killer.cancel()
-        server.kill()
-        _, err = server.communicate()
-    assert err == ""
-    assert "stopped" in rest
-    assert secret not in told + rest
-    assert "auth_key" not in told + rest
+    assert "stopped" in lines[-1]
+    assert secret not in "".join(lines)
+    assert "auth_key" not in "".join(lines)
     assert not (tmp_path / "control.json").exists()
 
 

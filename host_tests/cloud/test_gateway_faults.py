@@ -13,21 +13,17 @@ from host_tests.kit.raw_mqtt import (
     PROGRESS,
     QUERY,
     QUERY_REPLY,
-    SECRET,
     UPGRADE,
+    USER,
     RawDevice,
     connect_packet,
     online,
 )
+from host_tests.kit.tasks import one_version
 from tools.cli import Refused
 from tools.cloud import LocalCloud
 
-USER = f"/{PK}/{DN}/user/weather"
-
-
-def prepare(cloud: LocalCloud) -> None:
-    cloud.add_device(PK, DN, SECRET)
-    cloud.add_release(PK, "1.1.0", b"image")
+prepare = one_version
 
 
 def test_without_pubacks_a_device_waits_in_vain(cloud: LocalCloud) -> None:

@@ -11,22 +11,18 @@ from host_tests.kit.raw_mqtt import (
     INFORM,
     PK,
     PROGRESS,
-    SECRET,
     UPGRADE,
+    USER,
     RawDevice,
     connect_packet,
     online,
     packet,
     text,
 )
+from host_tests.kit.tasks import one_version
 from tools.cloud import LocalCloud
 
-USER = f"/{PK}/{DN}/user/weather"
-
-
-def prepare(cloud: LocalCloud) -> None:
-    cloud.add_device(PK, DN, SECRET)
-    cloud.add_release(PK, "1.1.0", b"image")
+prepare = one_version
 
 
 _CONNECT = connect_packet()

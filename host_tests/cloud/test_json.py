@@ -6,7 +6,6 @@ import argparse
 import json
 import re
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from host_tests.kit.cloud_commands import start
+from host_tests.kit.cloud_commands import running
 from host_tests.kit.firmware_files import application, merged
 from host_tests.kit.images import make_image
 from host_tests.kit.member import Member
@@ -150,18 +149,11 @@ def test_what_goes_on_says_a_line_at_a_time(
     with LocalCloud(tmp_path / "a") as cloud:
         prepare(cloud)
         folder = tmp_path / ("a" if verb == "watch" else "b")
-        process = start(verb, "--json", "--folder", str(folder))
-        killer = threading.Timer(60, process.kill)
-        killer.start()
-        try:
+        with running(verb, "--json", "--folder", str(folder)) as process:
             assert process.stdout is not None
             first = process.stdout.readline()
             process.send_signal(signal.SIGINT)
             rest, err = process.communicate()
-        finally:
-            killer.cancel()
-            process.kill()
-            process.wait()
     assert (process.returncode, err) == (0, "")
     Typist(capsys, folder, "On the desk").check(verb, first + rest)
     assert json.loads(first)["event"] == {"serve": "ready", "watch": "device"}[verb]

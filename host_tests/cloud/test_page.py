@@ -7,8 +7,6 @@ import gc
 import html
 import json
 import re
-import signal
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import pytest
 import requests
 
 from host_tests.kit import paged
-from host_tests.kit.cloud_commands import run, start
+from host_tests.kit.cloud_commands import run, serving
 from host_tests.kit.events import Events
 from host_tests.kit.raw_mqtt import DN, PK, RawDevice, online
 from host_tests.kit.rig import ROOT
@@ -346,17 +344,8 @@ def test_a_snapshot_has_what_the_page_shows(cloud: LocalCloud, tmp_path: Path) -
 
 @pytest.mark.parametrize("listen", ["127.0.0.1", "0.0.0.0"])
 def test_serve_tells_where_the_page_is_and_its_token_once(tmp_path: Path, listen: str) -> None:
-    server = start(
-        "serve", "--folder", str(tmp_path), "--public", "127.0.0.1", "--page-listen", listen
-    )
-    killer = threading.Timer(60, server.kill)
-    killer.start()
-    try:
-        assert server.stdout is not None
-        lines: list[str] = []
-        while "Ctrl-C" not in "".join(lines):
-            lines.append(server.stdout.readline())
-            assert lines[-1], lines
+    words = ("--folder", str(tmp_path), "--public", "127.0.0.1", "--page-listen", listen)
+    with serving(*words) as lines:
         found = re.search(
             r"^page +(http://127\.0\.0\.1:\d+/(?:\?token=(.*))?)$", "".join(lines), re.M
         )
@@ -364,14 +353,8 @@ def test_serve_tells_where_the_page_is_and_its_token_once(tmp_path: Path, listen
         assert bool(found[2]) == (listen != "127.0.0.1")
         with requests.Session() as session:
             assert "<h1>alink</h1>" in session.get(found[1], timeout=30).text
-        server.send_signal(signal.SIGINT)
-        out = "".join(lines) + server.stdout.read()
-    finally:
-        killer.cancel()
-        server.kill()
-        server.communicate()
     if found[2]:
-        assert out.count(found[2]) == 1
+        assert "".join(lines).count(found[2]) == 1
 
 
 def test_a_page_for_everybody_has_to_have_an_address(tmp_path: Path) -> None:

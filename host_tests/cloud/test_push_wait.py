@@ -6,16 +6,15 @@ import json
 import os
 import signal
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
-from host_tests.kit.cloud_commands import run, start
+from host_tests.kit.cloud_commands import run, running
 from host_tests.kit.member import Member
-from host_tests.kit.raw_mqtt import DN, PK, SECRET
+from host_tests.kit.raw_mqtt import DN, PK
+from host_tests.kit.tasks import one_version
 from host_tests.kit.terminal import AtTerminal
 from tools.cloud import LocalCloud
 
@@ -24,22 +23,12 @@ PUSH = ("push", PK, DN, "1.1.0", "--wait")
 
 def prepare(cloud: LocalCloud) -> None:
     cloud.faults.lift_limits()
-    cloud.add_device(PK, DN, SECRET)
-    cloud.add_release(PK, "1.1.0", b"image")
+    one_version(cloud)
 
 
-@contextmanager
-def pushing(folder: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
+def pushing(folder: Path, *words: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """A push that waits, in a process of its own."""
-    process = start(*PUSH, *words, "--folder", str(folder))
-    killer = threading.Timer(120, process.kill)
-    killer.start()
-    try:
-        yield process
-    finally:
-        killer.cancel()
-        process.kill()
-        process.communicate()
+    return running(*PUSH, *words, "--folder", str(folder))
 
 
 def test_it_ends_well_with_the_report_of_the_new_version(

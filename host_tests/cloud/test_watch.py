@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
-import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 from textual.widgets import Input, Static
 
-from host_tests.kit.cloud_commands import run, start
+from host_tests.kit.cloud_commands import run, running
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, online
 from host_tests.kit.terminal import AtTerminal
 from tools.cloud import LocalCloud
@@ -166,55 +165,35 @@ def test_in_a_pipe_it_prints_a_line_for_each_change_until_interrupted(
     cloud: LocalCloud, tmp_path: Path
 ) -> None:
     cloud.add_release(PK, "1.1.0", b"image")
-    watch = start("watch", "--json", "--folder", str(tmp_path))
-    killer = threading.Timer(60, watch.kill)
-    killer.start()
-    assert watch.stdout is not None
-
-    def line() -> Snapshot:
+    with running("watch", "--json", "--folder", str(tmp_path)) as watch:
         assert watch.stdout is not None
-        return dict(json.loads(watch.stdout.readline()))
-
-    try:
-        told = line()
+        lines = (dict(json.loads(line)) for line in watch.stdout)
+        told: Snapshot = next(lines)
         assert (told["event"], told["device"], told["status"]) == ("device", DN, "UNACTIVE")
         with online(cloud, secret=SECRET) as device:
             while told.get("version") != "1.0.0":
-                told = line()
+                told = next(lines)
             assert told["status"] == "ONLINE"
             cloud.push(PK, DN, "1.1.0")
             device.push()
             while told["event"] != "task":
-                told = line()
+                told = next(lines)
             assert (told["version"], told["from"]) == ("1.1.0", "1.0.0")
             device.progress("42", "downloading")
             while told.get("progress") != 42:
-                told = line()
+                told = next(lines)
             assert told["why"] == "downloading"
         watch.send_signal(signal.SIGINT)
         _, err = watch.communicate(timeout=600)
-    finally:
-        killer.cancel()
-        watch.kill()
-        watch.wait()
     assert (watch.returncode, err) == (0, "")
 
 
 def test_lines_for_people_have_no_boxes_and_no_colours(cloud: LocalCloud, tmp_path: Path) -> None:
     long = "a_name_of_sixty_letters_" + "x" * 36
     cloud.add_device(PK, long)
-    watch = start("watch", "--folder", str(tmp_path))
-    killer = threading.Timer(60, watch.kill)
-    killer.start()
-    try:
+    with running("watch", "--folder", str(tmp_path)) as watch:
         assert watch.stdout is not None
         lines = [watch.stdout.readline() for _ in range(2)]
-        watch.send_signal(signal.SIGINT)
-        watch.communicate(timeout=600)
-    finally:
-        killer.cancel()
-        watch.kill()
-        watch.wait()
     assert any(f"device  {PK}/{long}  UNACTIVE  never reported" in one for one in lines)
     assert all(one.strip().isascii() and "\x1b" not in one for one in lines)
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Collection, Iterator
 
 from host_tests.kit.rig import ROOT
 
@@ -18,6 +22,36 @@ def start(*words: str) -> subprocess.Popen[str]:
         text=True,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "200", "PYTHONUNBUFFERED": "1"},
     )
+
+
+@contextlib.contextmanager
+def running(*words: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that is ended with the block, and else by itself: no test may wait for ever."""
+    process = start(*words)
+    killer = threading.Timer(120, process.kill)
+    killer.start()
+    try:
+        yield process
+    finally:
+        killer.cancel()
+        process.kill()
+        process.communicate()
+
+
+@contextlib.contextmanager
+def serving(*words: str, until: Collection[str] = ("Ctrl-C",)) -> Iterator[list[str]]:
+    """`serve`, from when it has said all of `until`: its lines. Ctrl-C ends it, and well."""
+    with running("serve", *words) as server:
+        assert server.stdout is not None
+        lines: list[str] = []
+        while not all(one in "".join(lines) for one in until):
+            lines.append(server.stdout.readline())
+            assert lines[-1], lines
+        yield lines
+        server.send_signal(signal.SIGINT)
+        rest, err = server.communicate()
+        lines.append(rest)
+        assert (server.returncode, err) == (0, "")
 
 
 def run(*words: str, fails: int = 0) -> str:

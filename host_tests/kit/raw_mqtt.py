@@ -22,6 +22,7 @@ INFORM = f"/ota/device/inform/{PK}/{DN}"
 PROGRESS = f"/ota/device/progress/{PK}/{DN}"
 QUERY = f"/sys/{PK}/{DN}/thing/ota/firmware/get"
 QUERY_REPLY = QUERY + "_reply"
+USER = f"/{PK}/{DN}/user/weather"  # a topic of its own
 TIMEOUT_S = 60.0
 
 

@@ -1,4 +1,4 @@
-"""A device with three versions for it, and its task."""
+"""A device with versions for it, and its task."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ from tools.cloud import LocalCloud
 TOY = bytes(range(256)) + bytes(range(16))
 TOY_MD5 = "5aea39a2a288d22d9b19b9cab95bf00c"
 TOY_SHA256 = "6aed54b2c80834cc921daeb23e938d39137f3c6878c1e56d8cbe176ac2bcd258"
+
+
+def one_version(cloud: LocalCloud) -> None:
+    """A device, and a version for it."""
+    cloud.add_device(PK, DN, SECRET)
+    cloud.add_release(PK, "1.1.0", b"image")
 
 
 def three_versions(cloud: LocalCloud) -> None:

@@ -32,6 +32,17 @@ def withdraw(folder: Path, token: str) -> None:
         path.unlink()
 
 
+def need(folder: Path, op: str, otherwise: str = "", **more: Any) -> dict[str, Any]:
+    """ask(), where a server has to run; otherwise: what else helps, in words. Raises Refused."""
+    answer = ask(folder, op, **more)
+    if answer is None:
+        raise Refused(
+            f"no server runs in {folder}",
+            f"Start it with `python -m tools.cloud serve --folder {folder}`{otherwise}.",
+        )
+    return answer
+
+
 def ask(folder: Path, op: str, **more: Any) -> dict[str, Any] | None:
     """Ask the server that runs in this folder; None when none does. Raises Refused."""
     try:

@@ -62,12 +62,7 @@ def listen(options: argparse.Namespace, folder: Path) -> int:
 def _passing(folder: Path, past: bool) -> Iterator[dict[str, Any]]:
     after: int | None = 0 if past else None
     while True:
-        answer = control.ask(folder, "messages", after=after)
-        if answer is None:
-            raise Refused(
-                f"no server runs in {folder}",
-                f"Start it with `python -m tools.cloud serve --folder {folder}`.",
-            )
+        answer = control.need(folder, "messages", after=after)
         if after and answer["missed"]:
             print(f"{answer['missed']} messages came too fast to be shown", file=sys.stderr)
         yield from answer["messages"]

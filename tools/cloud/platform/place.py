@@ -48,13 +48,7 @@ def connect(options: argparse.Namespace) -> Api:
 
 
 def _desk(folder: Path) -> Api:
-    running = control.ask(folder, "snapshot")
-    if running is None:
-        raise Refused(
-            f"no stand-in runs in {folder}",
-            f"Start it with `python -m tools.cloud serve --folder {folder}`, or name a region "
-            "with --at.",
-        )
+    running = control.need(folder, "snapshot", ", or name a region with --at")
     key = access_key(folder)
     client = _client(
         access_key_id=key.id,

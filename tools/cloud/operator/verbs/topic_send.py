@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when it was sent. Raises Refused."""
     to, topic, payload = messages.to_send(options)
-    answer = control.ask(
+    answer = control.need(
         options.folder,
         "send",
         product=to.product_key,
@@ -38,11 +38,6 @@ def run(options: argparse.Namespace) -> int:
         payload=base64.b64encode(payload).decode(),
         qos=options.qos,
     )
-    if answer is None:
-        raise Refused(
-            f"no server runs in {options.folder}",
-            f"Start it with `python -m tools.cloud serve --folder {options.folder}`.",
-        )
     if not answer["sent"]:
         raise Refused(
             f"{to} is not signed in, or has not subscribed to {topic}",

@@ -59,11 +59,4 @@ def _perhaps(folder: Path) -> dict[str, Any] | None:
 
 
 def _now(folder: Path) -> dict[str, Any]:
-    answer = control.ask(folder, "snapshot")
-    if answer is None:
-        raise Refused(
-            f"no server runs in {folder}",
-            f"Start it with `python -m tools.cloud serve --folder {folder}`, or see the last "
-            "state with `status`.",
-        )
-    return answer
+    return control.need(folder, "snapshot", ", or see the last state with `status`")
