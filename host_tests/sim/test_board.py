@@ -226,7 +226,8 @@ def alive(pid: int) -> bool:
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs PR_SET_PDEATHSIG")
-def test_no_board_outlives_a_killed_test_run(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", [os.environ.get("PATH", ""), ""], ids=["as it is", "no tools"])
+def test_no_board_outlives_a_killed_test_run(tmp_path: Path, path: str) -> None:
     script = f"""
 import sys, time
 from pathlib import Path
@@ -237,7 +238,7 @@ board.wait_for(lambda: board.boots[-1].started)
 print(board._runner._proc.pid, flush=True)
 time.sleep(60)
 """
-    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path), "PATH": path}
     parent = subprocess.Popen(
         [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=env
     )

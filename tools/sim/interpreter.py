@@ -12,6 +12,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from tools.cli import Refused
@@ -74,6 +75,21 @@ def _die_with_parent() -> Callable[[], None] | None:
 _PREEXEC = _die_with_parent()
 
 
+@lru_cache(maxsize=1)
+def _ended_by_setpriv() -> tuple[str, ...]:
+    """Words in front of a command that do the same, where there is such a tool, else none.
+
+    What runs in the child before the program keeps Python from starting it by vfork(), and a
+    fork() of a large process costs ten times as much.
+    """
+    found = shutil.which("setpriv") if _PREEXEC is not None else None
+    if found is None:
+        return ()
+    words = (found, "--pdeathsig", "KILL")
+    tried = subprocess.run([*words, found, "--version"], capture_output=True, check=False)
+    return words if tried.returncode == 0 else ()
+
+
 def _own_terminal() -> None:
     """Make the terminal on stdin the new session's own: its Ctrl-C becomes a SIGINT."""
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -99,13 +115,14 @@ def start(
     """
     env = {**os.environ, **environment}
     env.pop("MICROPYPATH", None)
+    before = () if terminal else _ended_by_setpriv()
     return subprocess.Popen(
-        [*base, *options, "-X", f"heapsize={heap_kib}k", script, *arguments],
+        [*before, *base, *options, "-X", f"heapsize={heap_kib}k", script, *arguments],
         stdin=stdout if terminal else subprocess.DEVNULL,
         stdout=stdout,
         stderr=stdout,
         pass_fds=tuple(pass_fds),
         start_new_session=True,
-        preexec_fn=_own_terminal if terminal else _PREEXEC,
+        preexec_fn=_own_terminal if terminal else None if before else _PREEXEC,
         env=env,
     )
