@@ -81,12 +81,18 @@ def test_a_release_is_offered_plain_and_packed_and_a_module_may_be_anything(
     assert "module assets" in type_(*words)
 
 
-def test_a_difference_is_not_offered_to_everybody(
-    tmp_path: Path, type_: Typed, release: bytes
-) -> None:
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """Another application."""
     app = tmp_path / "app"
     app.mkdir()
     (app / "main.py").write_text("print(2)\n")
+    return app
+
+
+def test_a_difference_is_not_offered_to_everybody(
+    tmp_path: Path, app: Path, type_: Typed, release: bytes
+) -> None:
     new = build_image(make_image(65536), app, "1.1.0")
     (tmp_path / "d.alp").write_bytes(difference(new, release))
     add = ("release", "add", PK, "1.1.0", str(tmp_path / "d.alp"))
@@ -95,11 +101,8 @@ def test_a_difference_is_not_offered_to_everybody(
 
 
 def test_a_package_is_not_offered_to_boards_that_were_built_without_packages(
-    tmp_path: Path, type_: Typed, release: bytes
+    tmp_path: Path, app: Path, type_: Typed, release: bytes
 ) -> None:
-    app = tmp_path / "app"
-    app.mkdir()
-    (app / "main.py").write_text("print(2)\n")
     without = build_image(make_image(65536), app, "0.9.0", features={"blocks"})
     new = build_image(make_image(65536), app, "1.1.0")
     for name, data in (

@@ -6,12 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from host_tests.kit.raw_mqtt import (
-    DN,
-    PK,
-    online,
-)
-from host_tests.kit.tasks import state, three_versions, updating
+from host_tests.kit.raw_mqtt import DN, PK, online
+from host_tests.kit.tasks import offered, state, three_versions, updating
 from tools.cloud import LocalCloud
 
 prepare = three_versions
@@ -56,18 +52,14 @@ def test_a_negative_step_fails_the_task_with_the_devices_reason(
 
 
 def test_a_job_can_be_refused_before_it_began(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        device.push()
+    with offered(cloud) as device:
         device.progress("-1", "not now")
         device.ping()
     assert state(cloud) == "FAILED"
 
 
 def test_step_0_starts_a_task_as_the_c_sdk_does(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        device.push()
+    with offered(cloud) as device:
         device.progress("0", "")
         device.ping()
     assert state(cloud) == "IN_PROGRESS"
@@ -83,9 +75,7 @@ def test_a_third_version_fails_a_task_that_is_updating(cloud: LocalCloud) -> Non
 
 
 def test_a_third_version_before_updating_only_changes_the_source(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        device.push()
+    with offered(cloud) as device:
         device.report("0.9.0")
         device.push()
         device.progress("1")
@@ -111,9 +101,7 @@ def test_progress_without_an_offered_task_changes_nothing(cloud: LocalCloud) -> 
 
 
 def test_a_version_that_only_resembles_the_target_is_no_success(cloud: LocalCloud) -> None:
-    with online(cloud) as device:
-        cloud.push(PK, DN, "1.1.0")
-        device.push()
+    with offered(cloud) as device:
         for version in ("1.1.0-rc", "1.1", "v1.1.0"):
             device.report(version)
             device.push()

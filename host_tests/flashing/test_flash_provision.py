@@ -92,23 +92,24 @@ def test_a_board_has_its_identity_with_its_firmware_and_no_secret_is_shown_or_le
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_a_file_for_a_factory_has_the_identity_in_it_and_is_its_owners_alone(
-    options: list[str], settings: Path, tmp_path: Path
-) -> None:
+@pytest.fixture
+def out(options: list[str], settings: Path, tmp_path: Path) -> Path:
+    """A file with all that a board gets, its identity too."""
     out = tmp_path / "all.bin"
     code, said = flash(*options, "--provision", str(settings), "--output", str(out))
     assert code == 0, said
     assert SECRET not in said
+    return out
+
+
+def test_a_file_for_a_factory_has_the_identity_in_it_and_is_its_owners_alone(out: Path) -> None:
     assert out.stat().st_mode & 0o777 == 0o600
     assert values(out.read_bytes()) == IN_NVS
 
 
 def test_a_board_flashed_with_its_identity_reads_what_provision_would_have_written(
-    options: list[str], settings: Path, tmp_path: Path
+    out: Path, settings: Path, tmp_path: Path
 ) -> None:
-    out = tmp_path / "all.bin"
-    code, said = flash(*options, "--provision", str(settings), "--output", str(out))
-    assert code == 0, said
     with SerialRig(tmp_path / "rig") as rig:
         rig.board.nvs_erase("alink")
         rig.begin()

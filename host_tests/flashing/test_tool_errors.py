@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -98,33 +99,33 @@ def test_a_silent_board_is_told_from_a_wrong_one(verb: str, tmp_path: Path) -> N
     assert f"the board on {there.port} does not answer. Is it the right port" in said
 
 
-def test_what_is_not_micropython_is_quoted() -> None:
-    with Stranger(lambda typed: b"\r\nlogin: ") as there:
-        code, said = flash("status", "--port", there.port)
+def refused(answers: Callable[[bytes], bytes], verb: str = "status") -> str:
+    """What is said of something that answers so, by a verb that has nothing to do with it."""
+    with Stranger(answers) as there:
+        code, said = flash(verb, "--port", there.port)
     assert code == 1
+    return said
+
+
+def test_what_is_not_micropython_is_quoted() -> None:
+    said = refused(lambda typed: b"\r\nlogin: ")
     assert "is not MicroPython's REPL; it said: login:" in said
     assert "flash.py flash" in said
 
 
 def test_a_raw_repl_that_talks_nonsense_is_not_taken_for_micropython() -> None:
-    with Stranger(raw_repl(b"hello\r\n")) as there:
-        code, said = flash("status", "--port", there.port)
-    assert code == 1
+    said = refused(raw_repl(b"hello\r\n"))
     assert "is not MicroPython's REPL; it said: hello" in said
 
 
 @pytest.mark.parametrize("verb", READ)
 def test_a_micropython_older_than_1_25_is_refused(verb: str) -> None:
-    with Stranger(raw_repl(b"('micropython', (1, 24, 1), 'esp32', 'ESP32')\r\n")) as there:
-        code, said = flash(verb, "--port", there.port)
-    assert code == 1
+    said = refused(raw_repl(b"('micropython', (1, 24, 1), 'esp32', 'ESP32')\r\n"), verb)
     assert "runs MicroPython 1.24.1; alink needs 1.25 or newer. Flash a newer one" in said
 
 
 def test_circuitpython_is_refused_by_name() -> None:
-    with Stranger(raw_repl(b"('circuitpython', (10, 0, 0), 'Espressif', 'x')\r\n")) as there:
-        code, said = flash("status", "--port", there.port)
-    assert code == 1
+    said = refused(raw_repl(b"('circuitpython', (10, 0, 0), 'Espressif', 'x')\r\n"))
     assert "runs circuitpython 10.0.0" in said
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from host_tests.kit.fault_proxy import FaultProxy, Plan
+from host_tests.kit.poll_times import WATCHED, longest_ms
 from host_tests.kit.rig import DN, PK, Rig, app
 
 SIZE = 200_000  # bytes of firmware
@@ -21,25 +22,7 @@ PARTS = dict(  # noqa: C408 (as the arguments that they are)
     prologue=f"WAITS.update(connect_timeout_ms={CONNECT_MS}, head_timeout_ms={HEAD_MS},"
     f" stall_timeout_ms={STALL_MS})",
     device=f"connect_timeout_ms={CONNECT_MS}, ack_timeout_ms={ACK_MS}, ping_ms=500",
-    setup="""
-longest = 0
-plain_poll = updater.poll
-
-def watched():
-    global longest
-    began = time.ticks_us()
-    try:
-        plain_poll()
-    except Exception as e:
-        print("poll() raised %s: %s" % (type(e).__name__, e))
-        raise
-    took = time.ticks_diff(time.ticks_us(), began)
-    if took > longest:
-        longest = took
-        print("longest poll %d us" % took)
-
-updater.poll = watched
-""",
+    setup=WATCHED,
 )
 
 
@@ -90,7 +73,7 @@ def play(folder: Path, seed: int, secure: bool = True, way: str | None = None) -
         if rig.board.violation or rig.board.bricked:
             wrong.append(rig.board.violation or "bricked")
         wrong += re.findall(r"poll\(\) raised .*|Traceback.*", text)
-        longest = max(int(us) for us in re.findall(r"longest poll (\d+) us", text)) / 1000
+        longest = longest_ms(rig)
         if longest > BOUND_MS:
             wrong.append(f"a poll() of {longest:.0f} ms")
         if wrong:

@@ -36,11 +36,17 @@ def state(cloud: LocalCloud, version: str = "1.1.0") -> str:
     return cloud.task(PK, DN, version).state
 
 
+def offered(cloud: LocalCloud, dn: str = DN, **push: Any) -> RawDevice:
+    """A device on 1.0.0 that has just been offered 1.1.0."""
+    device = online(cloud)
+    cloud.push(PK, dn, "1.1.0", **push)
+    device.push()
+    return device
+
+
 def updating(cloud: LocalCloud, **push: Any) -> RawDevice:
     """A device in the middle of its update from 1.0.0 to 1.1.0."""
-    device = online(cloud)
-    cloud.push(PK, DN, "1.1.0", **push)
-    device.push()
+    device = offered(cloud, **push)
     device.progress("1", "started")
     device.ping()
     assert state(cloud) == "IN_PROGRESS"

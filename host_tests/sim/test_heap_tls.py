@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import pytest
+
 from host_tests.kit.chip_heap import Echo, near, said
 from tools.sim import Board
 
 BOARD = {"heap": "esp32"}
+Talk = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture
+def talk(board: Board, echo: Echo) -> Talk:
+    """Runs a program with a TLS server to talk to: what it printed, by name."""
+    return lambda program: said(board, program, echo)
 
 
 def test_an_application_in_its_first_56_kb_has_wifi_and_two_tls_sessions(
-    board: Board, echo: Echo
+    board: Board, talk: Talk
 ) -> None:
-    found = said(
-        board,
-        """
+    found = talk("""
 print("boot", free())
 held = hold(24000)
 join()
@@ -27,9 +36,7 @@ print("two", free())
 print("lowest_two", lowest())
 one.write(b"hello")
 print("answer", one.read(5))
-""",
-        echo,
-    )
+""")
     assert found["boot"] == "139600"
     assert near(found["wifi"], 95_500)
     assert near(found["one"], 68_900)
@@ -45,11 +52,9 @@ print("answer", one.read(5))
 
 
 def test_an_application_beyond_56_kb_takes_as_much_again_and_its_second_session_fails(
-    board: Board, echo: Echo
+    board: Board, talk: Talk
 ) -> None:
-    found = said(
-        board,
-        """
+    found = talk("""
 held = hold(61440)
 print("grown", free())
 join()
@@ -59,9 +64,7 @@ one = session(ctx)
 print("one", free())
 print("lowest_one", lowest())
 print("second", error(session, ctx))
-""",
-        echo,
-    )
+""")
     assert near(found["grown"], 80_300)
     assert near(found["wifi"], 36_200)
     assert near(found["one"], 9_600)
@@ -71,12 +74,8 @@ print("second", error(session, ctx))
     assert board.heap_report().count("grew once") == 1
 
 
-def test_memory_of_a_session_comes_back_when_it_is_closed_or_forgotten(
-    board: Board, echo: Echo
-) -> None:
-    found = said(
-        board,
-        """
+def test_memory_of_a_session_comes_back_when_it_is_closed_or_forgotten(talk: Talk) -> None:
+    found = talk("""
 def deep(n): return deep(n - 1) if n else None
 held = hold(61440)
 join()
@@ -93,38 +92,28 @@ print("forgotten", before - free())
 ctx = one = None
 deep(20)
 print("context", before - free())
-""",
-        echo,
-    )
+""")
     assert found["closed"] == "0"
     assert int(found["open"]) > 25_000
     assert int(found["forgotten"]) < 1_000  # the socket below it may stay for a collection more
     assert int(found["context"]) < 0
 
 
-def test_three_roots_in_a_context_cost_more_than_one(board: Board, echo: Echo) -> None:
-    found = said(
-        board,
-        """
+def test_three_roots_in_a_context_cost_more_than_one(talk: Talk) -> None:
+    found = talk("""
 before = free()
 one = context()
 print("one", before - free())
 before = free()
 three = context(3)
 print("three", before - free())
-""",
-        echo,
-    )
+""")
     assert 1_000 < int(found["one"]) < 1_500
     assert int(found["three"]) > 3 * int(found["one"])
 
 
-def test_a_handshake_without_memory_fails_at_the_first_byte_it_is_asked_for(
-    board: Board, echo: Echo
-) -> None:
-    found = said(
-        board,
-        """
+def test_a_handshake_without_memory_fails_at_the_first_byte_it_is_asked_for(talk: Talk) -> None:
+    found = talk("""
 held = hold(61440)
 join()
 ctx = context()
@@ -139,9 +128,7 @@ print("buffers", error(session, ctx))
 def fill():
     while True: more.load_verify_locations(CA)
 print("certificate", error(fill))
-""",
-        echo,
-    )
+""")
     assert "MBEDTLS_ERR_X509_ALLOC_FAILED" in found["blocking"]
     assert found["lazy"] == "OSError(12,)"
     assert found["buffers"] == "OSError(12,)"
@@ -172,10 +159,8 @@ kept = held = None
     assert 60_000 < int(found["kept"]) < 100_000
 
 
-def test_ssl_and_a_swapped_tls_meet_the_same_memory(board: Board, echo: Echo) -> None:
-    found = said(
-        board,
-        """
+def test_ssl_and_a_swapped_tls_meet_the_same_memory(talk: Talk) -> None:
+    found = talk("""
 import requests, ssl
 before = free()
 old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -192,9 +177,7 @@ print("swapped", swapped() is Other)
 ctx = context()
 ctx.verify_mode = tls.CERT_NONE
 print("none", ctx.verify_mode)
-""",
-        echo,
-    )
+""")
     assert found["mode"] == "True"
     assert found["ssl"] == "True"
     assert found["swapped"] == "True"

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.kit.locked import MOVER
+from host_tests.kit.poll_times import WATCHED, longest_ms
 from host_tests.kit.rig import DN, PK, Rig, app
 from tools.dev import stock
 from tools.images import build_image
@@ -35,28 +36,8 @@ TIMED = app(
     prologue="WAITS.update(connect_timeout_ms=1000, head_timeout_ms=1000,"
     " stall_timeout_ms=1000, tries=2)",
     device="connect_timeout_ms=1000, ack_timeout_ms=1000, ping_ms=500",
-    setup="""
-longest = 0
-plain_poll = updater.poll
-
-def timed():
-    global longest
-    began = time.ticks_us()
-    plain_poll()
-    took = time.ticks_diff(time.ticks_us(), began)
-    if took > longest:
-        longest = took
-        print("longest poll %d us (%s)" % (took, updater.state))
-
-updater.poll = timed
-""",
+    setup=WATCHED,
 )
-
-
-def longest_ms(rig: Rig) -> float:
-    found = re.findall(r"longest poll (\d+) us", rig.board.console_text())
-    assert found, "nothing was measured"
-    return int(found[-1]) / 1000
 
 
 def test_a_full_image_over_tls_in_odd_pieces_needs_no_heap_per_chunk(tmp_path: Path) -> None:

@@ -139,18 +139,27 @@ def test_a_key_that_cannot_be_used_does_not_mean_that_everything_may_be_installe
         refused(rig, "1.1.0", why, "E1 config", -1)
 
 
+def reading(body: str) -> str:
+    """The start of an application whose board reads a blob (nvs, key, buf) in this way."""
+    return f"""
+import esp32
+get_blob = esp32.NVS.get_blob
+def changed(nvs, key, buf):
+{body}
+esp32.NVS.get_blob = changed
+"""
+
+
 def test_a_settings_memory_that_cannot_be_read_does_not_mean_that_there_is_no_key(
     tmp_path: Path,
 ) -> None:
-    broken = """
-import esp32
-get_blob = esp32.NVS.get_blob
-def broken(nvs, key, buf):
+    broken = reading(
+        """
     if key == "sign_key":
         raise OSError(-4353, "ESP_ERR_NVS_NOT_INITIALIZED")
     return get_blob(nvs, key, buf)
-esp32.NVS.get_blob = broken
 """
+    )
     with Rig(tmp_path) as rig:
         rig.start("1.0.0", app(prologue=broken))
         rig.update("1.1.0")
@@ -161,16 +170,14 @@ def test_a_key_that_is_found_only_as_another_type_is_a_key_that_cannot_be_read(
     tmp_path: Path,
 ) -> None:
     # As ESP-IDF may answer: it looks for key and type at once.
-    typed = """
-import esp32
-get_blob = esp32.NVS.get_blob
-def typed(nvs, key, buf):
+    typed = reading(
+        """
     try:
         return get_blob(nvs, key, buf)
     except OSError:
         raise OSError(-4354, "ESP_ERR_NVS_NOT_FOUND")
-esp32.NVS.get_blob = typed
 """
+    )
     with Rig(tmp_path) as rig:
         rig.board.nvs_set("alink", "sign_key", 1)
         rig.start("1.0.0", app(prologue=typed))

@@ -112,24 +112,23 @@ def test_an_application_keeps_its_own_timer_through_the_confirmation(rig: Rig) -
     rig.wait_count("tick", ticks + 5)
 
 
-def test_a_record_of_another_alink_does_not_stop_the_start(rig: Rig) -> None:
+def starts_with(rig: Rig, **journal: str) -> None:
+    """The board starts with these in its journal, and takes an update all the same."""
     rig.board.power_cut()
-    rig.board.nvs_set("alink_ota", "trial", '{"label": "ota_1"}')
+    for key, text in journal.items():
+        rig.board.nvs_set("alink_ota", key, text)
     rig.board.power_on()
     rig.wait(lambda: len(rig.sent("/inform/")) >= 2, "the board to be back")
     rig.update("1.1.0")
     rig.ends("1.1.0", "SUCCEEDED")
+
+
+def test_a_record_of_another_alink_does_not_stop_the_start(rig: Rig) -> None:
+    starts_with(rig, trial='{"label": "ota_1"}')
 
 
 def test_foreign_counts_in_the_journal_do_not_stop_the_start(rig: Rig) -> None:
-    rig.board.power_cut()
-    rig.board.nvs_set("alink_ota", "attempts", '{"1.1.0": 3}')
-    rig.board.nvs_set("alink_ota", "defer", '[1, "x", null]')
-    rig.board.nvs_set("alink_ota", "fell", '["-1"]')
-    rig.board.power_on()
-    rig.wait(lambda: len(rig.sent("/inform/")) >= 2, "the board to be back")
-    rig.update("1.1.0")
-    rig.ends("1.1.0", "SUCCEEDED")
+    starts_with(rig, attempts='{"1.1.0": 3}', defer='[1, "x", null]', fell='["-1"]')
 
 
 def test_an_image_without_a_volume_does_not_inherit_an_older_ones(rig: Rig) -> None:

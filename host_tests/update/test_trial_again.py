@@ -24,6 +24,17 @@ def on_trial(rig: Rig, version: str = "1.1.0") -> bytes:
     return image
 
 
+def never_linked(rig: Rig) -> None:
+    """A trial of 1.1.0 without a gateway, which is back when the old version runs again."""
+    rig.push("1.1.0")
+    rig.wait(lambda: rig.steps()[-1:] == [100], "the image to be stored")
+    rig.cloud.go_dead(refuse=True)
+    rig.board.wait_for(
+        lambda: [boot.slot for boot in rig.board.boots][:3] == [0, 1, 0], 20, "the fall-back"
+    )
+    rig.cloud.come_back()
+
+
 def let_go(rig: Rig) -> None:
     rig.cloud.faults.no_puback = rig.cloud.faults.drop_inform = False
 
@@ -76,13 +87,7 @@ def test_a_trial_that_never_had_a_link_is_repeated_later_without_blame(tmp_path:
         rig.start("1.0.0", later)
         rig.release("1.1.0", rig.image("1.1.0", GOOD))
         rig.cloud.faults.connack_code = None
-        rig.push("1.1.0")
-        rig.wait(lambda: rig.steps()[-1:] == [100], "the image to be stored")
-        rig.cloud.go_dead(refuse=True)
-        rig.board.wait_for(
-            lambda: [boot.slot for boot in rig.board.boots][:3] == [0, 1, 0], 20, "the fall-back"
-        )
-        rig.cloud.come_back()
+        never_linked(rig)
         rig.ends("1.1.0", "SUCCEEDED")
         rig.confirmed(1)
         assert len(rig.fetched()) == 1
@@ -108,13 +113,7 @@ updater.on_state = on_state
         rig.limits(no_link_ms=500)
         rig.start("1.0.0", app(options="retry_trial_ms=4000", setup=spoil))
         rig.release("1.1.0", rig.image("1.1.0", GOOD))
-        rig.push("1.1.0")
-        rig.wait(lambda: rig.steps()[-1:] == [100], "the image to be stored")
-        rig.cloud.go_dead(refuse=True)
-        rig.board.wait_for(
-            lambda: [boot.slot for boot in rig.board.boots][:3] == [0, 1, 0], 20, "the fall-back"
-        )
-        rig.cloud.come_back()
+        never_linked(rig)
         rig.says("interrupted trial is given up")
         rig.ends("1.1.0", "SUCCEEDED")
         assert len(rig.fetched()) == 2

@@ -31,6 +31,7 @@ def on_state(state):
 def main():
     global setup
     esp32.Partition.readblocks = readblocks
+    # As in micropython/examples/sensor.py, on purpose: what is measured is what people write.
     settings = setup.settings()
     setup.online(settings)
     device = setup.device(settings)
