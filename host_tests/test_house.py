@@ -20,7 +20,8 @@ ON_BOARD = (
 # What each room may import beside itself. The rooms that are not here may import any.
 WALLS = {
     "terminal": (),
-    "cli": ("terminal",),
+    "exit_codes": (),
+    "cli": ("exit_codes", "terminal"),
     "texts": ("cli",),
     "places": ("cli", "texts"),
     "programs": ("cli",),
@@ -33,7 +34,16 @@ WALLS = {
     "release": ("cli", "texts", "places", "signing", "chip", "images"),
     "flashing": ("cli", "texts", "places", "signing", "chip", "images"),
     "sim": ("cli", "texts", "programs", "places", "chip"),
-    "cloud": ("cli", "terminal", "texts", "programs", "places", "signing", "release"),
+    "cloud": (
+        "cli",
+        "exit_codes",
+        "terminal",
+        "texts",
+        "programs",
+        "places",
+        "signing",
+        "release",
+    ),
 }
 # Of a package of this room nothing but its face: what its __init__ offers.
 FACES = (("cloud", "release"),)
@@ -44,6 +54,7 @@ CLOUD = (
         "certs",
         "clock",
         "faults",
+        "hidden_links",
         "hosting",
         "identity",
         "open_files",

@@ -17,6 +17,7 @@ if __package__ != "tools":  # installed, or run as a file
 
 from tools.cli import help_parser, nobody_reads
 from tools.completion import SHELLS, script
+from tools.exit_codes import DONE, FAILED, WRONG_USAGE
 from tools.programs import ALL, CLOUD, PLATFORM, cloud
 
 HOME = Path(__file__).resolve().parents[1]
@@ -55,14 +56,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser, _ = _parser()
     if not words:
         parser.print_help(sys.stderr)
-        return 2
+        return WRONG_USAGE
     text = completion(parser.parse_args(words).shell)
     try:
         print(text, end="", flush=True)
     except BrokenPipeError:
         nobody_reads()
-        return 1
-    return 0
+        return FAILED
+    return DONE
 
 
 def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:

@@ -1,7 +1,7 @@
 """What the command lines flash, image, cloud and sim share: verbs, help, and how a run ends.
 
-Exit codes: 0 done; 1 refused or failed, with what is wrong and what to do next in one line on
-stderr (with --json an object with `error` and `advice`); 2 wrong usage; 130 stopped by Ctrl-C.
+What is refused or has failed is told with what to do next in one line on stderr (with --json in an
+object with `error` and `advice`); exit_codes.py has what a run ends with.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tools.exit_codes import FAILED, INTERRUPTED, WRONG_USAGE
 from tools.terminal import painted_help
 
 _NARROW = 40  # columns: on a narrower terminal lines of help wrap, which is all that happens
@@ -88,8 +89,8 @@ class Program:
             self._tell(words, f"this is not text as it should be: {exc}", "Save it as UTF-8.")
         except KeyboardInterrupt as exc:
             self._tell(words, str(exc) or "stopped by Ctrl-C")
-            return 130
-        return 1
+            return INTERRUPTED
+        return FAILED
 
     def _run(self, words: list[str], called: str) -> int:
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -98,7 +99,7 @@ class Program:
         self.fill(parser)
         if not words:
             parser.print_help(sys.stderr)
-            return 2
+            return WRONG_USAGE
         options = parser.parse_args(words)
         code: int = options.run(options)
         sys.stdout.flush()  # here a reader that has gone is noticed, and not when Python ends

@@ -5,117 +5,27 @@ from __future__ import annotations
 import json
 import re
 import socket
-import stat
 import threading
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trustme
 
 from host_tests.kit.cloud_commands import run, serving
+from host_tests.kit.hosted import (
+    Hosted,
+    cloud_at,
+    connected,
+    device,
+    lost,
+    told,
+)
 from host_tests.kit.mosquitto import Mosquitto, free_port
 from host_tests.kit.mqtt_probe import Peer
-from host_tests.kit.raw_mqtt import DN, INFORM, PK, SECRET, UPGRADE, RawDevice, connect_packet
+from host_tests.kit.raw_mqtt import DN, PK
 from host_tests.kit.rig import Rig, app
-from tools.cli import Refused
 from tools.cloud import Broker, LocalCloud
 from tools.cloud.identity import Identity
-from tools.cloud.mqtt import broker, link, mosquitto
-
-OTHER = Identity(PK, "other")
-OTHER_SECRET = "f" * 32
-
-
-class Hosted:
-    """Mosquitto's files in a folder, a broker on them when start() is called, its address."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.port = free_port()
-        self.devices = {Identity(PK, DN): SECRET, OTHER: OTHER_SECRET}
-        self.write()
-
-    def write(self) -> None:
-        """Write the files for the devices there are now."""
-        mosquitto.write(self.folder, self.devices, self.port)
-
-    def start(self, more: str = "") -> Mosquitto:
-        """Run mosquitto with these files."""
-        # (The test's mosquitto names its listener itself: on this machine only.)
-        lines = (self.folder / "mosquitto.conf").read_text().splitlines()
-        settings = "\n".join(one for one in lines if not one.startswith("listener"))
-        return Mosquitto(self.folder, f"{settings}\n{more}", self.port)
-
-    def address(self, **more: Any) -> Broker:
-        """What the service is given."""
-        password = (self.folder / "service.password").read_text().strip()
-        return Broker(
-            **{
-                "host": "127.0.0.1",
-                "port": self.port,
-                "user": mosquitto.SERVICE_USER,
-                "password": password,
-                **more,
-            }
-        )
-
-
-@pytest.fixture
-def hosted(tmp_path: Path) -> Hosted:
-    return Hosted(tmp_path / "broker")
-
-
-def cloud_at(hosted: Hosted, folder: Path, **more: Any) -> LocalCloud:
-    """A service on that broker that knows its devices."""
-    cloud = LocalCloud(folder, broker=hosted.address(**more))
-    for identity, secret in hosted.devices.items():
-        cloud.add_device(identity.product_key, identity.device_name, secret)
-    return cloud
-
-
-def connected(cloud: LocalCloud) -> None:
-    cloud.wait_for(lambda: cloud.broker_connected, 20, "the broker")
-
-
-def told(cloud: LocalCloud, what: str) -> None:
-    """Wait until the console has said `what` about the broker."""
-    cloud.wait_for(
-        lambda: any(n.kind == "broker" and what in n.text for n in cloud.notes), 20, what
-    )
-
-
-def lost(cloud: LocalCloud, what: str) -> None:
-    """Wait until the connection is gone and the console's last word about the broker is `what`."""
-
-    def gone() -> bool:
-        last = [note.text for note in cloud.notes if note.kind == "broker"][-1]
-        return not cloud.broker_connected and what in last
-
-    cloud.wait_for(gone, 20, f"a lost connection, {what}")
-
-
-def device(port: int, identity: Identity = OTHER, secret: str = OTHER_SECRET) -> RawDevice:
-    """A device made of bytes, signed in there as alink signs in."""
-    raw = RawDevice(_Port(port))  # type: ignore[arg-type]
-    login = mosquitto.login(identity, secret)
-    raw.send(
-        connect_packet(
-            client_id=login.client_id, user_name=login.user_name, password=login.password
-        )
-    )
-    assert raw.receive() == (0x20, b"\0\0")
-    return raw
-
-
-class _Port:
-    """As much of LocalCloud as a raw device needs."""
-
-    def __init__(self, port: int) -> None:
-        self.mqtt_port = port
-
-
-# --- a whole update ---
+from tools.cloud.mqtt import link
 
 
 def test_a_board_is_updated_over_ones_own_broker(tmp_path: Path, hosted: Hosted) -> None:
@@ -140,6 +50,28 @@ def test_a_board_is_updated_over_ones_own_broker(tmp_path: Path, hosted: Hosted)
     # Through this broker, as itself: the gateway's ports were never there.
     assert f"u'{DN}&{PK}'" in log
     assert rig.device.secret not in log
+
+
+def test_a_person_can_host_it_with_the_commands_alone(tmp_path: Path) -> None:
+    folder = ("--folder", str(tmp_path / "cloud"))
+    at, port = tmp_path / "broker", free_port()
+    run("device", "add", PK, DN, *folder)
+    said = run("mosquitto", str(at), "--port", str(port), *folder)
+    words = next(line for line in said.splitlines() if line.startswith("and ")).split()[4:]
+    assert words[:3] == ["serve", "--broker", f"mqtt://127.0.0.1:{port}"]
+    lines = (at / "mosquitto.conf").read_text().splitlines()
+    assert f"listener {port}" in lines
+    settings = "\n".join(line for line in lines if not line.startswith("listener")) + "\n"
+    with Mosquitto(at, settings, port):
+        # (The broker may answer before the ports are all shown.)
+        until = (f"mqtt://127.0.0.1:{port}: connected", "Ctrl-C")
+        with serving(*words[1:], *folder, until=until) as lines:
+            out = "".join(lines)
+            assert re.search(r"^downloads +port \d+", out, re.M)
+            assert "securemode" not in out
+            assert "connected (it does not tell" in run("status", *folder)
+    assert "--broker" in run("serve", "--broker-user", "me", *folder, fails=1)
+    assert "no gateway" in run("serve", *words[1:3], "--mqtt-port", "1883", *folder, fails=1)
 
 
 # --- coming back ---
@@ -191,62 +123,6 @@ def test_what_a_device_reports_while_the_service_is_away_is_not_lost(
             assert other.receive()[0] == 0x40
         with cloud_at(hosted, tmp_path / "cloud") as cloud:
             cloud.wait_for(lambda: cloud.version(PK, "other") == "7", 20, "the version")
-
-
-# --- trust ---
-
-
-def test_a_wrong_password_is_told_with_what_to_do(tmp_path: Path, hosted: Hosted) -> None:
-    with hosted.start(), cloud_at(hosted, tmp_path / "cloud", password="wrong") as cloud:
-        told(cloud, "refused: not authorised: see --broker-user and --broker-password-file")
-        assert "wrong" not in repr((cloud.notes, cloud))
-
-
-def test_a_device_can_neither_speak_for_another_nor_listen_to_it(
-    tmp_path: Path, hosted: Hosted
-) -> None:
-    with hosted.start() as running, cloud_at(hosted, tmp_path / "cloud") as cloud:
-        cloud.add_release(PK, "1.1.0", b"image")
-        connected(cloud)
-        with (
-            device(running.port) as spy,
-            device(running.port, Identity(PK, DN), SECRET) as honest,
-        ):
-            spy.subscribe(UPGRADE, "#")
-            honest.subscribe(UPGRADE)
-            spy.publish(INFORM, {"id": "1", "params": {"version": "evil"}})
-            spy.publish(UPGRADE, {"data": {}})
-            spy.ping()
-            honest.report("1.0.0")
-            cloud.wait_for(lambda: cloud.version(PK, DN) == "1.0.0", 20, "the report")
-            cloud.push(PK, DN, "1.1.0")
-            assert honest.push()["data"]["version"] == "1.1.0"
-            spy.ping()
-        assert [m.device for m in cloud.messages if "evil" in str(m)] == []
-
-
-def test_a_device_that_nobody_added_is_not_listened_to(tmp_path: Path, hosted: Hosted) -> None:
-    with hosted.start() as running, LocalCloud(tmp_path / "c", broker=hosted.address()) as cloud:
-        connected(cloud)
-        with device(running.port) as other:
-            other.publish(f"/ota/device/inform/{PK}/other", b'{"id":"1","params":{}}')
-            cloud.wait_for(lambda: [n for n in cloud.notes if n.kind == "refused"], 20, "a note")
-        assert cloud.messages == []
-
-
-def test_tls_to_the_broker_is_verified(tmp_path: Path, hosted: Hosted) -> None:
-    ca = trustme.CA()
-    ca.cert_pem.write_to_path(tmp_path / "ca.pem")
-    leaf = ca.issue_cert("127.0.0.1", "localhost")
-    leaf.private_key_pem.write_to_path(tmp_path / "key.pem")
-    leaf.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
-    tls = f"certfile {tmp_path / 'cert.pem'}\nkeyfile {tmp_path / 'key.pem'}\n"
-    # Mosquitto wants them right behind the listener.
-    with Mosquitto(hosted.folder, f"{tls}allow_anonymous true\n", hosted.port):
-        with cloud_at(hosted, tmp_path / "a", tls=True, ca_file=tmp_path / "ca.pem") as cloud:
-            connected(cloud)
-        with cloud_at(hosted, tmp_path / "b", tls=True) as cloud:
-            told(cloud, "its certificate is not trusted")
 
 
 @pytest.mark.parametrize(
@@ -310,54 +186,3 @@ def test_a_broker_that_falls_silent_is_given_up(
             told(cloud, "no answer")
             assert not cloud.broker_connected
     assert b"".join(heard).count(b"\xc0\0") == pings
-
-
-# --- the files and the commands ---
-
-
-def test_the_files_are_the_owners_alone_and_the_services_password_stays(hosted: Hosted) -> None:
-    before = (hosted.folder / "service.password").read_text()
-    hosted.write()
-    assert (hosted.folder / "service.password").read_text() == before
-    for path in hosted.folder.iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
-        assert SECRET not in path.read_text()
-
-
-def test_addresses_that_cannot_be_a_broker_are_refused_with_advice(tmp_path: Path) -> None:
-    assert broker.parse("mqtt://here").port == 1883
-    assert str(broker.parse("mqtts://[::1]:99")) == "mqtts://[::1]:99"
-    for url in ("here", "http://here", "mqtt://", "mqtt://here:x", "mqtt://here:1/topic"):
-        with pytest.raises(Refused, match="mqtt://host:port"):
-            broker.parse(url)
-    with pytest.raises(Refused, match="--broker-user") as caught:
-        broker.parse("mqtt://me:secret@here")
-    assert "secret" not in str(caught.value)
-    with pytest.raises(Refused, match="Add --broker-user"):
-        broker.parse("mqtt://here", None, tmp_path / "no")
-    with pytest.raises(Refused, match="Check the path"):
-        broker.parse("mqtt://here", "me", tmp_path / "no")
-    with pytest.raises(Refused, match="--broker-ca"):
-        broker.parse("mqtts://here", ca=tmp_path / "no")
-
-
-def test_a_person_can_host_it_with_the_commands_alone(tmp_path: Path) -> None:
-    folder = ("--folder", str(tmp_path / "cloud"))
-    at, port = tmp_path / "broker", free_port()
-    run("device", "add", PK, DN, *folder)
-    said = run("mosquitto", str(at), "--port", str(port), *folder)
-    words = next(line for line in said.splitlines() if line.startswith("and ")).split()[4:]
-    assert words[:3] == ["serve", "--broker", f"mqtt://127.0.0.1:{port}"]
-    lines = (at / "mosquitto.conf").read_text().splitlines()
-    assert f"listener {port}" in lines
-    settings = "\n".join(line for line in lines if not line.startswith("listener")) + "\n"
-    with Mosquitto(at, settings, port):
-        # (The broker may answer before the ports are all shown.)
-        until = (f"mqtt://127.0.0.1:{port}: connected", "Ctrl-C")
-        with serving(*words[1:], *folder, until=until) as lines:
-            out = "".join(lines)
-            assert re.search(r"^downloads +port \d+", out, re.M)
-            assert "securemode" not in out
-            assert "connected (it does not tell" in run("status", *folder)
-    assert "--broker" in run("serve", "--broker-user", "me", *folder, fails=1)
-    assert "no gateway" in run("serve", *words[1:3], "--mqtt-port", "1883", *folder, fails=1)

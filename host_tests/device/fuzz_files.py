@@ -17,6 +17,7 @@ run = Run()
 chunk = bytearray(_CHUNK)
 
 
+# (Also in kit/assets.py, on purpose: that is in the text of an application.)
 def below(root, at=""):
     """[[path, digest], ...] of the files below root."""
     found = []

@@ -12,6 +12,7 @@ def le32(number):
     return bytes([number & 255, number >> 8 & 255, number >> 16 & 255, number >> 24 & 255])
 
 
+# (Also in tools/release/package_format.py, on purpose: that does not run here.)
 def number(value):
     """`value` in LEB128."""
     out = bytearray()

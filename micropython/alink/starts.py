@@ -1,4 +1,5 @@
-# A start of the application: what came of the last ones, and what comes after it? MIT licence.
+# A start of the application: what came of the last ones, and what comes after it? Or safe mode:
+# alink without the application (alone.py), after a row of bad ones. MIT licence.
 #
 # For the generated main.py (tools/images/main_template.py). Leans on nothing but the firmware,
 # and no code of it stays in RAM: whether a start has lived for two minutes is seen at the next

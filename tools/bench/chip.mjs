@@ -49,6 +49,7 @@ for one in '${firmware} binascii deflate errno hashlib io json os random struct 
 modules = ${JSON.stringify(modules)}
 found = [0] * len(modules)
 # The table of names doubles when it is full: it is made to grow before, not in some module.
+# (As in apps/modules.py, on purpose: each is sent to its interpreter alone.)
 count = 0
 before = after = gc.mem_alloc()
 while after - before < 6000:

@@ -16,9 +16,9 @@ from typing import Any
 
 from rich.console import Console
 
+from tools import exit_codes
 from tools.cli import Refused
 from tools.cloud import LocalCloud
-from tools.cloud.platform.verbs.rollout_run import STOPPED_CODE
 from tools.cloud.platform.wording import worded
 from tools.demo.boards import CRASH, PK, ROOT, confirmed, install_loader, provision
 from tools.demo.command import Command
@@ -187,10 +187,10 @@ def bad_release(fleet: DemoFleet, out: Console) -> bool:
         "run",
         plan,
         "--watch",
-        code=STOPPED_CODE,
+        code=exit_codes.STOPPED,
         heard=lambda event: _line(out, event),
     )
-    out.print(f"exit code {STOPPED_CODE}: stopped after {time.monotonic() - began:.1f} s")
+    out.print(f"exit code {exit_codes.STOPPED}: stopped after {time.monotonic() - began:.1f} s")
     told = fleet.told(BAD)
     fleet.wait(lambda: all(map(fleet.fell_back, told)), f"the boards to be back on {GOOD}")
     spared = len(fleet.names) - len(told)

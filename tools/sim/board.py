@@ -178,7 +178,7 @@ class Board(FlashContents):
         if self._runner is not None:
             self._runner.interrupt(signal.SIGINT)
 
-    # Settings that a test changes while the board runs.
+    # Settings that a test changes while the board runs; written out, each with its own words.
 
     @property
     def wifi(self) -> str:

@@ -28,6 +28,7 @@ from tools.sim.boot import (
     WDT_RESET,
 )
 from tools.sim.bootrom import BootRom, Choice, load_table, read_otadata
+from tools.sim.deadlines import Deadlines
 from tools.sim.flash import Flash, PowerCut
 from tools.sim.heap import ESP32
 from tools.sim.listener import BoardListener, Hardware
@@ -63,8 +64,7 @@ class Runner(threading.Thread):
         self._entry: table.Entry | None = None
         self._rtc_memory = ""
         self._clock_delta = board.clock_at_power_on()
-        self._watchdog: tuple[float, float] | None = None  # (deadline, timeout) in seconds
-        self._timers: dict[int, tuple[float, float, bool]] = {}  # (deadline, period, repeats)
+        self._deadlines = Deadlines()
         self._next: tuple[str, int | None] | None = None  # (how it ended, cause of the next)
         self._outside: str | None = None  # a reset that comes from outside, see RESETS
         self._said = ""  # what the boot ROM calls the next reset, when it is one of those
@@ -171,9 +171,7 @@ class Runner(threading.Thread):
         control_r, control_w = os.pipe()
         event_r, self._event_w = os.pipe()
         os.set_blocking(self._event_w, False)
-        self._timers.clear()
-        if cause != SOFT_RESET:
-            self._watchdog = None
+        self._deadlines.begin(cause == SOFT_RESET)
         self._next = None
         try:
             with self._lock:
@@ -201,7 +199,7 @@ class Runner(threading.Thread):
                         self._tell.output(data)
                     else:
                         verbs = self._verbs(verbs + data)
-                self._deadlines()
+                self._ring()
         finally:
             with self._lock:
                 self._proc = None
@@ -256,27 +254,17 @@ class Runner(threading.Thread):
         return cause
 
     def _wait(self, streams: set[int]) -> list[int]:
-        deadlines = [deadline for deadline, _, _ in self._timers.values()]
-        if self._watchdog:
-            deadlines.append(self._watchdog[0])
-        timeout = max(0.0, min(deadlines) - time.monotonic()) if deadlines else None
-        found = _readable([*streams, self._wake_r], timeout)
+        found = _readable([*streams, self._wake_r], self._deadlines.left(time.monotonic()))
         if self._wake_r in found and not self._off:
             os.read(self._wake_r, 1)
         return [fd for fd in found if fd != self._wake_r]
 
-    def _deadlines(self) -> None:
+    def _ring(self) -> None:
         now = time.monotonic()
-        for number, (deadline, period, repeats) in list(self._timers.items()):
-            if now < deadline:
-                continue
+        for number in self._deadlines.rang(now):
             with contextlib.suppress(OSError):  # nobody reads any more: the chip loses it too
                 os.write(self._event_w, b"%d" % number)
-            if repeats:
-                self._timers[number] = (max(deadline + period, now), period, True)
-            else:
-                del self._timers[number]
-        if self._next is None and self._watchdog and now >= self._watchdog[0]:
+        if self._next is None and self._deadlines.bites(now):
             self._tell.line("rom: Task watchdog got triggered.")
             self._next = ("watchdog", WDT_RESET)
 
@@ -303,16 +291,16 @@ class Runner(threading.Thread):
     def _verb(self, line: str) -> None:
         verb, rest = line[:1], line[1:]
         now = time.monotonic()
-        if verb == "F" and self._watchdog:
-            self._watchdog = (now + self._watchdog[1], self._watchdog[1])
+        if verb == "F":
+            self._deadlines.feed(now)
         elif verb == "W":
             timeout, slack = (int(word) / 1000 for word in rest.split())
-            self._watchdog = (now + timeout + slack, timeout + slack)
+            self._deadlines.arm(timeout + slack, now)
         elif verb == "T":
             number, period, repeats = (int(word) for word in rest.split())
-            self._timers[number] = (now + period / 1000, max(period, 1) / 1000, bool(repeats))
+            self._deadlines.start(number, period / 1000, bool(repeats), now)
         elif verb == "D":
-            self._timers.pop(int(rest), None)
+            self._deadlines.stop(int(rest))
         elif verb == "M":
             self._rtc_memory = rest
         elif verb == "K":

@@ -1,4 +1,5 @@
-# Progress of a run, told the platform on its way. MIT licence. Loaded for each report.
+# Progress of a run, told the platform on its way. MIT licence. Loaded for each report. How often
+# that is, is decided where it is counted: _STEP_PERCENT and _STEP_MS in run.py.
 #
 # As reports.step(), but written down as it is: there is no text in it that JSON would have to
 # quote, and this is loaded twenty times where that would be twice as large.

@@ -13,8 +13,10 @@ from typing import cast
 from tools.cloud.clock import Timer
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import packets, sign_in, topics
+from tools.cloud.mqtt.limits import Messages, topic_fits
 from tools.cloud.mqtt.sessions import Sessions
 from tools.cloud.mqtt.sign_in import BadSignIn
+from tools.cloud.mqtt.subscriptions import REFUSED, Subscriptions
 from tools.cloud.records import Message, SignedIn
 
 # A CONNECT has to come within this time and size; afterwards the platform's 256 KB hold.
@@ -44,13 +46,12 @@ class Connection(asyncio.Protocol):
         self._timer: Timer | None = None
         self._keepalive_s = 0
         self._heard = 0.0
-        self._filters: dict[str, int] = {}
+        self._subscriptions = Subscriptions(context)
         self._in_flight: dict[int, Message] = {}
         self._last_id = 0
         self._stalled = False
         self._registered = False  # the answer is out: the device has to close now
-        self._second = [0.0, 0.0]  # when the counted second began, by QoS
-        self._counted = [0, 0]
+        self._sent = Messages(context)
 
     # --- the socket ---
 
@@ -153,7 +154,7 @@ class Connection(asyncio.Protocol):
         elif packet.kind == packets.UNSUBSCRIBE:
             packet_id, filters = packets.read_unsubscribe(packet)
             for topic_filter in filters:
-                self._filters.pop(topic_filter, None)
+                self._subscriptions.unsubscribe(topic_filter)
             self.write(packets.unsuback(packet_id))
         elif packet.kind == packets.PUBACK:
             message = self._in_flight.pop(packets.read_ack(packet), None)
@@ -177,7 +178,7 @@ class Connection(asyncio.Protocol):
             who = claim.identity
             secret = self._store.secret(claim.identity)
             # Only known devices are counted: strangers must not fill the memory.
-            if secret is not None and not self._sessions.may_connect(claim.identity):
+            if secret is not None and not self._sessions.sign_ins.take(claim.identity):
                 self.close("too many CONNECTs within a minute")
                 return
             if self._faults.connack_code is not None:
@@ -195,13 +196,15 @@ class Connection(asyncio.Protocol):
             self.write(packets.connack(refusal.code))
             self.close(refusal.reason)
             return
+        self._signed_in(connect, claim)
+
+    def _signed_in(self, connect: packets.Connect, claim: sign_in.SignIn) -> None:
         self.identity = claim.identity
         self.client_id = claim.client_id
         self._keepalive_s = connect.keepalive
         self._splitter.limit = PACKET_BYTES
         if claim.auto_subscribe:
-            for template in topics.AUTO_SUBSCRIBED:
-                self._filters[topics.name(template, claim.identity)] = 0
+            self._subscriptions.subscribe_all(claim.identity)
         self._store.activate(claim.identity, self._clock.time())
         self._sessions.signed_in(self, claim.identity)
         self._records.add(
@@ -233,7 +236,7 @@ class Connection(asyncio.Protocol):
         topic, payload = self._sessions.registrar.register(claim, password, wrong_code)
         if not known:
             # It is a device now, and this was its first one.
-            self._sessions.may_connect(claim.identity)
+            self._sessions.sign_ins.take(claim.identity)
         self._registered = True
         answer = packets.connack(packets.ACCEPTED)
         if self._faults.register_answer is not None:
@@ -256,14 +259,14 @@ class Connection(asyncio.Protocol):
             self._records.violation(identity, what, "not supported by the platform")
             self.close(f"a message with {what}")
             return
-        if not self._topic_fits(identity, publish.topic):
+        if not topic_fits(self._sessions.context, identity, publish.topic):
             self.close("a message to a topic that is too long")
             return
         if not topics.may_publish(publish.topic, identity):
             self._records.violation(identity, "foreign topic", f"a message to {publish.topic}")
             self.close("a message to a topic that is not its own")
             return
-        if not self._within_rate(identity, publish.qos):
+        if not self._sent.take(identity, publish.qos):
             return
         message = self._sessions.record(
             "up", identity, publish.topic, publish.qos, publish.payload, publish.packet_id
@@ -283,31 +286,6 @@ class Connection(asyncio.Protocol):
             self.write(packets.puback(message.packet_id))
             self._records.changed()
 
-    def _within_rate(self, identity: Identity, qos: int) -> bool:
-        allowed = self._faults.uplink_qos1_per_s if qos else self._faults.uplink_qos0_per_s
-        now = self._clock.monotonic()
-        if now - self._second[qos] >= 1.0:
-            self._second[qos], self._counted[qos] = now, 0
-        self._counted[qos] += 1
-        if allowed is None or self._counted[qos] <= allowed:
-            return True
-        self._records.violation(
-            identity, "message rate", f"more than {allowed} messages a second with QoS {qos}"
-        )
-        return False
-
-    def _topic_fits(self, identity: Identity, topic: str) -> bool:
-        if topics.within_limits(topic):
-            return True
-        size, slashes = len(topic.encode()), topic.count("/")
-        self._records.violation(
-            identity,
-            "topic",
-            f"{size} bytes and {slashes} slashes; {topics.TOPIC_BYTES} and "
-            f"{topics.TOPIC_SLASHES} are allowed",
-        )
-        return False
-
     def _on_subscribe(
         self, identity: Identity, packet_id: int, filters: list[tuple[str, int]]
     ) -> None:
@@ -318,34 +296,18 @@ class Connection(asyncio.Protocol):
             )
             self.close(f"more than {most} filters in one SUBSCRIBE")
             return
-        codes: list[int] = []
-        for topic_filter, qos in filters:
-            fits = self._topic_fits(identity, topic_filter)
-            own = topics.is_own(topic_filter, identity)
-            most = self._faults.subscriptions
-            room = topic_filter in self._filters or most is None or len(self._filters) < most
-            if fits and not own:
-                self._records.violation(
-                    identity, "foreign topic", f"a subscription to {topic_filter}"
-                )
-            elif not room:
-                self._records.violation(identity, "subscriptions", f"more than {most} at once")
-            if fits and own and room and qos < 2 and not self._faults.suback_refuse:
-                self._filters[topic_filter] = qos
-                codes.append(qos)
-            else:
-                codes.append(0x80)
+        codes = [self._subscriptions.subscribe(identity, *one) for one in filters]
         self.write(packets.suback(packet_id, codes))
         self._records.changed()
         for (topic_filter, _), code in zip(filters, codes, strict=True):
-            if code != 0x80 and self._sessions.service is not None:
+            if code != REFUSED and self._sessions.service is not None:
                 self._sessions.service.subscribed(identity, topic_filter)
 
     # --- towards the device ---
 
     def receives(self, topic: str) -> bool:
         """True when the device has subscribed to this topic."""
-        return any(packets.matches(topic_filter, topic) for topic_filter in self._filters)
+        return self._subscriptions.receives(topic)
 
     def deliver(self, topic: str, payload: bytes, qos: int, *, push: bool) -> bool:
         """Send a message with its publisher's QoS. False when too many are unacknowledged."""

@@ -6,6 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 from tools.cloud.context import Context
 from tools.cloud.identity import Identity
+from tools.cloud.mqtt.limits import SignIns
 from tools.cloud.mqtt.registrar import Registrar
 from tools.cloud.mqtt.service import Service
 from tools.cloud.records import Message
@@ -25,34 +26,19 @@ P = TypeVar("P", bound=Peer)
 
 
 class Sessions(Generic[P]):
-    """Who is connected and who is signed in. `registrar` answers devices without a secret;
-    `service` hears what devices say; while it is `dead` nothing is read or answered."""
+    """Who is connected and who is signed in. `sign_ins` counts CONNECTs, `registrar` answers
+    devices without a secret, `service` hears what devices say; while it is `dead` nothing is read
+    or answered."""
 
     def __init__(self, context: Context) -> None:
         self.context = context
+        self.sign_ins = SignIns(context)
         self.registrar = Registrar(context.store, context.clock)
         self.service: Service | None = None
         self.sessions: dict[Identity, P] = {}
         self.connections: set[P] = set()
         self.seen: dict[Identity, float] = {}  # when a device said something last, or went away
         self.dead = False
-        self._connects: dict[Identity, list[float]] = {}
-
-    def may_connect(self, identity: Identity) -> bool:
-        """Count a CONNECT; False when it is one too many within a minute."""
-        now, allowed = self.context.clock.monotonic(), self.context.faults.connects_per_minute
-        times = [t for t in self._connects.get(identity, []) if now - t < 60.0]
-        times.append(now)
-        self._connects[identity] = times
-        if allowed is None or len(times) <= allowed:
-            return True
-        self.context.records.violation(
-            identity,
-            "connect rate",
-            f"{len(times)} CONNECTs in a minute; the platform takes {allowed} and closes the rest "
-            "without an answer (`serve --no-limits` takes them)",
-        )
-        return False
 
     def signed_in(self, connection: P, identity: Identity) -> None:
         """Make a connection the device's session; an earlier one is evicted."""

@@ -13,12 +13,12 @@ from typing import Any
 
 from tools.cli import Refused
 from tools.cloud import control
+from tools.cloud.hidden_links import without_links
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt.own_messages import PAYLOAD_MAX, user_topic
 from tools.cloud.mqtt.packets import matches
 from tools.cloud.openapi.times import utc
 from tools.cloud.operator import arguments, show
-from tools.cloud.records import without_links
 
 _EVERY_S = 0.25
 _ARROWS = {"up": "->", "down": "<-"}

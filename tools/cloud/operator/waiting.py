@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tools import exit_codes
 from tools.cli import Refused
 from tools.cloud.operator import show
 from tools.cloud.operator.show import Row
@@ -17,7 +18,6 @@ from tools.cloud.shown import shown
 from tools.cloud.store import UNFINISHED
 from tools.terminal import painted
 
-TIMED_OUT = 4  # the exit code, as of a rollout that is not finished yet
 _EVERY_S = 0.25
 _CODE = re.compile(r"E\d+ ")  # a board's own error, behind which its own advice stands
 _ADVICE = (
@@ -39,7 +39,7 @@ def wait(
     limit_s: float | None,
     clock: Any = time,
 ) -> int:
-    """0 when the task has succeeded, TIMED_OUT when it has not ended in time.
+    """0 when the task has succeeded, exit_codes.UNFINISHED when it has not ended in time.
 
     `look` gives the task as a row. Raises Refused, with the reason and advice, when it has failed
     or was cancelled.
@@ -63,7 +63,7 @@ def wait(
     if row["state"] in UNFINISHED:
         why = f"not finished after {limit_s:g} s: {row['state']}; the task goes on"
         show.warned(options, f"{_name(row)}: {why}")
-        return TIMED_OUT
+        return exit_codes.UNFINISHED
     raise Refused(f"{_name(row)} {row['state']}: {_why(row)}", _advice(row))
 
 

@@ -7,16 +7,16 @@ last one of a program, and the next one another's.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 from tools.cli import Refused
 from tools.cloud.operator.show import Row
-from tools.cloud.platform import batches, packages, standing
+from tools.cloud.platform import batches, packages, standing, stopping
 from tools.cloud.platform.api import Api, NoAnswer
 from tools.cloud.platform.fleet import Fleet
+from tools.cloud.platform.phase_tasks import PhaseTasks
 from tools.cloud.platform.plan import Phase, Plan
 from tools.cloud.platform.standing import DONE, RUNNING, STOPPED, Begun
 
@@ -53,7 +53,7 @@ class Phases:
         self._clock = clock
         self._tell = tell
         self._fleet = Fleet(api, plan)
-        self._rows: dict[str, list[Row]] = {}  # of batches that are over
+        self._tasks = PhaseTasks(api, held)
         self._told: Row | None = None
 
     def look(self) -> str:
@@ -74,7 +74,7 @@ class Phases:
         now = self.standing
         spared = 0
         for one in now.batches:
-            spared += self._cancel(one, "Queued", "Notified", "Unconfirmed", "Scheduled")
+            spared += self._tasks.cancel(one, "Queued", "Notified", "Unconfirmed", "Scheduled")
         now.state, now.why = STOPPED, why
         standing.save(self._path, now)
         return spared
@@ -177,17 +177,10 @@ class Phases:
         if now.state != RUNNING:
             return
         for number in range(now.phase + 1):
-            rows = self._devices(number)
-            failed = [row for row in rows if row["state"] == "FAILED"]
-            allowed = self._allowed(rows)
-            if len(failed) > allowed:
-                self._stopped(
-                    f"phase {number + 1}: {len(failed)} of {len(rows)} devices failed, "
-                    f"{allowed} may",
-                    failed,
-                )
+            rows = self._tasks.devices(number)
+            if self._stopped(stopping.too_many_failed(number, rows, self._plan)):
                 return
-        rows = self._devices(now.phase)
+        rows = self._tasks.devices(now.phase)
         if not rows:
             return
         counts = batches.counts(rows)
@@ -200,20 +193,11 @@ class Phases:
 
     def _advance(self, rows: list[Row], succeeded: int) -> None:
         now, phase = self.standing, self._phase
-        need = math.ceil(len(rows) * self._plan.enough_percent / 100)
-        if any(one.verify for one in now.of(now.phase)):
-            need = len(rows)  # the package is not verified before
+        need = stopping.needed(rows, any(one.verify for one in now.of(now.phase)), self._plan)
         time = self._clock.time()
         if succeeded < need:
-            waiting = any(row["state"] in batches.UNFINISHED for row in rows)
             late = phase.limit_s is not None and time - (now.began or time) >= phase.limit_s
-            if late or not waiting:
-                when = "in time" if late else "at all"
-                self._stopped(
-                    f"phase {now.phase + 1}: {succeeded} of {len(rows)} devices succeeded "
-                    f"{when}, {need} have to",
-                    [row for row in rows if row["state"] != "SUCCEEDED"],
-                )
+            self._stopped(stopping.too_few_succeeded(now.phase, rows, need, late))
             return
         if now.enough is None:
             now.enough = time
@@ -232,25 +216,14 @@ class Phases:
         To the platform a task has succeeded as soon as the new version is reported: what a board
         finds out afterwards, it tells by the version that it comes back to.
         """
-        failed = [row for row in rows if row["state"] == "FAILED"]
         fallen = []
         for row in rows:
             if row["state"] == "SUCCEEDED":
                 version = self._fleet.version(row["device"])
                 if version != self._plan.version:
                     fallen.append({**row, "why": f"reports {version} again"})
-        allowed = self._allowed(rows)
-        if len(failed) + len(fallen) <= allowed:
-            return False
-        self._stopped(
-            f"phase {self.standing.phase + 1}: of {len(rows)} devices {len(failed)} failed and "
-            f"{len(fallen)} fell back, {allowed} may",
-            failed + fallen,
-        )
-        return True
-
-    def _allowed(self, rows: list[Row]) -> int:
-        return int(len(rows) * self._plan.failed_percent / 100)
+        number = self.standing.phase
+        return self._stopped(stopping.too_many_fell_back(number, rows, fallen, self._plan))
 
     def _next(self) -> None:
         now = self.standing
@@ -264,44 +237,24 @@ class Phases:
                     "`device list` shows who is there, `device versions` what they run.",
                 )
             now.state = DONE
-            rows = [row for number in range(now.phase + 1) for row in self._devices(number)]
+            rows = [row for number in range(now.phase + 1) for row in self._tasks.devices(number)]
             succeeded = sum(row["state"] == "SUCCEEDED" for row in rows)
             self._tell({"event": "done", "succeeded": succeeded, "devices": len(rows)})
 
-    def _stopped(self, why: str, failed: list[Row]) -> None:
-        spared = self.stop(why)
+    def _stopped(self, stop: stopping.Stop | None) -> bool:
+        """Stop, if there is a reason to; whether there was."""
+        if stop is None:
+            return False
+        spared = self.stop(stop.why)
         self._tell(
             {
                 "event": "stopped",
-                "why": why,
-                "failed": [{"device": row["device"], "why": row["why"]} for row in failed],
+                "why": stop.why,
+                "failed": [{"device": row["device"], "why": row["why"]} for row in stop.devices],
                 "cancelled": spared,
             }
         )
-
-    def _devices(self, phase: int) -> list[Row]:
-        """The devices of a phase, as their last batch has them."""
-        found: dict[str, Row] = {}
-        held = {*self.standing.held, *self.standing.todo}
-        for one in self.standing.of(phase):
-            for row in self._tasks(one):
-                found[row["device"]] = row
-        # Who was cancelled by somebody else is no part of it any more.
-        return [
-            row for row in found.values() if row["state"] != "CANCELED" or row["device"] in held
-        ]
-
-    def _tasks(self, one: Begun) -> list[Row]:
-        if one.over and one.job in self._rows:
-            return self._rows[one.job]
-        rows = batches.tasks(self._api, one.job)
-        missing = set(one.names) - {row["device"] for row in rows}
-        # The platform may make tasks one after the other, or leave somebody out.
-        if missing and batches.batch(self._api, one.job)["state"] not in batches.ENDED:
-            rows += [{"device": name, "state": "QUEUED", "why": None} for name in missing]
-        one.over = bool(rows) and all(row["state"] in ("SUCCEEDED", "CANCELED") for row in rows)
-        self._rows[one.job] = rows
-        return rows
+        return True
 
     # --- pause and resume ---
 
@@ -312,11 +265,11 @@ class Phases:
             now.paused = True
             for one in now.of(now.phase):
                 queued = [
-                    r["device"] for r in self._tasks(one) if r["state"] in ("QUEUED", "CONFIRM")
+                    r["device"] for r in self._tasks.of(one) if r["state"] in ("QUEUED", "CONFIRM")
                 ]
                 if queued:
-                    self._cancel(one, "Queued", "Unconfirmed", "Scheduled")
-                    left = {r["device"] for r in self._tasks(one) if r["state"] == "CANCELED"}
+                    self._tasks.cancel(one, "Queued", "Unconfirmed", "Scheduled")
+                    left = {r["device"] for r in self._tasks.of(one) if r["state"] == "CANCELED"}
                     now.held += [name for name in queued if name in left]
             self._tell({**self._head("paused"), "held": len(now.held)})
         elif now.paused and not wanted:
@@ -324,17 +277,6 @@ class Phases:
             self._tell({**self._head("resumed"), "devices": len(now.held)})
             now.todo += now.held
             now.held = []
-
-    def _cancel(self, one: Begun, *states: str) -> int:
-        """Cancel the tasks of a batch that are in these states; how many those were."""
-        before = sum(row["state"] in batches.UNFINISHED for row in self._tasks(one))
-        if not before:
-            return 0
-        self._api.call(
-            "CancelOTATaskByJob", JobId=one.job, **{f"Cancel{name}Task": True for name in states}
-        )
-        one.over = False
-        return before - sum(row["state"] in batches.UNFINISHED for row in self._tasks(one))
 
     # --- words ---
 

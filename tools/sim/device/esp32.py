@@ -104,6 +104,7 @@ class Partition:
         e = self._entry
         return (e.type, e.subtype, e.address, e.size, e.label, e.encrypted)
 
+    # (The same in each method, on purpose: control.py tells what `depth` is and how it is left.)
     def readblocks(self, block, buf, offset=0):
         control.depth += 1
         try:

@@ -1,4 +1,8 @@
-"""The verbs of `cloud`: one module each, and what all of them take."""
+"""The verbs of `cloud`: one module each, and what all of them take.
+
+Each is written out from its name to its examples, so they are alike, and like those of the same
+name in platform/verbs/, on purpose: who changes one sees all of it.
+"""
 
 import argparse
 

@@ -1,4 +1,7 @@
-"""The verbs of `cloud --at PLACE`: one module each, and what all of them take."""
+"""The verbs of `cloud --at PLACE`: one module each, and what all of them take.
+
+Alike on purpose: see operator/verbs/.
+"""
 
 import argparse
 

@@ -6,6 +6,7 @@ import argparse
 import time
 from pathlib import Path
 
+from tools import exit_codes
 from tools.cli import as_json
 from tools.cloud.operator.show import Row
 from tools.cloud.platform import phases, place, plan, standing, watching, wording
@@ -25,7 +26,6 @@ EXAMPLES = """\
 python -m tools.cloud --at desk rollout run plan.toml --watch
 python -m tools.cloud --at cn-shanghai rollout run plan.toml --watch --json"""
 
-STOPPED_CODE, RUNNING_CODE = 3, 4
 CLOCK: phases.PassingTime = time
 
 
@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
         held = standing.load(options.plan, options.at, again=options.again)
         if held.state == STOPPED:
             tell(options, {"event": "ended", "state": held.state, "why": held.why})
-            return STOPPED_CODE
+            return exit_codes.STOPPED
         if held.state == DONE:
             tell(options, {"event": "ended", "state": held.state, "why": held.why})
-            return 0
+            return exit_codes.DONE
         api = place.connect(options)
         rollout = phases.Phases(
             api, said, options.plan, held, CLOCK, lambda event: tell(options, event)
@@ -61,13 +61,13 @@ def run(options: argparse.Namespace) -> int:
                 tell(options, {"event": "unreachable", "why": str(exc)})
             else:
                 if state == DONE:
-                    return 0
+                    return exit_codes.DONE
                 if state == STOPPED:
-                    return STOPPED_CODE
+                    return exit_codes.STOPPED
                 if not held.of(held.phase) and not held.paused:
                     continue  # the next phase begins at once
             if not options.watch:
-                return RUNNING_CODE
+                return exit_codes.UNFINISHED
             CLOCK.sleep(watching.DESK_S if api.desk else watching.PLATFORM_S)
 
 

@@ -3,7 +3,8 @@
 # The flash is a file. An operation is the erase of one sector or the programming of one range;
 # each is numbered and logged (12 bytes: kind, address, length), and operation k can be told to
 # lose power before, in the middle of, or after itself. With a tape its time and its bytes are kept
-# too (tape.py). Nothing here allocates on the good path.
+# too (tape.py). Nothing here allocates on the good path. An operation takes no longer than the
+# file does: what a chip needs for an erase (50 ms) is not imitated.
 
 import struct
 
