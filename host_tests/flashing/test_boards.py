@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -90,17 +92,38 @@ def test_every_board_has_its_folder_and_every_folder_its_board() -> None:
     assert {path.name for path in FOLDER.iterdir() if path.is_dir()} == set(boards())
 
 
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="NO CMAKE HERE")
+@pytest.mark.parametrize(("board", "table"), TABLES)
+def test_the_build_takes_the_table_of_the_flash_that_it_is_told(
+    board: BoardType, table: FlashTable, tmp_path: Path
+) -> None:
+    theirs = tmp_path / "boards" / board.name / "mpconfigboard.cmake"
+    theirs.parent.mkdir(parents=True)
+    theirs.touch()
+    (tmp_path / "it.cmake").write_text(
+        f"set(MICROPY_BOARD_DIR {FOLDER / board.name})\n"
+        f"set(CMAKE_BINARY_DIR {tmp_path})\n"
+        "include(${MICROPY_BOARD_DIR}/mpconfigboard.cmake)\n"
+        'message("${ALINK_TABLE} ${SDKCONFIG_DEFAULTS}")\n'
+    )
+    words = ["cmake", f"-DALINK_FLASH={table.flash}", "-P", "it.cmake"]
+    said = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True).stderr
+    size = table.csv.stem.partition("-")[2]
+    assert said.startswith(f"{table.csv} {FOLDER / board.name}/sdkconfig.{size or 'board'};")
+
+
 @pytest.mark.parametrize("board", boards().values(), ids=list(boards()))
 def test_a_firmware_of_your_own_is_built_with_this_table_and_this_size(board: BoardType) -> None:
     folder = FOLDER / board.name
     cmake = (folder / "mpconfigboard.cmake").read_text()
     assert cmake.startswith(f"include(boards/{board.name}/mpconfigboard.cmake)")
     assert f'"boards/{board.name}/mpconfigboard.h"' in (folder / "mpconfigboard.h").read_text()
-    named = re.findall(r"ALINK_PARTITIONS (\S+)\)\s+set\(ALINK_SDKCONFIG (\S+)\)", cmake)
-    by_table = dict(named)
-    assert set(by_table) == {table.csv.name for table in board.tables}
+    assert cmake.endswith("include(${MICROPY_BOARD_DIR}/../alink.cmake)\n")
+    assert {path.name for path in folder.glob("*.csv")} == {t.csv.name for t in board.tables}
     for table in board.tables:
-        settings = (folder / by_table[table.csv.name]).read_text().splitlines()
+        size = table.csv.stem.partition("-")[2]  # as alink.cmake looks for it
+        assert size in ("", table.flash.replace("MB", "MiB"))
+        settings = (folder / f"sdkconfig.{size or 'board'}").read_text().splitlines()
         assert f"CONFIG_ESPTOOLPY_FLASHSIZE_{table.flash}=y" in settings
         assert "CONFIG_BOOTLOADER_APP_ROLLBACK_ENABLE=y" in settings
     included = re.findall(r'include\("(\.\./.*)"\)', (folder / "manifest.py").read_text())
