@@ -10,6 +10,14 @@ from host_tests.kit.chip_heap import Echo, near, said
 from tools.sim import Board
 
 BOARD = {"heap": "esp32"}
+ONE_SESSION = """
+join()
+print("wifi", free())
+ctx = context()
+one = session(ctx)
+print("one", free())
+print("lowest_one", lowest())
+"""
 Talk = Callable[[str], dict[str, str]]
 
 
@@ -22,15 +30,10 @@ def talk(board: Board, echo: Echo) -> Talk:
 def test_an_application_in_its_first_56_kb_has_wifi_and_two_tls_sessions(
     board: Board, talk: Talk
 ) -> None:
-    found = talk("""
+    found = talk(f"""
 print("boot", free())
 held = hold(24000)
-join()
-print("wifi", free())
-ctx = context()
-one = session(ctx)
-print("one", free())
-print("lowest_one", lowest())
+{ONE_SESSION}
 two = session(ctx)
 print("two", free())
 print("lowest_two", lowest())
@@ -54,15 +57,10 @@ print("answer", one.read(5))
 def test_an_application_beyond_56_kb_takes_as_much_again_and_its_second_session_fails(
     board: Board, talk: Talk
 ) -> None:
-    found = talk("""
+    found = talk(f"""
 held = hold(61440)
 print("grown", free())
-join()
-print("wifi", free())
-ctx = context()
-one = session(ctx)
-print("one", free())
-print("lowest_one", lowest())
+{ONE_SESSION}
 print("second", error(session, ctx))
 """)
     assert near(found["grown"], 80_300)

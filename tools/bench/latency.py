@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 from tools.bench.desk import PK, ROOT, Desk, Say, compiled_sim, median, wait_said
 from tools.bench.report import Figure, Section
+from tools.sim import Board
 
 BOOTS = 9
 # In front of the loader: when it began, kept where the application finds it.
@@ -15,64 +17,14 @@ _STAMP = b"import time\n\ntime.bench_began = time.ticks_us()\n"
 
 def polls(say: Say, *, small: bool = False, seconds: float = 5) -> Section:
     """Worst and 99th-percentile poll() in five situations; `seconds` in each that has no end."""
-    figures: list[Figure] = []
     with Desk(small) as desk:
         phases = desk.folder / "phases"
         phases.mkdir()
-        number = 0
         board = desk.board("latency", heap_kib=4096, mounts={"/bench": phases})
-
-        def over(name: str, seconds: float) -> Any:
-            # Let the phase last, then have its samples told under its name.
-            nonlocal number
-            time.sleep(seconds)
-            partial = phases / "next"
-            partial.write_text(name)
-            partial.rename(phases / str(number))
-            number += 1
-            return wait_said(board, name)
-
         say("poll(): idle, download")
-        board.write_slot(0, desk.image("1.0.0", "latency", small=True))
-        desk.release("1.1.0", desk.image("1.1.0"))
-        board.power_on()
-        wait_said(board, "ready")
-        time.sleep(seconds)
-        desk.push("latency", "1.1.0")
-        figures.append(_line("idle", wait_said(board, "idle")))
-        figures.append(_line("downloading", wait_said(board, "download")))
-        opening = wait_said(board, "opening") / 1000
-        figures.append(Figure("opening the connection (one poll())", f"{opening:.1f} ms"))
-        figures.append(_line("reading back", wait_said(board, "reading-back")))
-        desk.server.call("wait_task", PK, "latency", "1.1.0", "SUCCEEDED", 60)
-        board.power_cut()
-
+        figures = _undisturbed(desk, board, seconds)
         say("poll(): stalled server, gateway gone")
-        board.erase_partition("otadata")
-        board.nvs_erase("alink_ota")
-        desk.provision(board, "latency_2")  # the first one has 1.1.0 already, says the platform
-        for file in phases.iterdir():
-            file.unlink()
-        number = 0
-        board.power_on()
-        desk.reports("latency_2", "1.0.0", board)
-        desk.server.fault(stall_after=40_000)
-        desk.push("latency_2", "1.1.0")
-        wait_said(board, "opening", 2)
-        over("before-the-stall", 1)
-        figures.append(_line("download server stalled", over("stalled", seconds)))
-        desk.server.call("go_dead", True)
-        board.wait_for(lambda: "not connected" in board.console_text(), 30, "a lost link")
-        figures.append(_line("gateway refuses connections", over("refused", seconds)))
-        desk.server.call("come_back")
-        board.wait_for(lambda: board.console_text().count("signed in") >= 3, 90, "the sign-in")
-        desk.server.call("go_dead")
-        over("before-the-silence", 1)
-        board.wait_for(
-            lambda: board.console_text().count("not connected") >= 3, 90, "a sign-in that fails"
-        )
-        figures.append(_line("gateway silent, one sign-in tried", over("silent", 0)))
-        board.power_cut()
+        figures += _disturbed(desk, board, phases, seconds)
     about = (
         "Each Updater.poll() of an application on the board, timed with ticks_us(), the "
         "collector on, over TLS, all time-outs as they come but for the ping (1 s instead of "
@@ -81,6 +33,69 @@ def polls(say: Say, *, small: bool = False, seconds: float = 5) -> Section:
         "the worst with a silent gateway."
     )
     return Section("poll", "poll()", figures, about)
+
+
+def _undisturbed(desk: Desk, board: Board, seconds: float) -> list[Figure]:
+    """An idle board, then an update."""
+    board.write_slot(0, desk.image("1.0.0", "latency", small=True))
+    desk.release("1.1.0", desk.image("1.1.0"))
+    board.power_on()
+    wait_said(board, "ready")
+    time.sleep(seconds)
+    desk.push("latency", "1.1.0")
+    figures = [
+        _line("idle", wait_said(board, "idle")),
+        _line("downloading", wait_said(board, "download")),
+    ]
+    opening = wait_said(board, "opening") / 1000
+    figures.append(Figure("opening the connection (one poll())", f"{opening:.1f} ms"))
+    figures.append(_line("reading back", wait_said(board, "reading-back")))
+    desk.server.call("wait_task", PK, "latency", "1.1.0", "SUCCEEDED", 60)
+    board.power_cut()
+    return figures
+
+
+def _disturbed(desk: Desk, board: Board, phases: Path, seconds: float) -> list[Figure]:
+    """The same board from anew: its download stalls, its gateway goes."""
+    board.erase_partition("otadata")
+    board.nvs_erase("alink_ota")
+    desk.provision(board, "latency_2")  # the first one has 1.1.0 already, says the platform
+    for file in phases.iterdir():
+        file.unlink()
+    board.power_on()
+    desk.reports("latency_2", "1.0.0", board)
+    desk.server.fault(stall_after=40_000)
+    desk.push("latency_2", "1.1.0")
+    wait_said(board, "opening", 2)
+    _over(board, phases, "before-the-stall", 1)
+    stalled = _over(board, phases, "stalled", seconds)
+    desk.server.call("go_dead", True)
+    board.wait_for(lambda: "not connected" in board.console_text(), 30, "a lost link")
+    refused = _over(board, phases, "refused", seconds)
+    desk.server.call("come_back")
+    board.wait_for(lambda: board.console_text().count("signed in") >= 3, 90, "the sign-in")
+    desk.server.call("go_dead")
+    _over(board, phases, "before-the-silence", 1)
+    board.wait_for(
+        lambda: board.console_text().count("not connected") >= 3, 90, "a sign-in that fails"
+    )
+    silent = _over(board, phases, "silent", 0)
+    board.power_cut()
+    return [
+        _line("download server stalled", stalled),
+        _line("gateway refuses connections", refused),
+        _line("gateway silent, one sign-in tried", silent),
+    ]
+
+
+def _over(board: Board, phases: Path, name: str, seconds: float) -> Any:
+    """Let a phase last, then have its samples told under its name."""
+    time.sleep(seconds)
+    number = len(list(phases.iterdir()))
+    partial = phases / "next"
+    partial.write_text(name)
+    partial.rename(phases / str(number))
+    return wait_said(board, name)
 
 
 def _line(what: str, found: dict[str, int]) -> Figure:

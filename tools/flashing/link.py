@@ -1,24 +1,21 @@
-"""A board at the other end of a port: mpremote's transport, with errors that say what to do."""
+"""A board at the other end of a port: stopped, met, started again; its programs and files."""
 
 from __future__ import annotations
 
 import ast
 import base64
 import contextlib
-import io
 import json
-import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import serial
-from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport import TransportError
 
 from tools.cli import Refused
-from tools.flashing.lines import Lines, refuse_reset
+from tools.flashing.lines import refuse_reset
 from tools.flashing.patience import PATIENCE
 from tools.flashing.ports import resolve
 from tools.flashing.refusals import (
@@ -27,14 +24,11 @@ from tools.flashing.refusals import (
     OutOfStep,
     Restarted,
     Unreachable,
-    cannot_open,
     no_repl,
 )
-from tools.flashing.transport import Transport
-from tools.flashing.waiting import Waiting
+from tools.flashing.repl import Repl
 from tools.images.age import OLDEST
 
-BAUD = 115200
 SCRIPTS = Path(__file__).with_name("on_board")
 
 _PIECE = 1536  # bytes of a file that travel at once; a multiple of 3
@@ -44,8 +38,8 @@ _FACTS = (
 )
 
 
-class Link:
-    """A board's REPL. Use as a context manager; raises Refused for whatever goes wrong.
+class Link(Repl):
+    """A board. Use as a context manager; raises Refused for whatever goes wrong.
 
     When it ends, the program that it interrupted runs again.
     name: the port. implementation, version (three int), platform, machine: what runs there, known
@@ -53,20 +47,11 @@ class Link:
     """
 
     def __init__(self, port: str | None) -> None:
-        self.name = resolve(port)
+        super().__init__(resolve(port), PATIENCE)
         self.implementation = ""
         self.version = (0, 0, 0)
         self.platform = ""
         self.machine = ""
-        self._stopped = False
-        self._patience = patience = PATIENCE
-        self._window_s = patience.window
-        try:
-            self._transport = Transport(self.name, baudrate=BAUD, timeout=patience.read)
-        except (TransportError, ValueError) as exc:
-            raise cannot_open(self.name, exc) from None
-        self._transport.patience_s = patience.window
-        self._transport.serial.write_timeout = patience.write
 
     def __enter__(self) -> Link:
         return self
@@ -141,31 +126,6 @@ class Link:
             transport.read_until(1, b"soft reboot\r\n", timeout_overall=announce_s)
         self._stopped = False
 
-    def run(
-        self,
-        code: str,
-        *,
-        timeout_s: float = 15,
-        on_line: Callable[[str], None] | None = None,
-        **values: Any,
-    ) -> str:
-        """Run a program there; returns what it printed.
-
-        values: assigned before it starts; travel inside the link alone. timeout_s: how long it
-        may say nothing. on_line: gets each line as it comes. Raises Refused, with the board's
-        own last line, for an exception.
-        """
-        head = "".join(f"{name} = {value!r}\n" for name, value in values.items())
-        lines = Lines(on_line)
-        with self._failures():
-            self._send(head + code)
-            _, failed = self._transport.follow(timeout_s, lines.feed)
-        lines.end()
-        if failed:
-            text = failed.decode("utf-8", "replace").strip()
-            raise BoardFailed(text, lines.text)
-        return lines.text
-
     def script(self, name: str, **options: Any) -> str:
         """Run a file of on_board/."""
         return self.run((SCRIPTS / f"{name}.py").read_text(encoding="utf-8"), **options)
@@ -208,36 +168,6 @@ class Link:
 
     # Inside.
 
-    @contextlib.contextmanager
-    def _waiting(self, what: str) -> Iterator[None]:
-        """Tell a person what is waited for inside, once that takes longer than a moment."""
-        with Waiting(what, first_s=self._patience.tell) as waiting:
-            self._transport.tick = waiting.tick
-            try:
-                yield
-            finally:
-                self._transport.tick = None
-
-    def _enter(self, *, soft_reset: bool, within_s: float) -> bytes | None:
-        """None when the raw REPL is there, else the bytes that came instead."""
-        said = io.StringIO()  # mpremote prints what it heard when that was not the REPL
-        transport = self._transport
-        with self._failures(), contextlib.redirect_stdout(said), transport.within(within_s):
-            if soft_reset:
-                transport.serve_no_more()
-            try:
-                transport.enter_raw_repl(soft_reset, within_s)
-                self._stopped = True
-                return None
-            except TransportError:
-                pass
-        heard = said.getvalue().strip().rpartition("\n")[2]
-        try:
-            value = ast.literal_eval(heard)
-        except (SyntaxError, ValueError):
-            return heard.encode()
-        return value if isinstance(value, bytes) else heard.encode()
-
     def _refuse_trial(self, refusal: Refused | None) -> None:
         if refusal is not None and "True" in self.run(
             "import sys;print(sys.modules.get('alink_boot',{}).get('trial') is not None)"
@@ -258,38 +188,6 @@ class Link:
                 f"the board did not come back from a soft reset within {within_s:g} s",
                 "Its boot.py may wait for something: press the reset button and try again.",
             )
-
-    def _send(self, program: str) -> None:
-        """Start a program; a second time when the first was not taken whole."""
-        try:
-            self._start(program)
-        except TransportError:
-            # A byte was lost, so it waits for the rest and has run nothing: Ctrl-C, and again.
-            self._drain()
-            if self._enter(soft_reset=False, within_s=self._patience.announce) is not None:
-                raise
-            self._start(program)
-
-    def _start(self, program: str) -> None:
-        transport = self._transport
-        transport.serial.timeout = transport.patience_s = self._window_s
-        try:
-            transport.exec_raw_no_follow(program)
-        except struct.error:  # mpremote expects the whole of a window's size
-            raise TransportError("no answer to raw paste") from None
-        finally:
-            # What comes next has its own time: the window is for this program alone.
-            transport.serial.timeout = self._patience.read
-            transport.patience_s = self._patience.window
-
-    def _drain(self) -> None:
-        with self._failures():
-            port = self._transport.serial
-            port.timeout = self._patience.quiet
-            until = time.monotonic() + self._patience.settle
-            while port.read(4096) and time.monotonic() < until:
-                continue
-            port.timeout = self._patience.read
 
     def _meet_settled(self) -> None:
         """_meet(), asked again for a while.
@@ -334,22 +232,3 @@ class Link:
                 f"{OLDEST[0]}.{OLDEST[1]} or newer",
                 "Flash a newer one (flash.py flash); its settings in NVS stay.",
             )
-
-    @contextlib.contextmanager
-    def _failures(self) -> Iterator[None]:
-        try:
-            yield
-        except TransportExecError as exc:
-            raise BoardFailed(str(exc), "") from None
-        except TransportError as exc:
-            raise OutOfStep(
-                f"the board on {self.name} stopped answering ({exc})",
-                "Press its reset button and try again; look at its console: flash.py monitor.",
-            ) from None
-        except serial.SerialTimeoutException:
-            raise no_repl(self.name, b"") from None
-        except (serial.SerialException, OSError) as exc:
-            raise Unreachable(
-                f"the connection to {self.name} was lost ({exc})",
-                "Check the cable, and that no other program uses the port; then try again.",
-            ) from None

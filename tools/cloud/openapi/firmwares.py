@@ -58,14 +58,8 @@ def create(services: Services, given: Parameters) -> dict[str, Any]:
         raise illegal(f"There are {PACKAGES} firmwares already.")
     if any(one.name == name for one in there):
         raise illegal("The FirmwareName is used already.")
-    kind = given.number("Type") or FULL
-    source = given.maybe("SrcVersion") if kind == DIFFERENCE else ""
-    if kind not in (FULL, DIFFERENCE):
-        raise illegal("Type is 0 or 1.")
-    if kind == DIFFERENCE and (not source or source == version):
-        raise illegal("A differential firmware needs a SrcVersion that is not its DestVersion.")
-    texts = {"FirmwareDesc": _DESC_CHARS, "Udi": _UDI_CHARS}
-    for text, most in texts.items():
+    source = _source(given, version)
+    for text, most in (("FirmwareDesc", _DESC_CHARS), ("Udi", _UDI_CHARS)):
         if len(given.maybe(text) or "") > most:
             raise illegal(f"{text} has more than {most} characters.")
     method = _METHODS.get((given.maybe("SignMethod") or "MD5").lower())
@@ -92,13 +86,13 @@ def create(services: Services, given: Parameters) -> dict[str, Any]:
             method,
             {"extData": {"_package_udi": udi}} if udi else None,
         )
-    if any((one.release, one.source) == (release.id, source or "") for one in there):
+    if any((one.release, one.source) == (release.id, source) for one in there):
         raise illegal(f"There is a differential firmware from {source} to {version} already.")
     for url in urls:
         services.uploads.done(url)
     made = services.ledger.add_firmware(
         release,
-        source or "",
+        source,
         name,
         now,
         desc=given.maybe("FirmwareDesc") or "",
@@ -107,6 +101,17 @@ def create(services: Services, given: Parameters) -> dict[str, Any]:
     )
     services.records.note("api", "-", f"package {name}: {version} of {product_key} created")
     return {"Data": {"FirmwareId": made.id, "UtcCreate": utc(made.created)}}
+
+
+def _source(given: Parameters, version: str) -> str:
+    """The version that a difference to `version` is from; "" for a whole one."""
+    kind = given.number("Type") or FULL
+    source = given.maybe("SrcVersion") if kind == DIFFERENCE else None
+    if kind not in (FULL, DIFFERENCE):
+        raise illegal("Type is 0 or 1.")
+    if kind == DIFFERENCE and (not source or source == version):
+        raise illegal("A differential firmware needs a SrcVersion that is not its DestVersion.")
+    return source or ""
 
 
 def _uploaded(services: Services, given: Parameters) -> tuple[list[tuple[str, bytes]], list[str]]:

@@ -127,16 +127,8 @@ class TaskBook:
                 )
         if sign_method.lower() not in ("md5", "sha256"):
             raise Refused(f"there is no sign method {sign_method!r}", "Use Md5 or SHA256.")
-        several = isinstance(image, Sequence) and not isinstance(image, bytes | tuple)
-        sources: Sequence[Any] = image if several else [image]  # type: ignore[assignment]
-        if not 0 < len(sources) <= FILES_MAX:
-            raise Refused(
-                f"the platform has no package of {len(sources)} files", f"Use 1 to {FILES_MAX}."
-            )
-        contents = [read(one, f"{module}-{version}.bin") for one in sources]
+        contents = _contents(image, f"{module}-{version}.bin")
         package = tuple(described(name, content) for name, content in contents)
-        if len({file.name for file in package}) < len(package):
-            raise Refused("two files of the package have one name", "Rename one.")
         data = dict(data or {})
         if sign_key is not None:
             data["digestsign"] = digestsigns(sign_key, sign_method, package)
@@ -251,6 +243,20 @@ class TaskBook:
         told = f" (step {step})" if step is not None else ""
         self.records.note("task", task.identity, f"{task.version} {state}{told}: {why}")
         return task
+
+
+def _contents(image: Source | Sequence[Source], unnamed: str) -> list[tuple[str, bytes]]:
+    """(name, content) of each file of a package; unnamed: what has no name is called so."""
+    several = isinstance(image, Sequence) and not isinstance(image, bytes | tuple)
+    sources: Sequence[Any] = image if several else [image]  # type: ignore[assignment]
+    if not 0 < len(sources) <= FILES_MAX:
+        raise Refused(
+            f"the platform has no package of {len(sources)} files", f"Use 1 to {FILES_MAX}."
+        )
+    contents = [read(one, unnamed) for one in sources]
+    if len({name for name, _ in contents}) < len(contents):
+        raise Refused("two files of the package have one name", "Rename one.")
+    return contents
 
 
 def keep(files: Path, file: PackageFile, content: bytes) -> None:

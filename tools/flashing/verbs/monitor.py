@@ -10,9 +10,10 @@ from datetime import datetime
 import serial
 
 from tools.cli import Refused
-from tools.flashing.link import BAUD, Link
+from tools.flashing.link import Link
 from tools.flashing.ports import resolve
 from tools.flashing.refusals import explain_open
+from tools.flashing.repl import BAUD
 
 NAME = "monitor"
 HELP = "the board's console, each line with the time; Ctrl-C ends it"
