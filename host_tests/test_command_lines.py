@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import json
 import os
 import re
 import shlex
@@ -19,7 +21,7 @@ from host_tests.kit.firmware_files import application, merged
 from host_tests.kit.images import make_image
 from host_tests.kit.mock_rom import MockRom
 from host_tests.kit.rig import ROOT
-from tools import alink
+from tools import alink, cli
 from tools.cli import Program, Refused, Verb
 from tools.flashing.serial_board import SerialBoard
 from tools.images import build as image_build
@@ -104,7 +106,70 @@ def test_without_a_word_the_help_is_shown_as_wrong_usage(
     assert ended.value.code == 2
 
 
+@pytest.mark.parametrize(
+    ("words", "cause", "help_of"),
+    [
+        (["flash", "check", "x", "--board"], "argument --board", "alink flash check"),
+        (["image", "inspect"], "required: file", "alink image inspect"),
+        (["image", "inspect", "x", "--nosuch"], "arguments: --nosuch", "alink image inspect"),
+        (["cloud", "task", "show", "one"], "invalid int value: 'one'", "alink cloud task show"),
+        (["cloud", "no-such-verb"], "invalid choice", "alink cloud"),
+        (["cloud", "--at", "desk", "task"], "required: ACTION", "alink cloud --at desk task"),
+        (["sim", "status"], "required:", "alink sim status"),
+        (["no-such-program"], "invalid choice", "alink"),
+    ],
+)
+def test_wrong_usage_is_json_too_where_that_is_asked_for(
+    words: list[str], cause: str, help_of: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        alink.main([*words, "--json"])
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    told = json.loads(said.err)
+    assert told.keys() == {"error", "advice"}
+    assert cause in told["error"]
+    assert told["advice"] == f"`{help_of} --help` tells what it takes."
+    with pytest.raises(SystemExit) as ended:
+        alink.main(words)
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert said.err.startswith(f"usage: {help_of} ")
+    assert f"{help_of}: error: " in said.err
+
+
 # --- how a run ends ---
+
+
+@pytest.mark.parametrize("number", [*cli._TODO, errno.EIO, errno.ETIMEDOUT, None])
+def test_what_the_system_refuses_is_told_with_something_to_do(
+    number: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = OSError("gone") if number is None else OSError(number, os.strerror(number), "x.bin")
+    words = failing(IMAGE, error, monkeypatch)
+    monkeypatch.setattr(named(IMAGE, words[0]), "add_arguments", cli.json_option)
+    assert IMAGE.main([*words, "--json"]) == 1
+    told = json.loads(capsys.readouterr().err)
+    assert told["error"]
+    assert told["advice"].endswith(".")
+    assert (os.getcwd() in told["advice"]) == (number == errno.ENOENT)
+
+
+@pytest.mark.parametrize("json_too", [[], ["--json"]])
+def test_a_disk_that_is_full_behind_standard_output_is_told(
+    json_too: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "image.bin").write_bytes(make_image())
+    words = [sys.executable, ROOT / "tools/image.py", "inspect", tmp_path / "image.bin", *json_too]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=600, check=False
+        )
+    assert done.returncode == 1, done.stderr
+    assert "No space left on device" in done.stderr
+    assert "Make room there, or write to another place." in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,10 @@ def test_bash_completes_a_verb_and_an_option() -> None:
         ("cloud --at desk ro", "rollout"),
         ("cloud --at = cn-shanghai rollout sta", "start"),
         ("cloud --at cn-shanghai/iot-0abc1def rollout start --per", "--percent"),
+        ("flash flash --board ESP32_GENERIC_S", "ESP32_GENERIC_S3"),
+        ("flash check x.bin --flash-size 1", "16MB"),
+        ("image build --with pa", "packages"),
+        ("image build --chip esp32c", "esp32c6"),
     ):
         line = ["alink", *words.split()]
         program = f"""{alink.completion("bash")}

@@ -15,7 +15,7 @@ from pathlib import Path
 if __package__ != "tools":  # installed, or run as a file
     sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from tools.cli import help_parser, nobody_reads
+from tools.cli import help_parser, nobody_reads, parsed
 from tools.completion import SHELLS, script
 from tools.exit_codes import DONE, FAILED, WRONG_USAGE
 from tools.programs import ALL, CLOUD, PLATFORM, cloud
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not words:
         parser.print_help(sys.stderr)
         return WRONG_USAGE
-    text = completion(parser.parse_args(words).shell)
+    text = completion(parsed(parser, words).shell)
     try:
         print(text, end="", flush=True)
     except BrokenPipeError:

@@ -1,12 +1,14 @@
 """What the command lines flash, image, cloud and sim share: verbs, help, and how a run ends.
 
-What is refused or has failed is told with what to do next in one line on stderr (with --json in an
-object with `error` and `advice`); exit_codes.py has what a run ends with.
+What is refused or has failed is told with what to do next in one line on stderr; with --json that,
+and wrong usage, is an object with `error` and `advice` (empty after Ctrl-C alone). exit_codes.py
+has what a run ends with.
 """
 
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import io
 import json
@@ -16,13 +18,14 @@ import select
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from tools.exit_codes import FAILED, INTERRUPTED, WRONG_USAGE
 from tools.terminal import painted_help
 
+_JSON = "--json"
 _NARROW = 40  # columns: on a narrower terminal lines of help wrap, which is all that happens
 
 
@@ -82,9 +85,9 @@ class Program:
             self._tell(words, exc.cause, exc.advice)
         except BrokenPipeError as exc:
             if not nobody_reads():
-                self._tell(words, _of_system(exc))
+                self._tell(words, *_of_system(exc))
         except OSError as exc:
-            self._tell(words, _of_system(exc))
+            self._tell(words, *_of_system(exc))
         except UnicodeError as exc:
             self._tell(words, f"this is not text as it should be: {exc}", "Save it as UTF-8.")
         except KeyboardInterrupt as exc:
@@ -100,15 +103,14 @@ class Program:
         if not words:
             parser.print_help(sys.stderr)
             return WRONG_USAGE
-        options = parser.parse_args(words)
+        options = parsed(parser, words)
         code: int = options.run(options)
         sys.stdout.flush()  # here a reader that has gone is noticed, and not when Python ends
         return code
 
     def _tell(self, words: list[str], cause: str, advice: str = "") -> None:
-        if "--json" in words:
-            said = {"error": worded(cause), "advice": worded(advice)}
-            print(as_json(said), file=sys.stderr)
+        if _JSON in words:
+            print(_refusal(cause, advice), file=sys.stderr)
         else:
             text = f"{cause}. {advice}" if advice else cause
             print(f"{self.name}: {worded(text)}", file=sys.stderr)
@@ -141,7 +143,12 @@ class Program:
 
 def json_option(parser: argparse.ArgumentParser) -> None:
     """--json, of what a program may want to read: nothing else is on stdout then."""
-    parser.add_argument("--json", action="store_true", help="for programs")
+    parser.add_argument(_JSON, action="store_true", help="for programs")
+
+
+def offered(action: argparse.Action, values: Iterable[str]) -> None:
+    """What a shell completes for an option whose values the verb itself checks."""
+    action.offered = tuple(values)  # type: ignore[attr-defined]
 
 
 def as_json(said: Any) -> str:
@@ -149,8 +156,39 @@ def as_json(said: Any) -> str:
     return json.dumps(said)
 
 
+def _refusal(cause: str, advice: str) -> str:
+    return as_json({"error": worded(cause), "advice": worded(advice)})
+
+
+def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+    """What was typed. Wrong usage ends in exit code 2: told as argparse does, or as JSON."""
+    try:
+        options, unknown = parser.parse_known_args(words)
+        if unknown:  # told with the usage of the verb that does not know them
+            getattr(options, "parser", parser).error(
+                f"unrecognized arguments: {' '.join(unknown)}"
+            )
+        return options
+    except _WrongUsage as wrong:
+        if _JSON not in words:
+            argparse.ArgumentParser.error(wrong.parser, wrong.cause)
+        print(_refusal(wrong.cause, wrong.advice), file=sys.stderr)
+        sys.exit(2)
+
+
+class _WrongUsage(Exception):
+    def __init__(self, parser: argparse.ArgumentParser, cause: str) -> None:
+        super().__init__(cause)
+        self.parser = parser
+        self.cause = cause
+        self.advice = f"`{parser.prog} --help` tells what it takes."
+
+
 class _Parser(argparse.ArgumentParser):
-    """Its help has colours where a person looks on."""
+    """Its help has colours where a person looks on; what is wrong is told by `parsed`."""
+
+    def error(self, message: str) -> NoReturn:
+        raise _WrongUsage(self, message)
 
     def _print_message(self, message: str, file: Any = None) -> None:
         file = file or sys.stderr
@@ -173,7 +211,7 @@ def _add(verbs: Any, name: str, verb: Verb) -> argparse.ArgumentParser:
         formatter_class=_Help,
     )
     verb.add_arguments(parser)
-    parser.set_defaults(run=verb.run)
+    parser.set_defaults(run=verb.run, parser=parser)
     return parser
 
 
@@ -207,9 +245,41 @@ def worded(text: str) -> str:
     return _COMMAND.sub(lambda found: f"alink {found[1] or found[2]}", text)
 
 
-def _of_system(error: OSError) -> str:
+# What to do about an error of the system: whoever met it knew no better.
+_TODO = {
+    errno.ENOENT: "Correct its name{here}.",
+    errno.ENOTDIR: "Correct the path: what should be a folder in it is a file.",
+    errno.EISDIR: "Name a file: this is a folder.",
+    errno.EEXIST: "Name another, or take that one away first.",
+    errno.EACCES: "Only who may do that can: `ls -ld` shows whose it is.",
+    errno.EPERM: "Only who may do that can: `ls -ld` shows whose it is.",
+    errno.EROFS: "Name a place that can be written to.",
+    errno.ENOSPC: "Make room there, or write to another place.",
+    errno.EDQUOT: "Make room there, or write to another place.",
+    errno.EFBIG: "Make room there, or write to another place.",
+    errno.ENAMETOOLONG: "Give it a shorter name.",
+    errno.EMFILE: "Allow more open files (`ulimit -n`), or close some programs.",
+    errno.ENFILE: "Allow more open files (`ulimit -n`), or close some programs.",
+    errno.ENOMEM: "Close some programs, and try again.",
+}
+_OTHERWISE = "That is all the system says: look at it there, then run the command again."
+
+
+def _of_system(error: OSError) -> tuple[str, str]:
+    """(what is wrong, what to do about it)."""
     where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}"
+    todo = _TODO.get(error.errno or 0, _OTHERWISE)
+    return f"{where}{error.strerror or error}", todo.format(here=_here(error.filename))
+
+
+def _here(name: object) -> str:
+    """Where a name that is no whole path was looked for."""
+    if not isinstance(name, str) or os.path.isabs(name):
+        return ""
+    try:
+        return f": it was looked for in {os.getcwd()}"
+    except OSError:
+        return ": the current folder is gone"
 
 
 def nobody_reads() -> bool:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tools.places import output_path
+
 SHELLS = ("bash", "zsh", "fish")
 # Where the platform has the product; an instance of one is written behind it, REGION/INSTANCE.
 PLACES = (
@@ -102,7 +104,7 @@ def script(shell: str, parser: argparse.ArgumentParser, behind: argparse.Argumen
     import shtab
 
     for one in (parser, behind):
-        _complete_files(one)
+        _complete_values(one)
     behind.prog = AT
     both = [str(shtab.complete(one, shell)) for one in (behind, parser)]
     last = {"bash": "\ncomplete -o ", "zsh": "\ntypeset -A opt_args", "fish": ""}[shell]
@@ -115,12 +117,14 @@ def script(shell: str, parser: argparse.ArgumentParser, behind: argparse.Argumen
     return "\n".join(both) + own.replace("PLACES", " ".join(PLACES)).replace("AT ", f"{AT} ")
 
 
-def _complete_files(parser: argparse.ArgumentParser) -> None:
+def _complete_values(parser: argparse.ArgumentParser) -> None:
     import shtab
 
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for one in action.choices.values():
-                _complete_files(one)
-        elif action.type is Path:
+                _complete_values(one)
+        elif action.type in (Path, output_path):
             action.complete = shtab.FILE  # type: ignore[attr-defined]
+        elif hasattr(action, "offered"):
+            action.choices = action.offered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import fcntl
 import os
 import stat
@@ -40,6 +41,15 @@ def read_text(path: Path) -> str:
 def read_stdin() -> str:
     """The text of standard input. Raises Refused where it is none."""
     return decoded(sys.stdin.buffer.read(), "standard input")
+
+
+def output_path(text: str) -> Path:
+    """An option's file to write, or folder. Raises ArgumentTypeError for a folder, by the slash at
+    its end, that is not there: without the slash it would be a file.
+    """
+    if text.endswith(os.sep) and not os.path.isdir(text):
+        raise argparse.ArgumentTypeError(f"there is no folder {text}: make it first")
+    return Path(text)
 
 
 def check_output(path: Path, inputs: Iterable[Path | None]) -> None:

@@ -84,6 +84,6 @@ def cloud(arguments: Sequence[str] | None = None, called: str = "") -> int:
     rest = words[1:]
     if not equals:
         place, rest = (rest[0], rest[1:]) if rest else ("", [])
-    typed = f"{called or CLOUD.typed} --at {place}"
+    typed = f"{called or CLOUD.typed} --at {place or 'PLACE'}"
     # (Behind the verb: it is an option of each.)
-    return PLATFORM.main([*rest, "--at", place] if rest else [], typed)
+    return PLATFORM.main([*rest, f"--at={place}"] if rest else [], typed)

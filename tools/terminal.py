@@ -13,6 +13,11 @@ _OPTION = re.compile(r"^(  {1,4}(?:-[\w-]+(?:, --[\w-]+)?))", re.MULTILINE)
 _COMMAND = re.compile(r"^(  (?:python -m|alink|flash\.py|image\.py) .*?)(?=$|   )", re.MULTILINE)
 
 
+def watched() -> bool:
+    """Whether a person looks on: standard output is a terminal, with colours or without."""
+    return sys.stdout.isatty()
+
+
 def coloured(stream: TextIO | None = None) -> bool:
     """Whether what is written to a stream (standard output) may have colours."""
     stream = sys.stdout if stream is None else stream

@@ -91,6 +91,9 @@ def test_a_release_newer_than_these_tools_is_found_on_the_boards_page(site: Site
     code, said = make("SPIRAM_OCT-9.9.9", "ESP32_GENERIC_S3", "s3.bin")
     assert code == 1
     assert "no ESP32_GENERIC_S3-SPIRAM_OCT-DATE-v9.9.9.bin among the downloads" in said
+    code, said = make("FOO-9.8.7", "ESP32_GENERIC_S3", "s3.bin")
+    assert code == 1
+    assert "Of this version it has 9.8.7, SPIRAM_OCT-9.8.7. " in said
 
 
 def test_a_version_that_is_not_there_and_what_is_no_firmware_leave_no_file(site: Site) -> None:
@@ -133,6 +136,37 @@ def test_what_is_neither_a_file_nor_a_version_is_told_with_what_to_give(
     code, said = make(named)
     assert code == 1
     assert f"{named}: No such file or directory. Give a file, or a version as 1.27.0." in said
+    assert site.asked == []
+
+
+@pytest.mark.parametrize(
+    ("named", "board", "instead"),
+    [
+        (
+            "FOO-1.27.0",
+            "ESP32_GENERIC",
+            "Give 1.27.0, or of its variants D2WD-1.27.0, OTA-1.27.0,",
+        ),
+        ("SPIRAM_OCT-1.26.1", "ESP32_GENERIC", "SPIRAM-1.26.1"),
+        ("SPIRAM-1.27.0", "ESP32_GENERIC_S3", "SPIRAM_OCT-1.27.0"),
+        ("SPIRAM-1.27.0", "ESP32_GENERIC_C3", "Give 1.27.0."),
+    ],
+)
+def test_a_variant_that_a_board_has_none_of_is_refused_before_it_is_looked_for(
+    named: str, board: str, instead: str, site: Site
+) -> None:
+    code, said = make(named, board)
+    variant, _, version = named.partition("-")
+    assert code == 1
+    assert f"{board} has no variant {variant} of MicroPython {version}. " in said
+    assert instead in said
+    assert site.asked == []
+
+
+def test_a_variant_of_ones_own_that_lies_here_is_taken(site: Site) -> None:
+    Path("ESP32_GENERIC-MINE-20260101-v1.27.0.bin").write_bytes(merged())
+    code, said = make("MINE-1.27.0")
+    assert code == 0, said
     assert site.asked == []
 
 

@@ -73,7 +73,8 @@ def test_check_tells_what_a_stock_firmware_is_and_what_to_do(
         "starts at    0x1000 of the flash",
         "bootloader   valid, set to ",
         "fits         ESP32_GENERIC, 4MB: 258048 bytes of the slot's 1933312 are left",
-        "next         Put it on a board: flash.py flash --board ESP32_GENERIC",
+        "WARNING      the firmware is MicroPython v1.23.0",
+        "next         For a board make it of MicroPython v1.25 or newer",
     ):
         assert line in said
 
@@ -84,10 +85,20 @@ def test_check_tells_what_a_stock_firmware_is_and_what_to_do(
         ("app", "ESP32_GENERIC", ["app image, 65536", "It carries no application"]),
         ("image", "ESP32_GENERIC", ["version      1.0.0", "next         Release it"]),
         ("c3", "ESP32_GENERIC_C3", ["starts at    0x0 of", "--board ESP32_GENERIC_C3"]),
+        (
+            "c3",
+            "ESP32_GENERIC_C3",
+            ["next         Put it on a board: flash.py flash --board ESP32_GENERIC_C3"],
+        ),
         ("c3", "", ["boards       ESP32_GENERIC_C3: name yours"]),
         ("csv", "ESP32_GENERIC", ["slots        2, images of up to 1933312"]),
         ("table", "", ["slots        2, images of up to 1933312"]),
         ("old", "", ["WARNING      the firmware is MicroPython v1.24.1", "v1.25 or newer"]),
+        (
+            "old",
+            "ESP32_GENERIC",
+            ["next         For a board make it of MicroPython v1.25 or newer"],
+        ),
     ],
 )
 def test_check_knows_every_kind_of_sound_file(
@@ -107,13 +118,14 @@ def test_check_knows_every_kind_of_sound_file(
     ("name", "options", "cause", "advice"),
     [
         ("c3", "--board ESP32_GENERIC", "it is for esp32c3, and ESP32_GENERIC has", "Take the"),
+        ("c3", "--board ESP32_GENERIC", "has esp32;", "or say --board ESP32_GENERIC_C3 if that"),
         ("large", "--board ESP32_GENERIC", "needs a slot of 1937408 bytes", "a smaller appl"),
         ("damaged", "", "truncated", "download or build it again"),
         ("broken bootloader", "", "the firmware's bootloader is damaged", "Take the firmware"),
         ("bootloader", "", "the app description is missing", "micropython.org/download"),
         ("page", "", "is a web page", "micropython.org/download"),
         ("empty", "", "is an empty file", "micropython.org/download"),
-        ("missing", "", "missing.bin: No such file", ""),
+        ("missing", "", "missing.bin: No such file", "Correct its name"),
         ("one slot", "", "has one slot (ota_0)", "Use a table of boards/"),
         ("csv", "--board ESP32_GENERIC --flash-size 2MB", "no partition table for 2MB", "4MB"),
         ("app", "--board ESP8266", "there is no board 'ESP8266'", "ESP32_GENERIC_S3"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from host_tests.kit.firmware_files import merged
 from host_tests.kit.images import make_bootloader, make_image
 from tools.dev import stock
 from tools.image import main
 from tools.images import build_image, find_volume, read_files
+from tools.programs import CLOUD, FLASH, IMAGE
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -87,7 +90,58 @@ def test_a_missing_file_is_named(
 ) -> None:
     missing = tmp_path / "nowhere.bin"
     assert main(["inspect", str(missing)]) == 1
-    assert capsys.readouterr().err == f"image: {missing}: No such file or directory\n"
+    said = capsys.readouterr().err
+    assert said == f"image: {missing}: No such file or directory. Correct its name.\n"
+
+
+def test_a_firmware_too_old_for_alink_is_told_alike_wherever_it_is_met(
+    app: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("f.bin").write_bytes(merged(version="v1.23.0"))
+    build = ["build", "--firmware", "f.bin", "--version", "2.0.0", "-o", "r.bin", "--app"]
+    folder = "--folder cloud"
+    told = []
+    for program, words in (
+        (IMAGE, [*build, str(app)]),
+        (IMAGE, ["inspect", "f.bin"]),
+        (IMAGE, ["inspect", "r.bin"]),
+        (IMAGE, ["pack", "r.bin", "-o", "r.alp"]),
+        (IMAGE, ["inspect", "r.alp"]),
+        (FLASH, ["check", "f.bin"]),
+        (FLASH, ["check", "r.bin", "--board", "ESP32_GENERIC"]),
+        (
+            FLASH,
+            [
+                "flash",
+                "--board",
+                "ESP32_GENERIC",
+                "--firmware",
+                "f.bin",
+                "--image",
+                "r.bin",
+                "--output",
+                "o.bin",
+            ],
+        ),
+        (CLOUD, f"release add a1B2c3D4e5F 2.0.0 r.bin {folder}".split()),
+        (CLOUD, f"release add b1B2c3D4e5F 2.0.0 r.alp {folder}".split()),
+    ):
+        assert program.main(words) == 0
+        said = capsys.readouterr()
+        both = said.out + said.err
+        assert "Release it" not in both
+        if words[0] != "pack":  # (It says how small the package has become.)
+            sentence = re.search(r"the firmware is MicroPython v1\.23\.0 .*", both)
+            assert sentence is not None, words
+            told.append(sentence[0])
+        if words[0] in ("inspect", "check"):
+            assert "WARNING      the firmware" in both
+            assert "next         For a board make it of MicroPython v1.25 or newer" in both
+            assert program.main([*words, "--json"]) == 0
+            assert json.loads(capsys.readouterr().out)["warning"] == told[-1]
+    assert len(set(told)) == 1
+    assert len(told) == 9
 
 
 def test_a_release_is_described_for_a_program(

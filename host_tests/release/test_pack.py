@@ -122,6 +122,29 @@ def test_a_package_that_saves_nothing_is_told_so() -> None:
     assert "nothing: 204 bytes more than the image, it is 105.0 % of the image" in told
 
 
+def test_a_folder_that_is_not_there_is_not_taken_for_the_beginning_of_a_name(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(one.name for one in folder.iterdir())
+    both = ("--from", "r-1.1.0.bin", "--from", "r-1.0.0.bin")
+    assert main(["pack", "r-1.1.1.bin", *both, "-o", "new folder"]) == 1
+    said = capsys.readouterr().err
+    assert "there is no folder new folder, and for several packages it has to be one. " in said
+    assert "mkdir 'new folder'" in said
+    for words in (
+        ("pack", "r-1.1.1.bin", *both),
+        ("pack", "r-1.1.1.bin"),
+        ("files", "--dir", "packages"),
+        ("build", "--firmware", "r-1.1.0.bin", "--app", ".", "--version", "1"),
+    ):
+        with pytest.raises(SystemExit):
+            main([*words, "-o", "new/"])
+        assert "there is no folder new/: make it first" in capsys.readouterr().err
+    assert sorted(one.name for one in folder.iterdir()) == before
+    assert main(["pack", "r-1.1.1.bin", *both, "-o", "packages/"]) == 0
+    assert all(one.suffix == ".alp" for one in (folder / "packages").iterdir())
+
+
 def test_damage_of_a_difference_is_found_without_its_source(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

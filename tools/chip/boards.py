@@ -33,12 +33,13 @@ class FlashTable:
 @dataclass(frozen=True)
 class BoardType:
     """A kind of board: `chip` and `chip_id` as in image headers, tables by size of flash: the
-    first is the one that stock firmware is set to."""
+    first is the one that stock firmware is set to. `variants` of that firmware by their names."""
 
     name: str
     chip: str
     chip_id: int
     bootloader_offset: int
+    variants: tuple[str, ...]
     tables: tuple[FlashTable, ...]
 
     def table(self, flash: str | None = None) -> FlashTable:
@@ -79,7 +80,8 @@ def boards_with(chip: str | None) -> list[str]:
 def _board(name: str, entry: dict[str, Any]) -> BoardType:
     tables = tuple(_table(name, flash, raw) for flash, raw in entry["tables"].items())
     offset = int(entry["bootloader_offset"], 0)
-    return BoardType(name, entry["chip"], entry["chip_id"], offset, tables)
+    variants = tuple(entry["variants"])
+    return BoardType(name, entry["chip"], entry["chip_id"], offset, variants, tables)
 
 
 def _table(board: str, flash: str, raw: dict[str, Any]) -> FlashTable:

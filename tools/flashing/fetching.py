@@ -34,8 +34,10 @@ _PIECE = 64 << 10
 _PATIENCE_S = 30
 
 
-def check_name(named: Path) -> None:
-    """Raise Refused for a --firmware that is neither a file nor a version that alink runs on."""
+def check_name(named: Path, board: BoardType) -> None:
+    """Raise Refused for a --firmware that is neither a file nor a version that alink runs on, or
+    a variant that this board has none of.
+    """
     if named.exists():
         return
     version = _NAME.fullmatch(str(named))
@@ -47,6 +49,15 @@ def check_name(named: Path) -> None:
         raise Refused(
             f"MicroPython {version[2]} is too old: alink needs {OLDEST[0]}.{OLDEST[1]} or newer",
             "Give a newer version, as 1.27.0.",
+        )
+    # (Which variants a release has that these tools do not know its page tells.)
+    if version[1] and version[2] in DATES and version[1] not in board.variants:
+        if list(Path().glob(_Wanted(board.name, version[1], version[2]).file("?" * 8))):
+            return
+        names = ", ".join(f"{one}-{version[2]}" for one in board.variants)
+        raise Refused(
+            f"{board.name} has no variant {version[1]} of MicroPython {version[2]}",
+            f"Give {version[2]}, or of its variants {names}." if names else f"Give {version[2]}.",
         )
 
 
@@ -90,6 +101,11 @@ class _Wanted:
         """Its name, as of that day."""
         return f"{self._start}-{date}-v{self.version}.bin"
 
+    def there(self, page: str) -> list[str]:
+        """What a page offers of this version, in the words of --firmware."""
+        shape = rf"{self.board}-((?:[A-Z0-9_]+-)?)\d{{8}}-v{re.escape(self.version)}\.bin"
+        return sorted({f"{variant}{self.version}" for variant in re.findall(shape, page)})
+
     def advice(self, name: str) -> str:
         """How to bring it by hand."""
         return (
@@ -103,11 +119,14 @@ def _date(wanted: _Wanted) -> str:
     name = wanted.file("DATE")
     page = _get(f"{SITE}/download/{wanted.board}/", name, wanted, None)
     shape = re.escape(name).replace("DATE", r"(\d{8})")
-    found = re.search(shape, page.decode("utf-8", "replace"))
+    text = page.decode("utf-8", "replace")
+    found = re.search(shape, text)
     if found is None:
+        there = wanted.there(text)
         raise Refused(
             f"{SITE} has no {name} among the downloads of {wanted.board}",
-            f"See {SITE}/download/{wanted.board}/ for the versions there are, and for variants, "
+            (f"Of this version it has {', '.join(there)}. " if there else "")
+            + f"See {SITE}/download/{wanted.board}/ for the versions there are, and for variants, "
             "as in --firmware SPIRAM_OCT-1.27.0.",
         )
     return found[1]

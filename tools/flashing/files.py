@@ -80,7 +80,7 @@ def _sound(path: Path, board: BoardType) -> tuple[bytes, Report]:
     if report.image.chip != board.chip:
         raise Refused(
             f"{path} is for {report.image.chip}, and {board.name} has {board.chip}",
-            _other_board(report.image.chip, board),
+            other_board(report.image.chip, board),
         )
     if report.problems:
         raise Refused(
@@ -90,7 +90,8 @@ def _sound(path: Path, board: BoardType) -> tuple[bytes, Report]:
     return data, report
 
 
-def _other_board(chip: str | None, board: BoardType) -> str:
+def other_board(chip: str | None, board: BoardType) -> str:
+    """What to do with a file for a chip that this board does not have."""
     text = f"Take the firmware of {board.name} from micropython.org/download"
     others = boards_with(chip)
     return text + (f", or say --board {others[0]} if that is your board." if others else ".")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from tools.chip.firmware import GET_FIRMWARE, app_part, partition_table
 from tools.chip.header import Image, parse_image, round_up
 from tools.cli import Refused
+from tools.images.age import age_warning, newer_advice, too_old
 from tools.images.application import files_intact, version_of
 from tools.images.build import SLOT_SIZE, slot_needed
 from tools.images.volume import Volume, find_volume, read_files
@@ -25,7 +26,8 @@ class Report:
 
     Sizes in bytes; `slot_needed` is 0 where there is nothing to put into a slot; `files` maps each
     path of the application's volume to its size and `files_ok` tells whether they are those that
-    were built (None: not stated); `firmware` is MicroPython's own version text.
+    were built (None: not stated); `firmware` is MicroPython's own version text; `warning` is of
+    one that is too old for alink, or does not say.
     """
 
     kind: str
@@ -38,6 +40,7 @@ class Report:
     firmware: str | None = None
     slot_needed: int = 0
     problems: tuple[str, ...] = ()
+    warning: str = ""
     advice: str = ""
 
     def as_json(self) -> dict[str, object]:
@@ -58,6 +61,7 @@ class Report:
             "volume": self.volume and vars(self.volume),
             "slot_needed": self.slot_needed or None,
             "problems": list(self.problems),
+            "warning": self.warning or None,
             "advice": self.advice,
         }
 
@@ -114,15 +118,22 @@ def examine(data: bytes) -> Report:
         firmware=firmware,
         slot_needed=slot_needed(size) if image.end else 0,
         problems=tuple(problems),
-        advice=_advice(kind, problems, slot_needed(size)),
+        warning=age_warning(firmware),
+        advice=_advice(kind, problems, slot_needed(size), too_old(firmware)),
     )
 
 
-def _advice(kind: str, problems: list[str], slot: int) -> str:
+def _advice(kind: str, problems: list[str], slot: int, old: bool) -> str:
     if problems:
         return "Do not put it on a board: download or build it again, and compare its size."
+    if old:
+        return f"{newer_advice()} {_use(kind)}" if kind in (MERGED, APP) else newer_advice()
     if slot > SLOT_SIZE:
         return f"It needs a larger slot than {SLOT_SIZE} bytes: use another partition table."
+    return _use(kind)
+
+
+def _use(kind: str) -> str:
     if kind == MERGED:
         return (
             "A board cannot download this form. Make an image of it: "
@@ -160,6 +171,8 @@ def as_text(report: Report) -> str:
         lines += [f"file         {size:>9}  {path}" for path, size in report.files.items()]
     if report.slot_needed:
         lines.append(f"slot needed  {report.slot_needed} bytes (0x{report.slot_needed:x})")
+    if report.warning:
+        lines.append(f"WARNING      {report.warning}")
     lines += [f"PROBLEM      {problem}" for problem in report.problems]
     lines.append(f"next         {report.advice}")
     return "\n".join(lines)

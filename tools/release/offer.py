@@ -14,10 +14,10 @@ from tools.release.package_format import DIFFERENCE, is_package, read_head
 from tools.release.unpacking import unpack
 
 
-def check_offer(data: bytes, version: str, what: str, *, force: bool = False) -> None:
+def check_offer(data: bytes, version: str, what: str, *, force: bool = False) -> str:
     """Raise Refused for a file that boards would not take, or not as `version`.
 
-    With `force` only for what is certainly wrong.
+    With `force` only for what is certainly wrong. A warning comes back, or "".
     """
     if is_package(data):
         data = _unpacked(data, what)
@@ -35,6 +35,7 @@ def check_offer(data: bytes, version: str, what: str, *, force: bool = False) ->
     if odd is not None and not force:
         cause, advice = odd
         raise Refused(f"{what} {cause}", f"{advice} If it is meant, add --force.")
+    return report.warning
 
 
 def image_takes_packages(image: bytes) -> bool | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.chip.nor import SECTOR
+from tools.images.age import too_old
 from tools.images.report import Report
 from tools.release.pack import blocks, blocks_that_differ, check_image
 from tools.release.package_format import COMPRESSED, Head, PackageError, read_head
@@ -35,30 +36,34 @@ class PackageReport:
     problems: tuple[str, ...] = ()
     advice: str = ""
 
+    @property
+    def warning(self) -> str:
+        """What is to be said of the firmware in it, as of an image."""
+        return self.image.warning if self.image else ""
+
     def as_json(self) -> dict[str, object]:
         """The same for a program: names in snake_case, numbers as numbers, null for unknown."""
-        head = self.head
-        found: dict[str, object] = {"kind": "package", "size": self.size}
-        if head is not None:
-            difference = head.kind != COMPRESSED
-            found |= {
-                "package": _kind(head),
-                "window_bits": head.window,
-                "image_size": head.size,
-                "image_sha256": head.sha256.hex(),
-                "source_size": head.source_size if difference else None,
-                "source_sha256": head.source_sha256.hex() if difference else None,
-                "share": None if self.problems else round(self.size / head.size, 6),
-                "saved": None if self.problems else head.size - self.size,
-                "blocks": -(-head.size // SECTOR),
-                "blocks_that_differ": self.differ,
-            }
-        return found | {
+        head, sound = self.head, not self.problems
+        source = head if head is not None and head.kind != COMPRESSED else None
+        return {
+            "kind": "package",
+            "size": self.size,
+            "package": head and _kind(head),
+            "window_bits": head and head.window,
+            "image_size": head and head.size,
+            "image_sha256": head and head.sha256.hex(),
+            "source_size": source and source.source_size,
+            "source_sha256": source and source.source_sha256.hex(),
+            "share": round(self.size / head.size, 6) if head and sound else None,
+            "saved": head.size - self.size if head and sound else None,
+            "blocks": head and -(-head.size // SECTOR),
+            "blocks_that_differ": self.differ,
             "version": self.image.version if self.image else None,
             "chip": self.image.image.chip if self.image else None,
             "source_version": self.source.version if self.source else None,
             "unpacked": self.image is not None,
             "problems": list(self.problems),
+            "warning": self.warning or None,
             "advice": self.advice,
         }
 
@@ -80,13 +85,15 @@ def examine_package(data: bytes, source: bytes | None = None) -> PackageReport:
                 advice="Give the image that it starts from, to see what it does: --from OLD.bin.",
             )
         image = unpack(data, source)
+        report = check_image(image, "what it unpacks to")
         return PackageReport(
             len(data),
             head,
-            check_image(image, "what it unpacks to"),
+            report,
             old,
             None if source is None else blocks_that_differ(image, source),
-            advice=_next(head),
+            # (What is there to do with an image whose firmware is too old is said of it already.)
+            advice=report.advice if too_old(report.firmware) else _next(head),
         )
     except PackageError as exc:
         return PackageReport(len(data), head, problems=(exc.cause,), advice=exc.advice)
@@ -129,6 +136,8 @@ def package_text(report: PackageReport) -> str:
         lines.append(f"unpacks      {_UNCHECKED}")
     if report.differ is not None and head is not None:
         lines.append(f"blocks       {report.differ} of {-(-head.size // SECTOR)} differ")
+    if report.warning:
+        lines.append(f"WARNING      {report.warning}")
     lines += [f"PROBLEM      {problem}" for problem in report.problems]
     lines.append(f"next         {report.advice}")
     return "\n".join(lines)

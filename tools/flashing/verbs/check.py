@@ -12,10 +12,10 @@ from tools.chip.boards import BoardType, FlashTable, board_named, boards, boards
 from tools.chip.firmware import partition_table
 from tools.chip.layout import Layout, layout_of, load_layout
 from tools.cli import Refused, as_json, json_option, worded
-from tools.flashing import bootloader
-from tools.flashing.files import other_kind
+from tools.flashing import board_options, bootloader
+from tools.flashing.files import other_board, other_kind
 from tools.images import Report, as_text, examine
-from tools.images.age import age_warning
+from tools.images.age import too_old
 from tools.images.report import MERGED, OTHER
 from tools.places import read_input
 
@@ -32,12 +32,7 @@ Say = Callable[[str], None]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("file", type=Path, help="a .bin, .app-bin, image, or partitions.csv")
-    parser.add_argument("--board", help=f"one of {', '.join(boards())}")
-    parser.add_argument(
-        "--flash-size",
-        metavar="SIZE",
-        help="of the board's flash, as 8MB (default: what stock firmware is set to)",
-    )
+    board_options.add(parser)
     json_option(parser)
 
 
@@ -57,31 +52,28 @@ def run(options: argparse.Namespace) -> int:
         raise Refused(f"{options.file} is {other_kind(data)}", report.advice)
     lines = as_text(report).splitlines()
     say("\n".join(line for line in lines if not line.startswith("next ")))
-    problems = list(report.problems)
+    found: list[Refused] = []
     if report.kind == MERGED:
-        problems += _merged(data, report, board, say)
+        found += _merged(data, report, board, say)
     if board and flash:
-        problems += _against(report, board, flash, say)
+        found += _against(report, board, flash, say)
     elif boards_with(report.image.chip):
         say(f"boards       {', '.join(boards_with(report.image.chip))}: name yours with --board")
-    age = age_warning(data)
-    if age:
-        say(f"WARNING      {age}")
-    for problem in problems[len(report.problems) :]:
-        say(f"PROBLEM      {problem}")
-    advice = worded(_next(report, problems, board))
+    for problem in found:
+        say(f"PROBLEM      {problem.cause}")
+    problems = [*report.problems, *(one.cause for one in found)]
+    advice = worded(_next(report, found, board))
     say(f"next         {advice}")
     if options.json:
-        found = {
+        said = {
             **report.as_json(),
             "problems": problems,
             "advice": advice,
-            "warning": age or None,
             "board": board.name if board else None,
             "boards": list(boards_with(report.image.chip)),
             "slot_size": flash.slot_size if flash else None,
         }
-        print(as_json(found))
+        print(as_json(said))
     return 1 if problems else 0
 
 
@@ -89,7 +81,7 @@ def _silent(line: str) -> None:
     """Nothing but JSON is printed."""
 
 
-def _merged(data: bytes, report: Report, board: BoardType | None, say: Say) -> list[str]:
+def _merged(data: bytes, report: Report, board: BoardType | None, say: Say) -> list[Refused]:
     """Says what else is in a merged file; what is wrong with its bootloader."""
     found = partition_table(data)
     if found is None:
@@ -104,23 +96,31 @@ def _merged(data: bytes, report: Report, board: BoardType | None, say: Say) -> l
         boot = bootloader.from_merged(data, own)
     except Refused as exc:
         # The app's chip is compared with the board's elsewhere: say that once.
-        return [] if own.chip != report.image.chip else [exc.cause]
+        if own.chip != report.image.chip:
+            return []
+        again = f"Take the firmware of {own.name} from micropython.org/download again."
+        return [Refused(exc.cause, again)]
     say(f"bootloader   valid, set to {bootloader.flash_size(boot) >> 20} MB of flash")
     return []
 
 
-def _against(report: Report, board: BoardType, flash: FlashTable, say: Say) -> list[str]:
+def _against(report: Report, board: BoardType, flash: FlashTable, say: Say) -> list[Refused]:
     """Why this board does not take it; says that it fits otherwise."""
     if not report.image.segments:
         return []
     if report.image.chip != board.chip:
         others = " or ".join(boards_with(report.image.chip))
         hint = f"; {others} has that chip" if others else ""
-        return [f"it is for {report.image.chip}, and {board.name} has {board.chip}{hint}"]
+        cause = f"it is for {report.image.chip}, and {board.name} has {board.chip}{hint}"
+        return [Refused(cause, other_board(report.image.chip, board))]
     if report.slot_needed > flash.slot_size:
         return [
-            f"it needs a slot of {report.slot_needed} bytes, and those of {board.name} with "
-            f"{flash.flash} have {flash.slot_size}"
+            Refused(
+                f"it needs a slot of {report.slot_needed} bytes, and those of {board.name} with "
+                f"{flash.flash} have {flash.slot_size}",
+                "Take a smaller application or firmware, or a board and table with larger slots "
+                "(--flash-size).",
+            )
         ]
     if report.slot_needed:
         say(
@@ -130,19 +130,18 @@ def _against(report: Report, board: BoardType, flash: FlashTable, say: Say) -> l
     return []
 
 
-def _next(report: Report, problems: list[str], board: BoardType | None) -> str:
-    if report.problems or not problems:
-        if report.kind == MERGED and not report.problems:
-            name = board.name if board else next(iter(boards_with(report.image.chip)), "BOARD")
-            return (
-                f"Put it on a board: flash.py flash --board {name} --firmware THIS --app DIR "
-                "--version 1.0.0."
-            )
+def _next(report: Report, found: list[Refused], board: BoardType | None) -> str:
+    if report.problems or too_old(report.firmware):
         return report.advice
-    return (
-        "Take the firmware of your board from micropython.org/download, a smaller application, "
-        "or a board and table with larger slots (--flash-size)."
-    )
+    if found:
+        return found[0].advice
+    if report.kind == MERGED:
+        name = board.name if board else next(iter(boards_with(report.image.chip)), "BOARD")
+        return (
+            f"Put it on a board: flash.py flash --board {name} --firmware THIS --app DIR "
+            "--version 1.0.0."
+        )
+    return report.advice
 
 
 def _is_table(path: Path, data: bytes) -> bool:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.chip.boards import BoardType, board_named, boards, flash_bytes
+from tools.chip.boards import BoardType, board_named, flash_bytes
 from tools.chip.image import MAGIC
 from tools.chip.layout import Layout, load_layout
 from tools.cli import Refused, worded
-from tools.flashing import bootloader
+from tools.flashing import board_options, bootloader
 from tools.flashing.contents import Region, as_flash, regions
 from tools.flashing.fetching import check_name, firmware_file
 from tools.flashing.files import make_image, read_firmware, read_image
@@ -20,10 +20,9 @@ from tools.flashing.nvs_image import check_replaceable, nvs_image, settings_for_
 from tools.flashing.screen import Screen
 from tools.flashing.settings import check_there, shown
 from tools.images import examine
-from tools.images.age import age_warning
 from tools.images.application import hiding_modules, remarks
 from tools.images.report import APP
-from tools.places import check_output, write_private
+from tools.places import check_output, output_path, write_private
 
 if TYPE_CHECKING:
     from tools.flashing.serial_board import SerialBoard
@@ -53,13 +52,7 @@ flash.py flash --board ESP32_GENERIC --firmware F.bin --image release.bin --outp
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
-    names = ", ".join(boards())
-    parser.add_argument("--board", required=True, help=f"one of {names}")
-    parser.add_argument(
-        "--flash-size",
-        metavar="SIZE",
-        help="of the board's flash, as 8MB (default: what stock firmware is set to)",
-    )
+    board_options.add(parser, required=True)
     parser.add_argument(
         "--partitions", type=Path, metavar="CSV", help="your own table instead of the board's"
     )
@@ -82,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     where.add_argument(
         "--output",
-        type=Path,
+        type=output_path,
         metavar="FILE",
         help="write the complete flash contents to a file, for an emulator or a factory",
     )
@@ -116,7 +109,7 @@ def run(options: argparse.Namespace) -> int:
     """Flash; 0. Raises Refused, OSError."""
     board = board_named(options.board)
     layout, size = _table(options, board)
-    _check_options(options)
+    _check_options(options, board)
     values = settings_for_flash(options.provision) if options.provision else {}
     with Screen() as screen:
         if options.firmware:
@@ -156,7 +149,7 @@ def _table(options: argparse.Namespace, board: BoardType) -> tuple[Layout, int]:
     return layout, next(size for size in sorted(bootloader.SIZE_CODES) if size >= layout.end)
 
 
-def _check_options(options: argparse.Namespace) -> None:
+def _check_options(options: argparse.Namespace, board: BoardType) -> None:
     """What argparse cannot tell."""
     if options.output and options.keep_bootloader:
         raise Refused(
@@ -172,7 +165,7 @@ def _check_options(options: argparse.Namespace) -> None:
     if provision is not None:
         check_there(provision)
     if options.firmware:
-        check_name(options.firmware)
+        check_name(options.firmware, board)
     if options.output:
         check_output(
             options.output,
@@ -224,7 +217,8 @@ def _content(
 
 def _warnings(options: argparse.Namespace, image: bytes) -> Iterator[str]:
     """What is no reason to refuse, but to think."""
-    if examine(image).kind == APP:
+    report = examine(image)
+    if report.kind == APP:
         yield (
             f"{options.image} carries no application: without one frozen into it the board will "
             "only show MicroPython's prompt."
@@ -232,9 +226,8 @@ def _warnings(options: argparse.Namespace, image: bytes) -> Iterator[str]:
     if options.app:
         for text in (*remarks(options.app), *hiding_modules(options.app)):
             yield text.removeprefix("warning: ")
-    old = age_warning(image)
-    if old:
-        yield old
+    if report.warning:
+        yield report.warning
 
 
 def _to_file(path: Path, found: list[Region], board: BoardType, size: int, screen: Screen) -> None:

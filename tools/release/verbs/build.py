@@ -8,11 +8,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from tools.chip.chips import CHIPS
+from tools.cli import offered
 from tools.images import BLOCK_SIZE, SLOT_SIZE, build_image, check_version, examine
-from tools.images.age import age_warning
 from tools.images.application import ALINK, LOADER, hiding_modules, mentioned, remarks
 from tools.images.features import FEATURES, packed, told
-from tools.places import check_output, read_input, write_output
+from tools.places import check_output, output_path, read_input, write_output
 
 NAME = "build"
 HELP = "firmware + application -> one file to download"
@@ -28,15 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--firmware", type=Path, required=True, help="stock .bin or .app-bin")
     parser.add_argument("--app", type=Path, required=True, help="folder with your main.py")
     parser.add_argument("--version", required=True, help="1 to 64 of letters, digits, . - _")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="file to write")
-    parser.add_argument("--chip", default="esp32", help="what the image is for (%(default)s)")
+    parser.add_argument("-o", "--output", type=output_path, required=True, help="file to write")
+    chip = parser.add_argument(
+        "--chip", default="esp32", help="what the image is for (%(default)s)"
+    )
+    offered(chip, (one.name for one in CHIPS))
     parser.add_argument(
         "--block-size", type=_number, default=BLOCK_SIZE, help="of LittleFS (%(default)s)"
     )
     parser.add_argument(
         "--slot-size", type=_number, default=SLOT_SIZE, help="bytes, 0x.. too (%(default)s)"
     )
-    parser.add_argument(
+    keep = parser.add_argument(
         "--with",
         type=_features,
         default=[],
@@ -44,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PART,..",
         help=f"parts of alink to pack: {', '.join(FEATURES)} (default: those that it may need)",
     )
-    parser.add_argument(
+    leave = parser.add_argument(
         "--without",
         type=_features,
         default=[],
@@ -52,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="PART,..",
         help="parts of alink to leave out",
     )
+    offered(keep, FEATURES)
+    offered(leave, FEATURES)
     parser.add_argument("--alink", type=Path, default=ALINK, help="package folder to embed")
     parser.add_argument("--loader", type=Path, default=LOADER, help="boot.py to carry along")
 
@@ -90,10 +96,9 @@ def run(options: argparse.Namespace) -> int:
         write_output(options.output, data)
     for line in (*remarks(options.app), *hiding_modules(options.app)):
         print(line, file=sys.stderr)
-    warning = age_warning(data)
-    if warning:
-        print(f"warning: {warning}", file=sys.stderr)
     report = examine(data)
+    if report.warning:
+        print(f"warning: {report.warning}", file=sys.stderr)
     volume = report.volume.size if report.volume else 0
     print(
         f"{options.output}: version {options.version} for {report.image.chip}, {len(data)} bytes "

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tools.cli import Refused
 from tools.images.application import remarks
-from tools.places import check_output, write_output
+from tools.places import check_output, output_path, write_output
 from tools.release import WBITS, build_archive
 
 NAME = "files"
@@ -22,7 +22,7 @@ image.py files --dir web --wbits 10 -o assets.tar.gz    for a board with little 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("--dir", type=Path, required=True, help="folder with the files")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="file to write")
+    parser.add_argument("-o", "--output", type=output_path, required=True, help="file to write")
     parser.add_argument(
         "--wbits",
         type=int,

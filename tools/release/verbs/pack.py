@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tools.places import check_output, read_input, write_output
+from tools.places import check_output, output_path, read_input, write_output
 from tools.release.pack import check_image, check_pair, compress, difference
 from tools.release.package_format import WINDOWS, PackageError
 from tools.release.package_report import told
@@ -43,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
+        type=output_path,
         required=True,
         help="file to write; for several --from its name gets -from-VERSION. A folder does, too",
     )
@@ -101,6 +102,12 @@ def _outputs(output: Path, image: Path, names: list[str]) -> list[Path]:
         return [place / (stem + suffix)]
     if len(names) == 1 and not folder:
         return [output]
+    if not suffix:  # such names look like nothing
+        raise PackageError(
+            f"there is no folder {output}, and for several packages it has to be one",
+            f"Make it first (mkdir {shlex.quote(str(output))}), or name a file, as "
+            f"{output}{SUFFIX}: each package gets its -from-VERSION.",
+        )
     made = [place / f"{stem}-from-{name}{suffix}" for name in names]
     for number, path in enumerate(made):
         if path in made[:number]:
