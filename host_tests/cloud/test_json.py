@@ -25,6 +25,7 @@ from tools.cloud.__main__ import main
 from tools.images import build_image
 from tools.programs import CLOUD, FLASH, IMAGE, PLATFORM, SIM
 from tools.release import build_archive
+from tools.release.pack import compress
 
 PAGE = (ROOT / "docs" / "cloud.md").read_text(encoding="utf-8")
 VERBS = {one: import_module(one.verbs).VERBS for one in (CLOUD, PLATFORM)}
@@ -221,6 +222,7 @@ def test_what_is_refused_is_an_object_on_stderr_and_nothing_on_stdout(
     told = json.loads(said.err)
     assert told.keys() == {"error", "advice"}
     assert told["error"]
+    assert told["advice"]
 
 
 def positionals(parser: argparse.ArgumentParser, name: str) -> Iterator[str]:
@@ -237,6 +239,12 @@ def positionals(parser: argparse.ArgumentParser, name: str) -> Iterator[str]:
     ("title", "program", "words", "make"),
     [
         ("`image inspect` of an image", IMAGE, ["inspect"], lambda path: image_in(path)),
+        (
+            "`image inspect` of a package",
+            IMAGE,
+            ["inspect"],
+            lambda path: compress(image_in(path)),
+        ),
         ("`image inspect` of an archive", IMAGE, ["inspect"], lambda path: archive_in(path)),
         ("`flash check` of a file", FLASH, ["check"], lambda path: merged()),
         ("`flash check` of a table", FLASH, ["check"], lambda path: TABLE.read_bytes()),
@@ -264,7 +272,22 @@ def test_the_other_tools(
     assert program.main([*words, str(tmp_path / "missing"), "--json"]) == 1
     refused = capsys.readouterr()
     assert refused.out == ""
-    assert "missing" in json.loads(refused.err)["error"]
+    told = json.loads(refused.err)
+    assert "missing" in told["error"]
+    assert told["advice"] == "Correct its name."
+
+
+def test_a_damaged_package_has_the_shape_of_a_sound_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = next(line for line in PAGE.splitlines() if "`image inspect` of a package |" in line)
+    package = compress(image_in(tmp_path))
+    for data in (package[:5], package[:40], package[:-1]):
+        (tmp_path / "file.alp").write_bytes(data)
+        assert IMAGE.main(["inspect", str(tmp_path / "file.alp"), "--json"]) == 1
+        said = json.loads(capsys.readouterr().out)
+        assert said.keys() == set(re.findall(r"`([^`]+)`", row.split(" | ")[2]))
+        assert said["problems"]
 
 
 def image_in(folder: Path) -> bytes:

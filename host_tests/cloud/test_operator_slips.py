@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +14,7 @@ from host_tests.kit import firmware_files
 from host_tests.kit.answers import Answers
 from host_tests.kit.images import make_image
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, connect_packet, online
+from tools.cli import Refused
 from tools.cloud import LocalCloud
 from tools.cloud.identity import Identity
 from tools.cloud.operator.addresses import addresses
@@ -26,12 +29,12 @@ Typed = Callable[..., str]
 
 @pytest.fixture
 def type_(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
-    """Type a command; what it says."""
+    """Type a command; what it says, on stderr where it fails or `err` says so."""
 
-    def typed(*words: str, code: int = 0) -> str:
+    def typed(*words: str, code: int = 0, err: bool = False) -> str:
         assert CLOUD.main([*words, "--folder", str(tmp_path / "cloud")]) == code
         said = capsys.readouterr()
-        return said.err if code else said.out
+        return said.err if code or err else said.out
 
     return typed
 
@@ -179,6 +182,130 @@ def test_links_to_this_machine_alone_are_not_handed_to_boards(
     assert "Add --public 192.168.1.10 or --public 10.0.0.2." in said
     monkeypatch.setattr(serve, "addresses", list)
     assert "Add --public with its name" in type_("serve", "--listen", listen, code=1)
+
+
+def test_an_address_for_boards_that_this_machine_does_not_have_is_told_and_taken(
+    type_: Typed,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(serve, "addresses", lambda: ["192.168.1.10"])
+    started = []
+
+    def stop(*given: object) -> None:
+        started.append(given)
+        raise Refused("this test has seen enough", "Nothing is to be done.")
+
+    monkeypatch.setattr(serve, "_started", stop)
+    for public, noted in (
+        ("203.0.113.77", True),  # nobody has it
+        ("2001:db8::77", True),
+        ("127.0.0.1", False),
+        ("a-router.example", False),  # where a name leads is for who asks for it
+    ):
+        said = type_("serve", "--public", public, code=1)
+        note = f"note: {public} is no address of this machine, which has 192.168.1.10. "
+        assert (note in said) == noted
+        assert "this test has seen enough" in said
+    words = ["serve", "--public", "203.0.113.77", "--json", "--folder", str(tmp_path)]
+    assert CLOUD.main(words) == 1
+    first, last = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert first.keys() == last.keys() == {"error", "advice"}
+    assert len(started) == 5
+
+
+def test_a_command_that_failed_leaves_no_folder_behind(tmp_path: Path, type_: Typed) -> None:
+    (tmp_path / "README.md").write_text("no image")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for words in (
+            ("serve", "--mqtt-port", port),
+            ("serve", "--listen", "203.0.113.77", "--public", "203.0.113.77"),
+            ("device", "add", "a b", DN),
+            ("device", "add", PK, DN, "--secret-file", str(tmp_path / "README.md")),
+            ("device", "add", PK, DN, "--settings", str(tmp_path / "new.env")),
+            ("product", "add", "a b"),
+            ("release", "add", PK, "1.1.0", str(tmp_path / "README.md")),
+            # Nor do those that only look.
+            ("device", "list"),
+            ("release", "list"),
+            ("release", "show", PK, "1.1.0"),
+            ("task", "list"),
+            ("task", "show", "1"),
+            ("push", PK, DN, "1.1.0"),
+            ("batch", PK, "1.1.0"),
+            ("key",),
+            ("mosquitto", str(tmp_path / "broker")),
+        ):
+            said = type_(*words, code=1)
+            assert [one.name for one in tmp_path.iterdir()] == ["README.md"], (words, said)
+    # What was there before stays, also when it was empty.
+    (tmp_path / "cloud").mkdir()
+    type_("device", "add", "a b", DN, code=1)
+    assert (tmp_path / "cloud").is_dir()
+
+
+def test_folders_that_were_made_on_the_way_are_gone_too(tmp_path: Path) -> None:
+    deep = tmp_path / "there" / "a" / "b"
+    deep.parents[1].mkdir()
+    assert CLOUD.main(["device", "add", "a b", DN, "--folder", str(deep)]) == 1
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_file_of_settings_that_is_there_is_not_lost_and_the_way_on_is_told(
+    tmp_path: Path, type_: Typed
+) -> None:
+    kept = tmp_path / "it's.env"
+    kept.write_text("of another board")
+    with LocalCloud(tmp_path / "cloud"):
+        for option in ("--settings", "--secret-file"):
+            said = type_("device", "add", PK, DN, option, str(kept), code=1)
+            assert f"{kept} is there already, and may hold a secret that a board has. " in said
+            assert (
+                f"Name a new file, or remove that one first: rm {shlex.quote(str(kept))}" in said
+            )
+            said = type_("device", "add", PK, DN, option, str(tmp_path / "no" / "f"), code=1)
+            assert "Name a file in a folder that is there" in said
+    assert kept.read_text() == "of another board"
+    assert "there is no device yet" in type_("device", "list", err=True)
+
+
+def test_a_version_that_is_not_there_is_told_with_those_that_are(
+    tmp_path: Path, type_: Typed
+) -> None:
+    (tmp_path / "f").write_text("x")
+    add = ("release", "add", PK)
+    for version in [f"1.{n}" for n in range(10)]:
+        type_(*add, version, str(tmp_path / "f"), "--force")
+    type_(*add, "7", str(tmp_path / "f"), "--module", "assets")
+    for verb in ("show", "history", "remove"):
+        said = type_("release", verb, PK, "2.0", code=1)
+        assert f"{PK} has no 2.0 of module default. It has 1.9, 1.8, 1.7, " in said
+        assert "1.2 and 2 more" in said
+        assert "Add it first" not in said
+    assert "say --module assets" in type_("release", "show", PK, "7", code=1)
+    assert f"release add {PK} 8 FILE --module page" in type_(
+        "release", "show", PK, "8", "--module", "page", code=1
+    )
+
+
+def test_nothing_that_matches_is_said_and_not_left_to_be_guessed(
+    tmp_path: Path, type_: Typed
+) -> None:
+    type_("device", "add", PK, DN)
+    for words, told in (
+        (("device", "list", "nobody"), "no device of product nobody"),
+        (("device", "list", PK, "--status", "ONLINE"), f"of product {PK}, status ONLINE"),
+        (("release", "list", "nobody"), "no package of product nobody"),
+        (("release", "list"), "no package yet"),
+        (("task", "list", "nobody", "--state", "FAILED"), "of product nobody, state FAILED"),
+        (("task", "list", "--batch", "7"), "no task of batch 7"),
+        (("device", "history", PK, DN), f"no task of device {DN}"),
+    ):
+        assert told in type_(*words, err=True), words
+        assert type_(*words) == ""
+        assert type_(*words, "--json") == "[]\n"
 
 
 def test_the_addresses_that_are_told_are_this_machines() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,7 +59,28 @@ def test_on_a_terminal_lists_have_a_head_and_colours_unless_unwanted(
     for env in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
         plain = at_terminal(words, **env)
         assert "FAILED" in plain
+        assert plain.startswith("task  product")  # the head stays: it is no colour
         assert "\x1b" not in plain
+
+
+def test_in_a_pipe_no_list_has_a_head_and_on_a_terminal_each_has(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    folder = ("--folder", str(tmp_path))
+    for words, head in (
+        (["status"], r"^  device +status +link +version$"),
+        (["device", "list"], r"^product +device +status +version +seen$"),
+        (["release", "show", PK, "1.1.0"], None),
+        (["release", "list"], r"^product +version +module +from +size +files$"),
+        (["task", "history", "1"], r"^time +state +progress +why$"),
+    ):
+        piped = run(*words, *folder)
+        told = at_terminal([*words, *folder], NO_COLOR="1").replace("\r", "")
+        assert (re.search(head, told, re.M) is not None) if head else "signed       no" in told
+        if head:
+            assert not re.search(head, piped, re.M), words
+            left = re.sub(head + r"\n?", "", told, count=1, flags=re.M)
+            assert left.split()[:3] == piped.split()[:3]
 
 
 def test_help_has_colours_on_a_terminal_alone(tmp_path: Path) -> None:

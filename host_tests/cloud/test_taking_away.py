@@ -79,7 +79,7 @@ def test_a_device_that_was_taken_away_is_signed_off_and_stays_out(
         with RawDevice(cloud) as again:
             assert again.connect(dn=name) == 4
         assert f"no device {PK}/{name}" in type_("device", "show", PK, name, code=1)
-    assert type_("device", "list") == ""
+    assert type_("device", "list") == "there is no device yet\n"
     type_("device", "add", PK, NORTH)
     assert "UNACTIVE" in type_("device", "list")  # and nothing of the one before
 

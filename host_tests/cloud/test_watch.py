@@ -32,7 +32,7 @@ Snapshot = dict[str, Any]
 @pytest.fixture(scope="module")
 def fleet(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
     """What is kept of a large fleet, each with a task; the last one's has failed."""
-    folder = CloudFolder(tmp_path_factory.mktemp("fleet"))
+    folder = CloudFolder(tmp_path_factory.mktemp("fleet"), make=True)
     folder.book.add_release(folder.files, PK, "1.1.0", b"image")
     for number in range(FLEET):
         identity = Identity(PK, f"roof_{number:04}")

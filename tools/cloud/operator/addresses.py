@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ipaddress
 import socket
 
 # Nobody has them (RFC 5737, RFC 3849), and nothing is sent: the system says which of its own
@@ -22,3 +23,17 @@ def addresses() -> list[str]:
         found += [str(one[4][0]) for one in known]
     local = ("127.", "::1", "fe80:", "0.0.0.0")
     return [one for one in dict.fromkeys(found) if not one.startswith(local)]
+
+
+def is_here(address: str) -> bool | None:
+    """Whether this machine has an address, by the system's own word; None for a name."""
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(address).version == 6 else socket.AF_INET
+    except ValueError:
+        return None
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.bind((address, 0))
+    except OSError:
+        return False
+    return True

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,19 +19,21 @@ from tools.cloud.store import CloudStore
 
 
 class CloudFolder:
-    """What is kept at `path`: `files` of packages, the `store`, the `book` that adds to it."""
+    """What is kept at `path`: `files` of packages, the `store`, the `book` that adds to it.
 
-    def __init__(self, path: Path) -> None:
+    Raises Refused where there is nothing yet, unless it is to be made (`make`: beginning()).
+    """
+
+    def __init__(self, path: Path, *, make: bool = False) -> None:
         self.path = path
+        if not make:
+            check_begun(path)
         self.files = path / "files"
         try:
             self.files.mkdir(parents=True, exist_ok=True)
             self.store = CloudStore(path / "cloud.sqlite")
         except (OSError, sqlite3.Error) as exc:
-            why = getattr(exc, "strerror", None) or exc
-            raise Refused(
-                f"cannot use the folder {path}: {why}", "Name another with --folder."
-            ) from None
+            raise unusable(path, exc) from None
         clock = Clock()
         self.book = TaskBook(self.store, clock, Records(clock.time))
 
@@ -45,9 +50,34 @@ def snapshot(path: Path) -> dict[str, Any]:
     answer = control.ask(path, "snapshot")
     if answer is not None:
         return answer
+    return kept(CloudFolder(path).store)
+
+
+def check_begun(path: Path) -> None:
+    """Raise Refused for a folder in which nobody has begun: to look into it does not make it."""
     if not (path / "cloud.sqlite").exists():
         raise Refused(
             f"there is nothing in {path} yet",
             "Begin with `device add`, or name another --folder.",
         )
-    return kept(CloudFolder(path).store)
+
+
+def unusable(path: Path, error: Exception) -> Refused:
+    """What is told of a folder that cannot be written to, or is none."""
+    why = getattr(error, "strerror", None) or error
+    return Refused(f"cannot use the folder {path}: {why}", "Name another with --folder.")
+
+
+@contextlib.contextmanager
+def beginning(path: Path) -> Iterator[None]:
+    """A folder may be made meanwhile; what fails then leaves none behind that was not there."""
+    missing = [one for one in (path, *path.parents) if not one.exists()]
+    try:
+        yield
+    except BaseException:
+        if missing:
+            shutil.rmtree(path, ignore_errors=True)
+            with contextlib.suppress(OSError):  # somebody else uses it: it stays
+                for parent in missing[1:]:
+                    parent.rmdir()
+        raise

@@ -12,7 +12,7 @@ from typing import Any
 
 from tools.cli import as_json, json_option, worded
 from tools.cloud.shown import shown
-from tools.terminal import coloured, painted
+from tools.terminal import painted, watched
 
 Row = dict[str, Any]
 
@@ -31,20 +31,35 @@ STATES = {
 add_arguments = json_option
 
 
-def rows(options: argparse.Namespace, found: Sequence[Row], columns: Sequence[str]) -> None:
-    """A list: with --json all that is known, else these columns, with a head for people."""
+def rows(
+    options: argparse.Namespace,
+    found: Sequence[Row],
+    columns: Sequence[str],
+    what: str,
+    **of: str | int | None,
+) -> None:
+    """A list: with --json all that is known, else these columns.
+
+    Of an empty one people are told that there is no such thing (`what`), or none of what was asked
+    for: `of` has the words and values of the filters, None for those that were not given.
+    """
     if options.json:
         print(as_json(found), flush=True)
         return
-    for line in table(found, columns, head=bool(found) and coloured()):
+    for line in table(found, columns):
         print(line)
+    if not found:
+        asked = ", ".join(f"{word} {value}" for word, value in of.items() if value is not None)
+        told = f"there is no {what} of {asked}" if asked else f"there is no {what} yet"
+        print(text(told), file=sys.stderr)
 
 
-def table(
-    found: Sequence[Row], columns: Sequence[str], *, head: bool = False, indent: str = ""
-) -> list[str]:
-    """Lines of columns, each as wide as its widest cell."""
+def table(found: Sequence[Row], columns: Sequence[str], *, indent: str = "") -> list[str]:
+    """Lines of columns, each as wide as its widest cell; below a head where a person looks on, and
+    never in a pipe.
+    """
     cells = [[text(row.get(column)) for column in columns] for row in found]
+    head = bool(found) and watched()
     if head:
         cells.insert(0, [column.replace("_", " ") for column in columns])
     widths = [max([0, *(len(line[at]) for line in cells)]) for at in range(len(columns))]
@@ -95,10 +110,19 @@ def warned(options: argparse.Namespace, cause: str, advice: str = "") -> None:
         print(f"{cause}. {advice}" if advice else cause, file=sys.stderr, flush=True)
 
 
+def cautioned(options: argparse.Namespace, text: str) -> None:
+    """A warning of two sentences, if there is one."""
+    if text:
+        cause, _, advice = text.partition(". ")
+        warned(options, f"warning: {cause}", advice)
+
+
 def text(value: Any) -> str:
     """A cell: "-" for what is not known, and nothing of it talks to a terminal."""
     if value is None or value == "":
         return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, Mapping):
         value = [f"{key} {what}" for key, what in value.items()]
     return shown(", ".join(map(str, value)) if isinstance(value, list) else str(value))

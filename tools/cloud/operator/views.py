@@ -83,7 +83,7 @@ def _part(title: str, found: list[Row]) -> list[str]:
     last = found if title == "devices" else found[-_LAST:]
     more = f" (the last {_LAST} of {len(found)})" if len(last) < len(found) else ""
     rows = short(title, last)
-    return [painted(title + more, "bold"), *table(rows, list(rows[0]), head=True, indent="  ")]
+    return [painted(title + more, "bold"), *table(rows, list(rows[0]), indent="  ")]
 
 
 def short(title: str, found: list[Row]) -> list[Row]:

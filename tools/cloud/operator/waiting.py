@@ -62,7 +62,8 @@ def wait(
         return 0
     if row["state"] in UNFINISHED:
         why = f"not finished after {limit_s:g} s: {row['state']}; the task goes on"
-        show.warned(options, f"{_name(row)}: {why}")
+        todo = f"`task show {row['task']}` tells how far it is, `task history` how it went."
+        show.warned(options, f"{_name(row)}: {why}", todo)
         return exit_codes.UNFINISHED
     raise Refused(f"{_name(row)} {row['state']}: {_why(row)}", _advice(row))
 

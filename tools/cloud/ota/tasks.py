@@ -23,12 +23,20 @@ DEFAULT_MODULE = "default"
 STREAM_BYTES = 16 * 1024 * 1024  # of a file over MQTT
 TIMEOUT_MIN_MIN, TIMEOUT_MIN_MAX = 1, 1440
 FILES_MAX = 20  # of a package
+_SHOWN = 8  # versions, in a sentence
 WHOLE = "full"  # an option of a task, true: it offers no difference
 # A file for a package: where it is, or its content, perhaps with a name.
 Source = Path | bytes | tuple[str, bytes]
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PRODUCT_KEY = re.compile(r"[A-Za-z0-9]{1,64}")
 _DEVICE_NAME = re.compile(r"[A-Za-z0-9@.:_-]{1,64}")
+
+
+def newest(versions: Sequence[str]) -> str:
+    """The last few of many versions, the newest first, for a sentence."""
+    last = list(dict.fromkeys(reversed(versions)))
+    more = f" and {len(last) - _SHOWN} more" if len(last) > _SHOWN else ""
+    return ", ".join(last[:_SHOWN]) + more
 
 
 def check_timeout(timeout_min: int | None) -> None:
@@ -165,12 +173,23 @@ class TaskBook:
         """The release of this version. Raises Refused."""
         release = self.store.release(product_key, module, version)
         if release is None:
-            option = "" if module == DEFAULT_MODULE else f" --module {module}"
             raise Refused(
                 f"{product_key} has no {version} of module {module}",
-                f"Add it first: release add {product_key} {version} FILE{option}",
+                self._instead(product_key, module, version),
             )
         return release
+
+    def _instead(self, product_key: str, module: str, version: str) -> str:
+        """What to do about a version that is not there: which there are."""
+        there = [one for one in self.store.releases() if one.product_key == product_key]
+        modules = [one.module for one in there if one.version == version]
+        if modules:
+            return f"Of module {', '.join(modules)} it is there: say --module {modules[0]}."
+        of_module = [one.version for one in there if one.module == module]
+        if of_module:
+            return f"It has {newest(of_module)}; `release add` adds another."
+        option = "" if module == DEFAULT_MODULE else f" --module {module}"
+        return f"Add it first: release add {product_key} {version} FILE{option}"
 
     def add_task(
         self,

@@ -8,7 +8,7 @@ from typing import Any
 from tools.cli import Refused
 from tools.cloud.operator import arguments
 from tools.cloud.operator.show import Row
-from tools.cloud.ota.tasks import DEFAULT_MODULE
+from tools.cloud.ota.tasks import DEFAULT_MODULE, newest
 from tools.cloud.platform.api import Api
 
 STATUS = {-1: "needs none", 0: "unverified", 1: "verified", 2: "verifying", 3: "failed"}
@@ -44,9 +44,11 @@ def package(
         if (row["module"], row["from"]) == (module, source):
             return row
     what = "" if module == DEFAULT_MODULE else f" of module {module}"
+    there = [row["version"] for row in packages(api, product_key) if row["module"] == module]
+    has = f"It has {newest(there[::-1])}; " if there else ""
     raise Refused(
         f"{product_key} has no package {version}{what}" + (f" from {source}" if source else ""),
-        "`release list` shows what there is; `release publish` makes one.",
+        f"{has}`release list` shows what there is; `release publish` makes one.",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -14,7 +15,7 @@ from tools.cloud import control
 from tools.cloud.identity import Identity
 from tools.cloud.operator import arguments, show
 from tools.cloud.operator.asking import agreed
-from tools.cloud.operator.folder import CloudFolder
+from tools.cloud.operator.folder import CloudFolder, beginning
 from tools.cloud.ota.tasks import TaskBook
 
 NAME = "device add"
@@ -51,14 +52,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when the device is there. Raises Refused."""
-    book = CloudFolder(options.folder).book
-    _check_known(book, Identity(options.product_key, options.device_name), options.new_secret)
-    where = _where(options.folder) if options.settings else []
     kept = options.settings or options.secret_file
-    with _secret_file(kept) as file:
-        secret = book.add_device(options.product_key, options.device_name, None)
-        if file is not None:
-            file.write(_settings(options, secret, where) if options.settings else f"{secret}\n")
+    with beginning(options.folder):
+        book = CloudFolder(options.folder, make=True).book
+        _check_known(book, Identity(options.product_key, options.device_name), options.new_secret)
+        where = _where(options.folder) if options.settings else []
+        with _secret_file(kept) as file:
+            secret = book.add_device(options.product_key, options.device_name, None)
+            if file is not None:
+                text = _settings(options, secret, where) if options.settings else f"{secret}\n"
+                file.write(text)
     told = [f"secret      {secret}", "Note it now: it is not shown again."]
     show.said(
         options,
@@ -116,9 +119,15 @@ def _secret_file(path: Path | None) -> Iterator[IO[str] | None]:
         return
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Refused(
+            f"{path} is there already, and may hold a secret that a board has",
+            f"Name a new file, or remove that one first: rm {shlex.quote(str(path))}",
+        ) from None
     except OSError as exc:
         raise Refused(
-            f"cannot make {path}: {exc.strerror}", "Name a new file in a folder that is there."
+            f"cannot make {path}: {exc.strerror}",
+            "Name a file in a folder that is there and yours to write to.",
         ) from None
     try:
         with os.fdopen(handle, "w") as file:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tools.cloud.operator import arguments, show
-from tools.cloud.operator.folder import CloudFolder
+from tools.cloud.operator.folder import CloudFolder, beginning
 
 NAME = "product add"
 HELP = """\
@@ -31,13 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when the product is there. Raises Refused."""
-    book = CloudFolder(options.folder).book
-    secret = book.add_product(options.product_key, options.secret, options.registration == "on")
+    with beginning(options.folder):
+        book = CloudFolder(options.folder, make=True).book
+        on = options.registration == "on"
+        secret = book.add_product(options.product_key, options.secret, on)
     show.said(
         options,
         {
             "product": options.product_key,
-            "registration": options.registration == "on",
+            "registration": on,
             "secret": secret,
         },
         f"product     {options.product_key}, dynamic registration {options.registration}",

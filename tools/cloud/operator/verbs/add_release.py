@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tools.cli import Refused
 from tools.cloud.operator import arguments, listing, show
-from tools.cloud.operator.folder import CloudFolder
+from tools.cloud.operator.folder import CloudFolder, beginning
 from tools.cloud.ota import differences
 from tools.cloud.ota.tasks import DEFAULT_MODULE, read
 from tools.cloud.store import PackageFile
@@ -47,14 +47,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when it is offered. Raises Refused."""
-    folder = CloudFolder(options.folder)
+    with beginning(options.folder):
+        return _add(options, CloudFolder(options.folder, make=True))
+
+
+def _add(options: argparse.Namespace, folder: CloudFolder) -> int:
     if options.source is not None:
         return _difference(options, folder)
     if options.module == DEFAULT_MODULE and len(options.files) == 1:
         from tools.release import check_offer  # slow to load
 
         file = options.files[0]
-        check_offer(read(file, "")[1], options.version, str(file), force=options.force)
+        content = read(file, "")[1]
+        show.cautioned(
+            options, check_offer(content, options.version, str(file), force=options.force)
+        )
     release = folder.book.add_release(
         folder.files,
         options.product_key,

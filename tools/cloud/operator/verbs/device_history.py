@@ -27,5 +27,5 @@ def run(options: argparse.Namespace) -> int:
     if not found:
         listing.device(now, *name)
     columns = ("task", "created", "from", "version", "module", "state", "progress", "why")
-    show.rows(options, found[::-1], columns)
+    show.rows(options, found[::-1], columns, "task", device=options.device_name)
     return 0

@@ -28,5 +28,7 @@ def run(options: argparse.Namespace) -> int:
         if options.product_key in (None, one["product"])
         and options.status in (None, one["status"])
     ]
-    show.rows(options, found, ("product", "device", "status", "version", "seen"))
+    columns = ("product", "device", "status", "version", "seen")
+    asked = {"product": options.product_key, "status": options.status}
+    show.rows(options, found, columns, "device", **asked)
     return 0

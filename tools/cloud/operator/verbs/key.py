@@ -6,7 +6,7 @@ import argparse
 
 from tools.cloud.openapi.keys import access_key
 from tools.cloud.operator import show
-from tools.cloud.operator.folder import CloudFolder
+from tools.cloud.operator.folder import check_begun
 
 NAME = "key"
 HELP = """\
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0: two lines that a shell can read."""
-    CloudFolder(options.folder)
+    check_begun(options.folder)
     key = access_key(options.folder)
     show.said(
         options,

@@ -27,5 +27,5 @@ def run(options: argparse.Namespace) -> int:
     tasks = folder.store.tasks("release = ?", release.id)
     found = [listing.task(rows.outline(one)) for one in reversed(tasks)]
     columns = ("task", "created", "device", "from", "state", "progress", "why")
-    show.rows(options, found, columns)
+    show.rows(options, found, columns, "task", release=options.version)
     return 0

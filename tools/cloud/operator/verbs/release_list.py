@@ -22,5 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0. Raises Refused."""
     found = listing.releases(CloudFolder(options.folder).store, options.product_key)
-    show.rows(options, found, ("product", "version", "module", "from", "size", "files"))
+    columns = ("product", "version", "module", "from", "size", "files")
+    show.rows(options, found, columns, "package", product=options.product_key)
     return 0

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import signal
+import sqlite3
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from tools.cli import Refused
@@ -14,8 +16,8 @@ from tools.cloud.local import LocalCloud
 from tools.cloud.mqtt import broker
 from tools.cloud.mqtt.listener import EVERYWHERE
 from tools.cloud.operator import arguments, first_update, listing, show, views
-from tools.cloud.operator.addresses import addresses
-from tools.cloud.operator.folder import snapshot
+from tools.cloud.operator.addresses import addresses, is_here
+from tools.cloud.operator.folder import beginning, snapshot, unusable
 from tools.cloud.records import KEEP, Note
 
 NAME = "serve"
@@ -101,27 +103,14 @@ def run(options: argparse.Namespace) -> int:
     open_files.allow()
     _check_public("--listen", options.listen, options.public)
     _check_public("--page-listen", options.page_listen, options.public)
+    _note_public(options)
 
     def tell(note: Note) -> None:
         told = (note.time, note.kind, note.device, note.text)
         show.said(options, {"event": "note", **listing.note(*told)}, views.note_line(*told))
 
     at = _broker(options)
-    cloud = LocalCloud(
-        options.folder,
-        broker=at,
-        certificate=options.certificate,
-        on_note=tell,
-        listen=options.listen,
-        public=options.public,
-        mqtt_port=options.mqtt_port,
-        mqtts_port=options.mqtts_port,
-        https_port=options.https_port,
-        http_port=options.http_port,
-        keep=KEEP,
-        page_listen=options.page_listen,
-        page_port=options.page_port,
-    )
+    cloud = _started(options, at, tell)
     stop = threading.Event()
     # Waited for with a limit: without one, some systems do not run the handler meanwhile.
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -134,6 +123,45 @@ def run(options: argparse.Namespace) -> int:
             continue
     show.said(options, {"event": "stopped"}, "stopped")
     return 0
+
+
+def _started(
+    options: argparse.Namespace, at: broker.Broker | None, tell: Callable[[Note], None]
+) -> LocalCloud:
+    """The platform; a folder that was made for one that could not start is gone again."""
+    with beginning(options.folder):
+        try:
+            return LocalCloud(
+                options.folder,
+                broker=at,
+                certificate=options.certificate,
+                on_note=tell,
+                listen=options.listen,
+                public=options.public,
+                mqtt_port=options.mqtt_port,
+                mqtts_port=options.mqtts_port,
+                https_port=options.https_port,
+                http_port=options.http_port,
+                keep=KEEP,
+                page_listen=options.page_listen,
+                page_port=options.page_port,
+            )
+        except (OSError, sqlite3.Error) as exc:
+            raise unusable(options.folder, exc) from None
+
+
+def _note_public(options: argparse.Namespace) -> None:
+    """Say so when the address for the boards is another machine's: it may forward to this one."""
+    if not options.public or is_here(options.public) is not False:
+        return
+    there = ", ".join(addresses())
+    show.warned(
+        options,
+        f"note: {options.public} is no address of this machine"
+        + (f", which has {there}" if there else ""),
+        "That is right where what has the address passes on to this machine what boards send (a "
+        "router, the host of a container); elsewhere they will not find it.",
+    )
 
 
 def _check_public(option: str, listen: str, public: str) -> None:

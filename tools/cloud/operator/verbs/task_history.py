@@ -23,5 +23,5 @@ def run(options: argparse.Namespace) -> int:
     """0 when it is there. Raises Refused."""
     folder = CloudFolder(options.folder)
     found = listing.history(folder.task(options.task))
-    show.rows(options, found, ("time", "state", "progress", "why"))
+    show.rows(options, found, ("time", "state", "progress", "why"), "line")
     return 0

@@ -32,5 +32,13 @@ def run(options: argparse.Namespace) -> int:
         and options.batch in (None, one["batch"])
     ]
     columns = ("task", "product", "device", "from", "version", "state", "progress", "why")
-    show.rows(options, found, columns)
+    show.rows(
+        options,
+        found,
+        columns,
+        "task",
+        product=options.product_key,
+        state=options.state,
+        batch=options.batch,
+    )
     return 0

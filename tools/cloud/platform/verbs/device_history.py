@@ -34,5 +34,6 @@ def run(options: argparse.Namespace) -> int:
         ):
             for task in batches.tasks(api, said["JobId"], names=[options.device_name]):
                 found.append({**task, "module": package["module"]})
-    show.rows(options, found, ("version", "module", "from", "state", "progress", "changed", "why"))
+    columns = ("version", "module", "from", "state", "progress", "changed", "why")
+    show.rows(options, found, columns, "task", device=options.device_name)
     return 0

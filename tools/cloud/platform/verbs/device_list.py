@@ -24,5 +24,6 @@ def run(options: argparse.Namespace) -> int:
     """0."""
     found = devices.devices(place.connect(options), options.product_key)
     found = [one for one in found if options.status in (None, one["status"])]
-    show.rows(options, found, ("device", "status"))
+    asked = {"product": options.product_key, "status": options.status}
+    show.rows(options, found, ("device", "status"), "device", **asked)
     return 0

@@ -22,5 +22,5 @@ def run(options: argparse.Namespace) -> int:
     """0 when the device is there."""
     api = place.connect(options)
     found = devices.versions(api, options.product_key, options.device_name)
-    show.rows(options, found, ("module", "version"))
+    show.rows(options, found, ("module", "version"), "version", device=options.device_name)
     return 0

@@ -23,5 +23,6 @@ def run(options: argparse.Namespace) -> int:
     """0 when it is there. Raises Refused."""
     api = place.connect(options)
     found = batches.of_package(api, packages.named(api, options)["package"])
-    show.rows(options, found, ("job", "changed", "device", "from", "state", "progress", "why"))
+    columns = ("job", "changed", "device", "from", "state", "progress", "why")
+    show.rows(options, found, columns, "task", release=options.version)
     return 0

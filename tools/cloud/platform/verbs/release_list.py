@@ -22,5 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0."""
     found = packages.packages(place.connect(options), options.product_key)
-    show.rows(options, found, ("version", "module", "from", "verification", "size", "name"))
+    columns = ("version", "module", "from", "verification", "size", "name")
+    show.rows(options, found, columns, "package", product=options.product_key)
     return 0

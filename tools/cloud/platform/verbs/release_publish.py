@@ -56,7 +56,10 @@ def run(options: argparse.Namespace) -> int:
     if len(files) == 1 and not options.source and options.module == DEFAULT_MODULE:
         from tools.release import check_offer  # slow to load
 
-        check_offer(files[0].read_bytes(), options.version, str(files[0]), force=options.force)
+        content = files[0].read_bytes()
+        show.cautioned(
+            options, check_offer(content, options.version, str(files[0]), force=options.force)
+        )
     api = place.connect(options)
     _module(api, options)
     urls = [_uploaded(api, file, options) for file in files]

@@ -39,5 +39,6 @@ def run(options: argparse.Namespace) -> int:
                 "created": said.get("UtcCreate"),
             }
         )
-    show.rows(options, found, ("job", "state", "kind", "devices", "created"))
+    columns = ("job", "state", "kind", "devices", "created")
+    show.rows(options, found, columns, "rollout", release=options.version)
     return 0

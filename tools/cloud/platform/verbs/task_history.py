@@ -31,5 +31,5 @@ def run(options: argparse.Namespace) -> int:
             "why": task["why"],
         },
     ]
-    show.rows(options, found, ("time", "state", "progress", "why"))
+    show.rows(options, found, ("time", "state", "progress", "why"), "line")
     return 0

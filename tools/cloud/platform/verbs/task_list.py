@@ -23,5 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0."""
     found = batches.tasks(place.connect(options), options.job, options.state)
-    show.rows(options, found, ("device", "state", "progress", "from", "version", "why"))
+    columns = ("device", "state", "progress", "from", "version", "why")
+    show.rows(options, found, columns, "task", job=options.job, state=options.state)
     return 0
