@@ -161,7 +161,8 @@ def test_a_disk_that_is_full_behind_standard_output_is_told(
     json_too: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "image.bin").write_bytes(make_image())
-    words = [sys.executable, ROOT / "tools/image.py", "inspect", tmp_path / "image.bin", *json_too]
+    tool, image = str(ROOT / "tools/image.py"), str(tmp_path / "image.bin")
+    words = [sys.executable, tool, "inspect", image, *json_too]
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             words, stdout=full, stderr=subprocess.PIPE, text=True, timeout=600, check=False
