@@ -163,17 +163,27 @@ def _refusal(cause: str, advice: str) -> str:
 def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
     """What was typed. Wrong usage ends in exit code 2: told as argparse does, or as JSON."""
     try:
-        options, unknown = parser.parse_known_args(words)
-        if unknown:  # told with the usage of the verb that does not know them
-            getattr(options, "parser", parser).error(
-                f"unrecognized arguments: {' '.join(unknown)}"
-            )
-        return options
+        return parser.parse_args(words)
     except _WrongUsage as wrong:
+        told_by = _verb(parser, words) if wrong.parser is parser else wrong.parser
         if _JSON not in words:
-            argparse.ArgumentParser.error(wrong.parser, wrong.cause)
-        print(_refusal(wrong.cause, wrong.advice), file=sys.stderr)
+            argparse.ArgumentParser.error(told_by, wrong.cause)
+        advice = f"`{told_by.prog} --help` tells what it takes."
+        print(_refusal(wrong.cause, advice), file=sys.stderr)
         sys.exit(2)
+
+
+def _verb(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.ArgumentParser:
+    """The parser of the verb that was typed: argparse itself tells of what a verb does not know
+    with the usage of the whole program.
+    """
+    for word in words:
+        verbs = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
+        found = next((one.choices.get(word) for one in verbs), None)
+        if found is None:
+            break
+        parser = found
+    return parser
 
 
 class _WrongUsage(Exception):
@@ -181,7 +191,6 @@ class _WrongUsage(Exception):
         super().__init__(cause)
         self.parser = parser
         self.cause = cause
-        self.advice = f"`{parser.prog} --help` tells what it takes."
 
 
 class _Parser(argparse.ArgumentParser):
@@ -211,7 +220,7 @@ def _add(verbs: Any, name: str, verb: Verb) -> argparse.ArgumentParser:
         formatter_class=_Help,
     )
     verb.add_arguments(parser)
-    parser.set_defaults(run=verb.run, parser=parser)
+    parser.set_defaults(run=verb.run)
     return parser
 
 
