@@ -170,7 +170,7 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
             argparse.ArgumentParser.error(told_by, wrong.cause)
         advice = f"`{told_by.prog} --help` tells what it takes."
         print(_refusal(wrong.cause, advice), file=sys.stderr)
-        sys.exit(2)
+        sys.exit(WRONG_USAGE)
 
 
 def _verb(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.ArgumentParser:
