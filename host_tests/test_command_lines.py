@@ -306,7 +306,7 @@ def test_ctrl_c_while_a_board_is_flashed_says_that_it_is_incomplete(
     [
         ["tools/flash.py", "status"],
         ["tools/image.py", "inspect", "x"],
-        ["-m", "tools.cloud", "status"],
+        ["-m", "tools.cloud", "serve"],
         ["-m", "tools.sim", "run", "x"],
         ["-m", "tools.demo"],
         ["-m", "tools.bench"],
@@ -327,6 +327,17 @@ def test_a_tool_under_a_bare_python_names_make_env(words: list[str]) -> None:
     assert done.returncode == 1, done.stdout
     assert "Run make env, then .venv/bin/python" in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("room", ["operator", "platform"])
+def test_a_command_of_the_cloud_does_not_wait_for_what_it_does_not_use(room: str) -> None:
+    script = f"import sys, tools.cloud.{room}.verbs; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded >= {"tools", "argparse"}
+    assert not loaded & {"asyncio", "cryptography", "rich", "starlette", "textual", "Tea"}
 
 
 @pytest.mark.parametrize("name", ["flash.py", "image.py"])

@@ -15,12 +15,13 @@ import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from tools.cloud.faults import CERTIFICATES
+
 # RSA of 2048 bits, as the platform's own: the TLS of Alibaba's C SDK (mbedTLS as it configures it)
 # knows no other keys. It offers suites without a Diffie-Hellman exchange first, as
 # TLS_RSA_WITH_AES_128_CBC_SHA256, and Python's own list has none of them.
 _KEYS = trustme.KeyType.RSA
 _ALSO = ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "AES128-SHA256", "AES256-SHA256")
-KINDS = ("good", "expired", "not-yet-valid", "wrong-host", "other-ca")
 
 
 class Certificates:
@@ -51,8 +52,8 @@ class Certificates:
         "expired" ended in 2021 and "not-yet-valid" begins in 2049; "wrong-host" holds for another
         name, "other-ca" comes from an authority nobody trusts.
         """
-        if kind not in KINDS:
-            raise ValueError(f"certificate {kind!r}: use one of {', '.join(KINDS)}")
+        if kind not in CERTIFICATES:
+            raise ValueError(f"certificate {kind!r}: use one of {', '.join(CERTIFICATES)}")
         ca = trustme.CA(key_type=_KEYS) if kind == "other-ca" else self._ca
         hosts = ("elsewhere.example",) if kind == "wrong-host" else self.hosts
         begin = end = None

@@ -6,9 +6,12 @@ asks this clock, so that a test moves the time instead of sleeping through it.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import asyncio
 
 
 class Timer:
@@ -21,6 +24,8 @@ class Timer:
 
     def arm(self) -> None:
         """Ask the event loop again, after the clock was moved."""
+        import asyncio  # slow to load, and a command that only asks for the time has no loop
+
         if self._handle is not None:
             self._handle.cancel()
         delay = max(0.0, self._due - self._clock.monotonic())

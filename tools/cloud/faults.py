@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# What both TLS listeners may show (certs.py).
+CERTIFICATES = ("good", "expired", "not-yet-valid", "wrong-host", "other-ca")
+
 
 @dataclass
 class Faults:

@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tools import signing
 from tools.cli import Refused
 from tools.cloud.clock import Clock
 from tools.cloud.identity import Identity
@@ -57,6 +56,8 @@ def digestsigns(
     sign_key: Path, sign_method: str, package: Sequence[PackageFile]
 ) -> str | list[str]:
     """The signature of a file; of several one each, for no page says where else they would go."""
+    from tools import signing  # slow to load
+
     try:
         key = signing.load_private(sign_key)
     except OSError as exc:

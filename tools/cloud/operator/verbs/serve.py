@@ -8,17 +8,19 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tools.cli import Refused
 from tools.cloud import control, open_files
-from tools.cloud.certs import KINDS
-from tools.cloud.local import LocalCloud
+from tools.cloud.faults import CERTIFICATES
 from tools.cloud.mqtt import broker
-from tools.cloud.mqtt.listener import EVERYWHERE
 from tools.cloud.operator import arguments, first_update, listing, show, views
 from tools.cloud.operator.addresses import addresses, is_here
 from tools.cloud.operator.folder import beginning, snapshot, unusable
 from tools.cloud.records import KEEP, Note
+
+if TYPE_CHECKING:
+    from tools.cloud.local import LocalCloud
 
 NAME = "serve"
 HELP = """\
@@ -75,7 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--certificate",
-        choices=KINDS,
+        choices=CERTIFICATES,
         default="good",
         help="show a bad certificate, to see what a board does (default: good)",
     )
@@ -96,6 +98,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0, after Ctrl-C. Raises Refused."""
+    from tools.cloud.local import LocalCloud  # all of the stand-in: slow to load
+
     if control.ask(options.folder, "snapshot") is not None:
         raise Refused(
             f"a server already runs in {options.folder}", "Stop it, or use another --folder."
@@ -166,6 +170,8 @@ def _note_public(options: argparse.Namespace) -> None:
 
 def _check_public(option: str, listen: str, public: str) -> None:
     """Refuse to listen everywhere without a name for it: links would lead to 127.0.0.1."""
+    from tools.cloud.mqtt.listener import EVERYWHERE
+
     if public or listen not in EVERYWHERE:
         return
     there = " or ".join(f"--public {address}" for address in addresses())
