@@ -53,6 +53,7 @@ CLOUD = (
     (
         "certs",
         "clock",
+        "dialect",
         "faults",
         "hidden_links",
         "hosting",

@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tools.cloud.faults import Dialect, Faults
+    from tools.cloud.dialect import Dialect
+    from tools.cloud.faults import Faults
     from tools.cloud.local import AddedDevice, LocalCloud
     from tools.cloud.mqtt.broker import Broker
     from tools.cloud.ota.batches import Terms
@@ -35,7 +36,8 @@ __all__ = [
 ]
 
 _PLACES = {
-    "faults": ("Dialect", "Faults"),
+    "dialect": ("Dialect",),
+    "faults": ("Faults",),
     "local": ("AddedDevice", "LocalCloud"),
     "mqtt.broker": ("Broker",),
     "ota.batches": ("Terms",),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.cloud.clock import Clock
-from tools.cloud.faults import Dialect, Faults
+from tools.cloud.dialect import Dialect
+from tools.cloud.faults import Faults
 from tools.cloud.records import Records
 from tools.cloud.store import CloudStore
 

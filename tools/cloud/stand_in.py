@@ -18,10 +18,11 @@ from tools.cloud import control
 from tools.cloud.certs import Certificates
 from tools.cloud.clock import Clock
 from tools.cloud.context import Context
+from tools.cloud.dialect import Dialect
 from tools.cloud.downloads.answers import Downloads
 from tools.cloud.downloads.registration import HttpRegistration
 from tools.cloud.downloads.web import Web
-from tools.cloud.faults import Dialect, Faults
+from tools.cloud.faults import Faults
 from tools.cloud.hosting import Hosted
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import own_messages

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tools.cli import Refused
-from tools.cloud.faults import Dialect, Faults
+from tools.cloud.dialect import Dialect
+from tools.cloud.faults import Faults
 from tools.cloud.records import Note
 from tools.cloud.stand_in import Settings, StandIn
 

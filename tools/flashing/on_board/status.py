@@ -84,7 +84,7 @@ def version_of(part, size):
 
 
 def otadata(count):
-    # (states of the slots, [-1]: nothing is known; slot that boots next or None)
+    # The state of each slot; None: nothing is known of it.
     from esp32 import Partition
 
     found = Partition.find(Partition.TYPE_DATA, subtype=0)
@@ -143,6 +143,39 @@ def parsed(nvs, key):
         return None
 
 
+def slots(parts):
+    states = otadata(len(parts))
+    found = []
+    for part in parts:
+        _, subtype, _, size, label, _ = part.info()
+        content, version = version_of(part, size)
+        found.append(
+            {
+                "label": label,
+                "size": size,
+                "content": content,
+                "version": version,
+                "state": states[subtype - 16] if subtype - 16 < len(states) else None,
+            }
+        )
+    return found
+
+
+def settings(nvs):
+    # Of what is secret only whether it is there.
+    found = {}
+    for key in PLAIN:
+        found[key] = text(nvs, key)
+    for key in NUMBERS:
+        found[key] = number(nvs, key)
+    for key in HIDDEN:
+        value = blob(nvs, key)
+        found[key] = None if value is None else len(value) if key == "ca" else "set"
+    key = blob(nvs, "sign_key")
+    found["sign_key"] = key and binascii.hexlify(hashlib.sha256(key).digest()).decode()
+    return found
+
+
 def main():
     gc.collect()
     out = {"heap_free": gc.mem_free(), "heap_used": gc.mem_alloc()}
@@ -165,34 +198,9 @@ def main():
         out["idf_free"] = None
     running = esp32.Partition(esp32.Partition.RUNNING).info()[4]
     parts = [p for p in esp32.Partition.find(esp32.Partition.TYPE_APP) if p.info()[1] >= 16]
-    states = otadata(len(parts))
     out["running"] = running
-    slots = []
-    for part in parts:
-        _, subtype, _, size, label, _ = part.info()
-        content, version = version_of(part, size)
-        slots.append(
-            {
-                "label": label,
-                "size": size,
-                "content": content,
-                "version": version,
-                "state": states[subtype - 16] if subtype - 16 < len(states) else None,
-            }
-        )
-    out["slots"] = slots
-    nvs = esp32.NVS("alink")
-    settings = {}
-    for key in PLAIN:
-        settings[key] = text(nvs, key)
-    for key in NUMBERS:
-        settings[key] = number(nvs, key)
-    for key in HIDDEN:
-        value = blob(nvs, key)
-        settings[key] = None if value is None else len(value) if key == "ca" else "set"
-    key = blob(nvs, "sign_key")
-    settings["sign_key"] = key and binascii.hexlify(hashlib.sha256(key).digest()).decode()
-    out["settings"] = settings
+    out["slots"] = slots(parts)
+    out["settings"] = settings(esp32.NVS("alink"))
     journal = esp32.NVS("alink_ota")
     out["fell"] = parsed(journal, "fell")
     out["attempts"] = parsed(journal, "attempts")
