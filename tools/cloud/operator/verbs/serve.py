@@ -98,8 +98,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0, after Ctrl-C. Raises Refused."""
-    from tools.cloud.local import LocalCloud  # all of the stand-in: slow to load
-
     if control.ask(options.folder, "snapshot") is not None:
         raise Refused(
             f"a server already runs in {options.folder}", "Stop it, or use another --folder."
@@ -133,6 +131,8 @@ def _started(
     options: argparse.Namespace, at: broker.Broker | None, tell: Callable[[Note], None]
 ) -> LocalCloud:
     """The platform; a folder that was made for one that could not start is gone again."""
+    from tools.cloud.local import LocalCloud  # all of the stand-in: slow to load
+
     with beginning(options.folder):
         try:
             return LocalCloud(
