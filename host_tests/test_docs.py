@@ -266,3 +266,10 @@ def test_what_is_said_to_be_said_is_said(title: str) -> None:
     assert len(shown) > 10
     assert not said("no text of ours")
     assert [text for text in shown if not said(text)] == []
+
+
+@pytest.mark.parametrize("page", [*PAGES, ROOT / "README.zh-CN.md"], ids=lambda page: page.name)
+def test_what_a_page_exports_holds_in_every_folder(page: Path) -> None:
+    """A path that is none from / on breaks with the first `cd`."""
+    for value in re.findall(r"PYTHONPATH=(\S+)", page.read_text(encoding="utf-8")):
+        assert value == '"$PWD"'

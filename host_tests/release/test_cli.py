@@ -144,6 +144,29 @@ def test_a_firmware_too_old_for_alink_is_told_alike_wherever_it_is_met(
     assert len(told) == 9
 
 
+@pytest.mark.parametrize(
+    ("firmware", "warned"),
+    [
+        ("v1.18", "is MicroPython v1.18 on"),  # up to v1.19 a version could have two numbers
+        ("v1.19", "is MicroPython v1.19 on"),
+        ("v1.24.1", "is MicroPython v1.24.1 on"),
+        ("v1.25.0-preview.42.g0123456", ""),
+        ("v1.27.0", ""),
+        ("v2.0", ""),
+        (None, "does not say which MicroPython it is"),
+    ],
+)
+def test_a_firmware_without_three_numbers_or_any_is_not_passed_over(
+    firmware: str | None,
+    warned: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = make_image() if firmware is None else merged(version=firmware)
+    assert warned in (inspect(tmp_path, data, capsys)[1]["warning"] or "")
+    assert bool(warned) == bool(inspect(tmp_path, data, capsys)[1]["warning"])
+
+
 def test_a_release_is_described_for_a_program(
     release: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
