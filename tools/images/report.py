@@ -171,11 +171,14 @@ def as_text(report: Report) -> str:
         lines += [f"file         {size:>9}  {path}" for path, size in report.files.items()]
     if report.slot_needed:
         lines.append(f"slot needed  {report.slot_needed} bytes (0x{report.slot_needed:x})")
-    if report.warning:
-        lines.append(f"WARNING      {report.warning}")
-    lines += [f"PROBLEM      {problem}" for problem in report.problems]
-    lines.append(f"next         {report.advice}")
+    lines += ending(report.problems, report.advice, report.warning)
     return "\n".join(lines)
+
+
+def ending(problems: tuple[str, ...], advice: str, warning: str = "") -> list[str]:
+    """How a report of an image, a package or an archive ends, in lines for a person."""
+    warned = [f"WARNING      {warning}"] if warning else []
+    return [*warned, *(f"PROBLEM      {one}" for one in problems), f"next         {advice}"]
 
 
 def _valid(ok: bool | None) -> str:

@@ -7,6 +7,7 @@ import tarfile
 import zlib
 from dataclasses import dataclass, field
 
+from tools.images.report import ending
 from tools.release.archive import DEPTH_MAX, MEMBERS_MAX, NAME_MAX
 
 _GZIP = b"\x1f\x8b"
@@ -108,6 +109,5 @@ def archive_text(report: ArchiveReport) -> str:
     elif report.window is None:
         lines.append("window       not stated: a board takes 15 bits, 32768 bytes of RAM")
     lines += [f"file         {size:>9}  {path}" for path, size in report.files.items()]
-    lines += [f"PROBLEM      {problem}" for problem in report.problems]
-    lines.append(f"next         {report.advice}")
+    lines += ending(report.problems, report.advice)
     return "\n".join(lines)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tools.chip.nor import SECTOR
 from tools.images.age import too_old
-from tools.images.report import Report
+from tools.images.report import Report, ending
 from tools.release.pack import blocks, blocks_that_differ, check_image
 from tools.release.package_format import COMPRESSED, Head, PackageError, read_head
 from tools.release.unpacking import unpack, walk
@@ -136,10 +136,7 @@ def package_text(report: PackageReport) -> str:
         lines.append(f"unpacks      {_UNCHECKED}")
     if report.differ is not None and head is not None:
         lines.append(f"blocks       {report.differ} of {-(-head.size // SECTOR)} differ")
-    if report.warning:
-        lines.append(f"WARNING      {report.warning}")
-    lines += [f"PROBLEM      {problem}" for problem in report.problems]
-    lines.append(f"next         {report.advice}")
+    lines += ending(report.problems, report.advice, report.warning)
     return "\n".join(lines)
 
 
