@@ -17,7 +17,9 @@ from alibabacloud_tea_openapi.utils import Utils
 
 from host_tests.kit.platform_sdk import call, post_object, sdk, uploaded
 from host_tests.kit.raw_mqtt import PK, SECRET
+from tools.cli import Refused
 from tools.cloud import LocalCloud
+from tools.cloud.openapi.keys import access_key
 
 MINUTE = 60.0
 
@@ -220,3 +222,10 @@ def test_what_was_uploaded_waits_an_hour_for_its_package(
     package = {"ProductKey": PK, "DestVersion": "1.2.0", "FirmwareName": "two"}
     answer = call(client, "CreateOTAFirmware", FirmwareUrl=second, **package)
     assert "uploaded" in answer["ErrorMessage"]
+
+
+def test_a_damaged_key_is_told_with_its_file(tmp_path: Path) -> None:
+    for content in ("", "{", "[]", '{"id": "x"}', "null"):
+        (tmp_path / "access-key.json").write_text(content)
+        with pytest.raises(Refused, match=r"access-key\.json is no access key\. Remove it"):
+            access_key(tmp_path)

@@ -50,3 +50,19 @@ def test_a_plan_that_is_none_is_refused_with_its_place(
         plan.read(path)
     assert told in str(caught.value)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_plan_is_read_as_any_editor_saved_it(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    text = 'product = "p"\r\nversion = "1"  # \u6e29\u5ba4\r\n[[phase]]\r\nall = true\r\n'
+    path.write_bytes(text.encode(encoding))
+    assert plan.read(path).product == "p"
+
+
+def test_a_plan_that_is_no_text_is_told_by_file_and_line(tmp_path: Path) -> None:
+    path = tmp_path / "plan.toml"
+    path.write_bytes('version = "1"\nproduct = "Gew\xe4chshaus"'.encode("latin-1"))
+    with pytest.raises(Refused, match=r"plan\.toml is not text in UTF-8: line 2 holds") as refused:
+        plan.read(path)
+    assert refused.value.advice == "Save it as UTF-8."

@@ -6,16 +6,18 @@ import gzip
 import io
 import json
 import os
+import re
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from host_tests.kit.firmware_files import merged
 from host_tests.kit.images import CHIP_ESP32C3, make_image
 from tools.cli import Refused
 from tools.images.application import collect, mentioned
 from tools.images.build import build_image
-from tools.programs import IMAGE
+from tools.programs import FLASH, IMAGE
 from tools.release.archive import build_archive
 from tools.release.archive_report import examine_archive
 from tools.sim.verbs.create import SETTINGS as OF_SIM
@@ -114,20 +116,31 @@ def _c3() -> bytes:
         ("requests.txt", None),
     ],
 )
-def test_a_module_that_hides_one_of_the_firmwares_is_told_by_name(
+def test_a_module_that_hides_one_of_the_firmwares_is_refused_by_name_unless_it_is_meant(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], path: str, told: str | None
 ) -> None:
     app = tmp_path / "app"
     (app / path).parent.mkdir(parents=True)
     (app / "main.py").write_text("pass\n")
     (app / path).write_text("pass\n")
-    (tmp_path / "f.bin").write_bytes(make_image(65536))
-    build = ["build", "--firmware", str(tmp_path / "f.bin"), "--app", str(app)]
-    assert IMAGE.main([*build, "--version", "1.0.0", "-o", str(tmp_path / "o.bin")]) == 0
-    said = capsys.readouterr().err
-    assert (told or "takes the place") in said if told else "takes the place" not in said
-    # The toy does not say which MicroPython it is.
-    assert "does not say which MicroPython it is; alink needs v1.25" in said
+    (tmp_path / "f.bin").write_bytes(merged())
+    out = tmp_path / "o.bin"
+    given = ["--firmware", str(tmp_path / "f.bin"), "--app", str(app), "--version", "1.0.0"]
+    for program, words in (
+        (IMAGE, ["build", *given, "-o", str(out)]),
+        (FLASH, ["flash", "--board", "ESP32_GENERIC", *given, "--output", str(out)]),
+    ):
+        if told:
+            assert program.main(words) == 1
+            said = capsys.readouterr().err
+            assert told in said
+            hides = re.search(r"If it is meant to be there, add (--hides \w+)\.$", said.strip())
+            assert hides
+            assert not out.exists()
+            words += hides[1].split()
+        assert program.main(words) == 0, capsys.readouterr().err
+        assert out.exists()
+        out.unlink()
 
 
 def test_the_settings_of_a_board_on_the_desk_are_those_of_a_board() -> None:

@@ -1,11 +1,12 @@
 """A folder of the user's application and the alink package -> the files of the volume."""
 
+import argparse
 import ast
 import contextlib
 import hashlib
 import re
 import tokenize
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from marshal import dumps, loads
@@ -239,9 +240,27 @@ def remarks(folder: Path) -> list[str]:
     return said
 
 
-def hiding_modules(app: Path) -> list[str]:
-    """What a person should know of modules of an application: one line each."""
-    return hiding(path for path, _ in walk(app, ""))
+def check_hiding(app: Path, meant: Sequence[str]) -> None:
+    """Raise Refused for a module of an application that has the name of one of the firmware's,
+    unless it is meant: by the names of --hides.
+    """
+    if not app.is_dir():
+        return  # what is wrong with it is told by who packs it
+    for name, what in hiding(path for path, _ in walk(app, "")).items():
+        if name not in meant:
+            raise Refused(what, f"Rename it. If it is meant to be there, add --hides {name}.")
+
+
+def hides_option(parser: argparse.ArgumentParser) -> None:
+    """--hides, of what packs an application."""
+    parser.add_argument(
+        "--hides",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="the application's module NAME may have the name of one of the firmware's "
+        "(repeatable): it extends it, as time.py with `from utime import *`",
+    )
 
 
 def _entries(folder: Path, prefix: str) -> Iterator[tuple[str, Path, bool]]:

@@ -23,8 +23,10 @@ _STAYS = words(
 _PLACES = ("/lib/", "/")
 
 
-def hiding(paths: Iterable[str]) -> list[str]:
-    """A line for each module (path on the volume) whose name is one of the firmware's."""
+def hiding(paths: Iterable[str]) -> dict[str, str]:
+    """Each module (of paths on the volume) whose name is one of the firmware's, and what that
+    means.
+    """
     told: dict[str, str] = {}
     for path in paths:
         place = next(place for place in _PLACES if path.startswith(place))
@@ -35,13 +37,7 @@ def hiding(paths: Iterable[str]) -> list[str]:
                 continue
         shown = path[1:] if not slash else f"{place[1:]}{name}/"
         if name in _GIVES_WAY:
-            told[shown] = (
-                f"warning: {shown} takes the place of the firmware's {name}, for alink as well. "
-                "Rename it, unless it is meant to"
-            )
+            told[name] = f"{shown} takes the place of the firmware's {name}, for alink as well"
         elif name in _STAYS:
-            told[shown] = (
-                f"warning: {shown} will never be imported: the firmware's own {name} comes first. "
-                "Rename it"
-            )
-    return list(told.values())
+            told[name] = f"{shown} will never be imported: the firmware's own {name} comes first"
+    return told

@@ -11,6 +11,8 @@ import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tools.cli import Refused
+
 _NAME = "access-key.json"
 
 
@@ -36,5 +38,10 @@ def access_key(folder: Path) -> AccessKey:
             pass
         finally:
             partial.unlink()
-    stored = json.loads(path.read_text())
-    return AccessKey(stored["id"], stored["secret"])
+    try:
+        stored = json.loads(path.read_text())
+        return AccessKey(stored["id"], stored["secret"])
+    except (ValueError, KeyError, TypeError):
+        raise Refused(
+            f"{path} is no access key", "Remove it: another one is made, which callers need then."
+        ) from None

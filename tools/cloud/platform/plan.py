@@ -12,6 +12,7 @@ from tools.cloud.openapi.jobs import RATE_MIN
 from tools.cloud.ota.batches import RATE_MAX, RETRY_AFTER_MIN, RETRY_TIMES
 from tools.cloud.ota.tasks import TIMEOUT_MIN_MAX, TIMEOUT_MIN_MIN
 from tools.places import read_input
+from tools.texts import decoded
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -108,7 +109,7 @@ class Plan:
 def read(path: Path) -> Plan:
     """A plan from its file. Raises Refused, with the file and the place; OSError."""
     try:
-        said = tomllib.loads(read_input(path).decode("utf-8-sig"))
+        said = tomllib.loads(decoded(read_input(path), path))
     except tomllib.TOMLDecodeError as exc:
         raise Refused(f"{path}: {exc}", "It has to be TOML: docs/rollouts.md.") from None
     _check(path, said, _TOP, "")

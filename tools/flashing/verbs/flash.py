@@ -20,7 +20,7 @@ from tools.flashing.nvs_image import check_replaceable, nvs_image, settings_for_
 from tools.flashing.screen import Screen
 from tools.flashing.settings import check_there, shown
 from tools.images import examine
-from tools.images.application import hiding_modules, remarks
+from tools.images.application import check_hiding, hides_option, remarks
 from tools.images.report import APP
 from tools.places import check_output, output_path, write_private
 
@@ -69,6 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     what.add_argument("--image", type=Path, help="a finished image of tools/image.py instead")
     parser.add_argument("--version", help="the application's version, as in 1.0.0")
+    hides_option(parser)
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--port", help="serial port, or what mpremote takes (default: the only one there is)"
@@ -180,6 +181,8 @@ def _check_options(options: argparse.Namespace, board: BoardType) -> None:
         )
     if options.app and not options.version:
         raise Refused("--app needs a version", "Add --version 1.0.0: the cloud knows it by it.")
+    if options.app:
+        check_hiding(options.app, options.hides)
     if options.app and not options.firmware:
         raise Refused(
             "--app needs the firmware it shall run on",
@@ -224,7 +227,7 @@ def _warnings(options: argparse.Namespace, image: bytes) -> Iterator[str]:
             "only show MicroPython's prompt."
         )
     if options.app:
-        for text in (*remarks(options.app), *hiding_modules(options.app)):
+        for text in remarks(options.app):
             yield text.removeprefix("warning: ")
     if report.warning:
         yield report.warning

@@ -11,7 +11,7 @@ from pathlib import Path
 from tools.chip.chips import CHIPS
 from tools.cli import offered
 from tools.images import BLOCK_SIZE, SLOT_SIZE, build_image, check_version, examine
-from tools.images.application import ALINK, LOADER, hiding_modules, mentioned, remarks
+from tools.images.application import ALINK, LOADER, check_hiding, hides_option, mentioned, remarks
 from tools.images.features import FEATURES, packed, told
 from tools.places import check_output, output_path, read_input, write_output
 
@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     offered(keep, FEATURES)
     offered(leave, FEATURES)
+    hides_option(parser)
     parser.add_argument("--alink", type=Path, default=ALINK, help="package folder to embed")
     parser.add_argument("--loader", type=Path, default=LOADER, help="boot.py to carry along")
 
@@ -81,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
     found = mentioned(options.app) if options.app.is_dir() else set()
     features = packed(found, options.keep, options.leave)
     check_output(options.output, (options.firmware, options.app, options.alink, options.loader))
+    check_hiding(options.app, options.hides)
     with _progress(f"building {options.output}"):
         data = build_image(
             read_input(options.firmware),
@@ -94,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
             features=features,
         )
         write_output(options.output, data)
-    for line in (*remarks(options.app), *hiding_modules(options.app)):
+    for line in remarks(options.app):
         print(line, file=sys.stderr)
     report = examine(data)
     if report.warning:
