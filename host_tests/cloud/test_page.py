@@ -39,12 +39,17 @@ def test_a_device_that_went_away_was_seen_when_it_went(cloud: LocalCloud) -> Non
     assert re.search(r"offline\s+1\.0\.0\s+20\d\d-\d\d-\d\d \d\d:\d\d", table(text, "devices"))
 
 
-def test_a_fall_back_is_shown_with_its_reason_and_its_history(cloud: LocalCloud) -> None:
+def page_after(cloud: LocalCloud, *progress: tuple[str, str]) -> str:
+    """The page when a device has reported this of its update."""
     with offered(cloud) as device:
-        device.progress("100", "stored")
-        device.progress("-1", "E92 watchdog: 1.1.0 fell")
+        for step, desc in progress:
+            device.progress(step, desc)
         device.ping()
-        text = requests.get(cloud.page_url, timeout=30).text
+        return requests.get(cloud.page_url, timeout=30).text
+
+
+def test_a_fall_back_is_shown_with_its_reason_and_its_history(cloud: LocalCloud) -> None:
+    text = page_after(cloud, ("100", "stored"), ("-1", "E92 watchdog: 1.1.0 fell"))
     shown = table(text, "devices")
     assert "from 1.1.0" in shown
     assert "E92 watchdog: 1.1.0 fell" in shown
@@ -57,11 +62,7 @@ def test_a_fall_back_is_shown_with_its_reason_and_its_history(cloud: LocalCloud)
 
 
 def test_a_download_that_failed_is_no_fall_back(cloud: LocalCloud) -> None:
-    with offered(cloud) as device:
-        device.progress("40", "downloading")
-        device.progress("-2", "E40 the link is gone")
-        device.ping()
-        text = requests.get(cloud.page_url, timeout=30).text
+    text = page_after(cloud, ("40", "downloading"), ("-2", "E40 the link is gone"))
     assert "E40" in table(text, "tasks")
     assert "E40" not in table(text, "devices")
 
