@@ -4,7 +4,7 @@ import json
 import sys
 
 from alink.errors import AlinkError
-from alink.job import blocks, blocks_rest, download, moving
+from alink.job import blocks, blocks_rest, fetch, moving
 from alink.job.offer import File
 from mqtt_fakes import publish_packet, up, world
 
@@ -90,7 +90,7 @@ class Source(blocks.MqttSource):
 
     def __init__(self, dev, **options):
         super().__init__(dev, **options)
-        self.reader = download.Download()
+        self.reader = fetch.Download()
         self.reader.source = self
         self.reader.stall = 0x1FFFFFFF
 

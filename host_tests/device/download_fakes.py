@@ -6,7 +6,7 @@ import time
 from alink import errors
 from alink.errors import AlinkError
 from alink.job import download
-from alink.job.download import Download
+from alink.job.fetch import Download
 from alink.job.offer import File
 from alink.target import Target as Base
 

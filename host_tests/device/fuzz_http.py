@@ -10,7 +10,7 @@ import sys
 import mqtt_fakes
 from alink import errors, log, parts, wire
 from alink.errors import AlinkError
-from alink.job import download, moving
+from alink.job import fetch, moving
 from alink.job.http import HttpSource
 from alink.job.offer import File
 from clock_fakes import Clock
@@ -60,7 +60,7 @@ sys.modules["time"] = clock  # for what is loaded later, and let go
 http_open = parts.use("job.http_open")  # loaded beforehand it stays, with what is exchanged in it
 http_open.socket = net
 http_open.time = wire.time = moving.time = clock
-reader = download.Download()  # does nothing but read
+reader = fetch.Download()  # does nothing but read
 source = reader.source = HttpSource(allow_http=True)
 source.block = reader.block
 URL = "http://dl.example.net/ota/fw.bin?auth_key=1700000000-0-s3cret"

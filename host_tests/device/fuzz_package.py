@@ -15,7 +15,7 @@ _STEPS_MAX = 200000
 
 log.level = 0
 run = Run()
-parts.use("job.download").keep = True
+parts.use("job.download").keep = parts.use("job.fetch").keep = True
 parts.use("job.slot").keep = True
 Plain = parts.use("job.download").Source
 Slot = parts.use("job.slot").Slot
@@ -84,7 +84,7 @@ def unpack(body, dice):
     source = Source(body, dice)
     target = Any()
     pauses = {"retry_min_ms": 0, "retry_max_ms": 0, "tries": 1000}
-    fetch = parts.use("job.download").Download(None, pauses)
+    fetch = parts.use("job.fetch").Download(None, pauses)
     written = flash_fakes.Partition.written
     fetch.start(file, "default/1/x", source, target)
     steps = 0

@@ -31,7 +31,7 @@ if told.get("year"):
 import requests
 from alink.errors import AlinkError
 from alink.job import moving
-from alink.job.download import Download
+from alink.job.fetch import Download
 from alink.job.http import HttpSource
 from alink.job.offer import File
 

@@ -5,11 +5,35 @@ import hashlib
 import micropython
 from alink import errors, log, parts
 from alink.errors import AlinkError
-from alink.job import aside, checkpoint, download, offer, origin, package, patch, slot, unpack
+from alink.job import (
+    aside,
+    checkpoint,
+    download,
+    fetch,
+    first,
+    offer,
+    origin,
+    package,
+    patch,
+    slot,
+    unpack,
+)
 from flash_fakes import Partition, fill
 
 # A test holds their functions while parts.drop() goes its rounds.
-for one in (aside, checkpoint, download, offer, origin, package, patch, slot, unpack):
+for one in (
+    aside,
+    checkpoint,
+    download,
+    fetch,
+    first,
+    offer,
+    origin,
+    package,
+    patch,
+    slot,
+    unpack,
+):
     one.keep = True
 log.level = 0
 
@@ -76,7 +100,7 @@ def loading(body, gives=1024, target=None, digest=None):
     """-> Download of `body` (bytes), a job's file, begun; the slots are as they were."""
     digest = digest or hashlib.sha256(body).digest()
     file = offer.File(len(body), "sha256", digest, "https://here/x.alp")
-    one = download.Download(None, {"tries": 1})
+    one = fetch.Download(None, {"tries": 1})
     Partition.written = 0
     Partition.erased.clear()
     one.start(file, "default/2/x", Source(body, gives), target or Any())

@@ -3,7 +3,7 @@
 import hashlib
 
 import micropython
-from alink.job import blocks, download
+from alink.job import blocks, fetch
 from alink.job.offer import File
 from block_fakes import NAME, STREAM, body, frame, pull, scene
 from download_fakes import Flash
@@ -208,7 +208,7 @@ def test_a_whole_download_with_damage_losses_and_odd_pieces_ends_with_the_right_
         net.on_socket = lambda sock, piece=piece: setattr(sock, "piece", piece)
         net.last.piece = piece
         source = blocks.MqttSource(dev, block_size=32768)
-        one = download.Download(None, {"retry_min_ms": 10, "retry_max_ms": 10})
+        one = fetch.Download(None, {"retry_min_ms": 10, "retry_max_ms": 10})
         flash = Flash()
         file = File(size, "md5", hashlib.md5(data).digest(), None, STREAM)
         one.start(file, "key", source, flash)

@@ -9,7 +9,7 @@ import micropython
 from alink import errors, parts
 from alink.errors import AlinkError
 from alink.job import download
-from alink.job.download import Download
+from alink.job.fetch import Download
 from download_fakes import BODY, Source, Target, fails, file, run
 
 

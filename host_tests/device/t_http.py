@@ -7,7 +7,7 @@ import sys
 import requests
 from alink import errors, parts, wire
 from alink.errors import AlinkError
-from alink.job import download, moving
+from alink.job import fetch, moving
 from alink.job.http import HttpSource
 from alink.job.offer import File
 from clock_fakes import Clock
@@ -107,7 +107,7 @@ def opened(answers, **settings):
 
 def reader(source):
     """A Download that does nothing but read."""
-    one = download.Download()
+    one = fetch.Download()
     one.source = source
     one.file = FILE
     one.size = 10

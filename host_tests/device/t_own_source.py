@@ -17,7 +17,7 @@ def stays(name, klass, *others):
 
 
 def test_a_source_over_mqtt_that_an_application_made_works_for_the_second_job_too():
-    source = stays("job.mqtt", "MqttSource", "job.blocks", "job.download")(None)
+    source = stays("job.mqtt", "MqttSource", "job.blocks")(None)
     parts.drop("job")
     source.close()
     try:

@@ -7,9 +7,9 @@ from package_fakes import (
     AlinkError,
     Any,
     Partition,
-    download,
     errors,
     fill,
+    first,
     loading,
     parts,
     through,
@@ -76,13 +76,13 @@ def test_a_board_without_packages_fetches_files_that_begin_like_one():
         def __getattr__(self, name):
             return getattr(parts, name)
 
-        def use(self, name):
+        def ask(self, name, *args):
             if name == "job.package":
                 raise ImportError(name)
-            return parts.use(name)
+            return parts.ask(name, *args)
 
     picture = b"\x89PNG" + bytes(6000)
-    download.parts = Without()
+    first.parts = Without()
     try:
         assert through(loading(picture, target=Files())) == picture
         try:
@@ -92,7 +92,7 @@ def test_a_board_without_packages_fetches_files_that_begin_like_one():
         else:
             raise AssertionError(NOT_TAKEN)
     finally:
-        download.parts = parts
+        first.parts = parts
 
 
 def test_a_difference_in_another_makers_form_is_told_as_such():

@@ -6,7 +6,7 @@ import sys
 import micropython
 from alink import errors
 from alink.errors import AlinkError
-from alink.job import download, moving
+from alink.job import download, fetch, moving
 from alink.job.offer import File
 from clock_fakes import Clock
 
@@ -36,7 +36,7 @@ class Stream:
 
 
 def reader(stream):
-    one = download.Download()
+    one = fetch.Download()
     one.source = download.Source()
     one.source.stream = stream
     one.file = File(len(stream.data), "md5", b"", "https://host/fw.bin?Signature=secret")

@@ -3,7 +3,7 @@
 
 from alink import errors
 from alink.errors import AlinkError
-from alink.job import ending, inbox, restart, starting, states
+from alink.job import ending, inbox, moves, restart, starting
 
 NEW, FETCHING, VERIFYING, INSTALLING, TELLING = range(5)
 STORED, FAILING, OVER, VERIFIED, BEGINNING = range(5, 10)
@@ -29,7 +29,7 @@ class Run:
         self.version = "1.0.0"
 
     def go(self, state):
-        states.go(self, state)
+        moves.go(self, state)
 
     def turn(self, *what):
         self.turned.append(what)
@@ -38,12 +38,12 @@ class Run:
 
 
 def test_every_way_through_the_states_ends_and_nothing_follows_the_end():
-    assert states.MOVES[OVER] == 0
+    assert moves.MOVES[OVER] == 0
     for first in range(10):
         ends = {OVER} if first == OVER else set()
         for _ in range(10):
             for state in range(10):
-                follow = {to for to in range(10) if states.MOVES[state] >> to & 1}
+                follow = {to for to in range(10) if moves.MOVES[state] >> to & 1}
                 if follow & (ends | {OVER}):
                     ends.add(state)
         assert first in ends, first

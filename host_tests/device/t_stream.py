@@ -3,7 +3,7 @@
 import micropython
 from alink import errors
 from alink.job import blocks_rest
-from alink.job.stream import Stream
+from alink.job.blocks import Stream
 from mqtt_fakes import make, publish_packet, turn, up, world
 
 NAME = "/sys/a1B2c3D4e5F/greenhouse_07/thing/file/download_reply"

@@ -44,7 +44,7 @@ FEATURES = {
     ),
     "blocks": Feature(
         "downloads over MQTT",
-        ("job/blocks", "job/mqtt.py", "job/stream.py"),
+        ("job/blocks", "job/mqtt.py"),
         re.compile(rb"\bblock_size\b"),
         by_default=True,
     ),

@@ -1,7 +1,8 @@
 # A download in blocks over the MQTT session that is already open. MIT licence.
 #
 # One request, one reply, and a gap ("OTA updates", 89307; protocol of thing/file/download). The
-# reply's payload is read off the socket in pieces, never held whole. While blocks come nothing is
+# reply's payload is read off the socket in pieces, never held whole: session.py stops in front of
+# it where it is claimed, and reads past it where it is not. While blocks come nothing is
 # allocated: a header is read to where the next piece will lie, and scanned there without a parser.
 # What is done once, and what is said of failures, is in blocks_rest.py. RAM: the request (350
 # bytes) and a table of 512.
@@ -11,13 +12,15 @@ import time
 from micropython import const
 
 from .. import parts
-from .download import Source
+from ..errors import AlinkError
 
 _E_SUBSCRIBE = const(6)
 _E_TIMEOUT = const(7)
 _E_HTTP_LENGTH = const(42)
 _E_BLOCK = const(47)
 _E_BLOCK_REFUSED = const(48)
+
+_CLOSED = const(259)  # see session.py
 
 _BLOCK = const(4096)
 _BLOCK_MAX = const(131072)
@@ -35,8 +38,106 @@ _OFFSET_AT = const(80)
 _KEYS = (3355, 3059181, 807811, 4128661, 1838978)
 
 
-class MqttSource(Source):
+class Stream:
+    """The messages on `topic` (str) of a Device, which subscribes to it with its next poll().
+
+    A message is taken between claim() and release(), its payload read with readinto(); others on
+    the topic are read past. One Stream a Device at a time.
+    """
+
+    def __init__(self, device, topic):
+        device.subscribe(topic, None)
+        self._device = device
+        self._name = topic
+        self._topic = topic.encode()
+
+    @property
+    def ready(self):
+        """Whether a message can be asked for: signed in, and each subscription confirmed."""
+        return self._device.connected and not self._device._signing
+
+    @property
+    def refused(self):
+        """Whether the platform does not let the Device listen to the topic."""
+        for one in self._device._topics:
+            if one[0] == self._name:
+                return one[2] > 1
+        return False
+
+    def claim(self):
+        """Take the next message, until release() or the session's end."""
+        link = self._device._link
+        if link is not None:
+            if link.stream is not self._topic:
+                link.stream = self._topic
+                link.view = memoryview(link.buf)[: len(self._topic)]
+            link.claimed = True
+
+    def release(self):
+        """Take no message any more; the rest of one under way is read past."""
+        link = self._device._link
+        if link is not None:
+            link.claimed = False
+            link.left = -abs(link.left)
+
+    @property
+    def left(self):
+        """Bytes of the claimed message's payload not read yet (int), -1: none is under way."""
+        link = self._device._link
+        return link.left if link is not None and link.left > 0 else -1
+
+    def readinto(self, buf, n=-1):
+        """Up to `n` bytes (-1: as many as fit) of the claimed message's payload into `buf` -> how
+        many, None: nothing is there.
+
+        Never reads past the payload. A link that breaks shows in the Device, not as an exception.
+        """
+        device = self._device
+        link = device._link
+        if link is None or link.left <= 0:
+            return None
+        if n < 0:
+            n = len(buf)
+        try:
+            count = link.sock.readinto(buf, min(n, link.left))
+            if count == 0:
+                raise parts.ask("faults", "ended", _CLOSED)
+        except (OSError, ValueError, AlinkError, MemoryError) as exc:
+            device._lost(exc)
+            return None
+        except BaseException:
+            device._drop()  # what follows could not be understood
+            raise
+        if count:
+            link.left -= count
+        return count
+
+    def send_prepared(self, packet):
+        """Send a message that blocks_rest.prepare() made -> whether it left."""
+        device = self._device
+        if not device.connected:
+            return False
+        try:
+            device._link.send(packet, len(packet))
+        except (OSError, ValueError) as exc:
+            device._lost(exc)
+            return False
+        return True
+
+    def close(self):
+        """Forget the topic; what may still come on it is no longer subscribed to next time."""
+        self.release()
+        topics = self._device._topics
+        for one in topics:
+            if one[0] == self._name:
+                topics.remove(one)
+                break
+
+
+class MqttSource:
     """One file of the platform's, in blocks; opened as often as it is resumed.
+
+    A download.Source, but for deriving from it: that code would only lie beside this.
 
     device: Device, whose session is used. block_size: int, bytes asked for at once, a multiple of
     4096 up to 131072; the first block of a file is 4096 in any case, since what is in it is acted
@@ -53,7 +154,9 @@ class MqttSource(Source):
     def __init__(self, device, block_size=_BLOCK, gap_ms=100, reply_timeout_ms=10000):
         if block_size not in range(_BLOCK, _BLOCK_MAX + 1, _BLOCK):
             parts.ask("job.retry", "check", None, block_size)  # says what is wrong with it
-        super().__init__(stall_timeout_ms=0x1FFFFFFF)
+        self.config = {"stall_timeout_ms": 0x1FFFFFFF}
+        self.block = self.stream = None
+        self.unvouched = 0
         self.device = device
         self.limit = block_size
         self.gap_ms = self.gap = gap_ms

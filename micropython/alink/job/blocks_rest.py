@@ -7,7 +7,7 @@ from micropython import const
 
 from ..errors import AlinkError
 from ..session import framed
-from .stream import Stream
+from .blocks import Stream
 
 _E_SUBSCRIBE = const(6)
 _E_TIMEOUT = const(7)

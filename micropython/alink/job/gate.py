@@ -43,7 +43,7 @@ def judge(up, payload, reply, block):
     except AlinkError as e:
         error = e
     finally:
-        parts.drop("job.offer")
+        parts.drop("job.offer", "versions")
     run = up.run
     if error is not None:
         if up.only is not None and error.module != "default":

@@ -2,7 +2,7 @@
 
 from micropython import const
 
-from .. import log, parts
+from .. import log
 from ..errors import AlinkError
 
 _E_JOB_FIELD = const(21)
@@ -28,7 +28,7 @@ def request(source, url, offset):
     """Write the request for `url` (str) from byte `offset` on into source.block.
 
     Returns (its length, a link without path and query, what may be shown). Raises AlinkError for
-    a link that is not to be used: INSECURE, JOB_PROTOCOL, JOB_FIELD; CLOCK.
+    a link that is not to be used: INSECURE, JOB_PROTOCOL, JOB_FIELD.
     """
     for name in source.config:
         if name not in _CONFIG:
@@ -59,9 +59,7 @@ def request(source, url, offset):
         or (colon and not (port.isdigit() and 0 < int(port) <= 65535))
     ):
         raise AlinkError(_E_JOB_FIELD, "no host, or no such port, in " + where)
-    if scheme == "https://":
-        parts.ask("clock", "check")
-    elif not source.config.get("allow_http"):
+    if scheme == "http://" and not source.config.get("allow_http"):
         raise AlinkError(_E_INSECURE, where)
     log.info("download from byte", offset, where)
     n = 0

@@ -31,7 +31,10 @@ def connect(source, count, link, where):
     """
     door = _HttpDoor(source, count, link[4] == "s")
     gc.collect()  # TLS wants its memory in large pieces
-    requests = parts.use("firmware").find("requests")
+    firmware = parts.use("firmware")
+    requests = firmware.find("requests")
+    firmware.__dict__.clear()  # what finds is not needed beside what it has found
+    firmware = None
     real_socket = requests.socket
     real_tls = sys.modules.get("tls")
     try:
@@ -43,6 +46,7 @@ def connect(source, count, link, where):
         if not door.sent:
             raise AlinkError(_E_HTTP_HEAD, "requests read no head")
         source.stream = door.wire
+        door.wire.feeder = source  # not this door, which goes with its code
     except Exception as e:
         e = parts.ask("faults", "named", e, door.doing)
         raise AlinkError(e.code, "%s (%s)" % (e.detail, where))

@@ -2,7 +2,7 @@
 #
 # What it uses is not let go when a job is over. The package itself takes job/blocks.py.
 
-from . import blocks, download
+from . import blocks
 
-keep = blocks.keep = download.keep = True  # type: ignore[attr-defined]
+keep = blocks.keep = True  # type: ignore[attr-defined]
 MqttSource = blocks.MqttSource

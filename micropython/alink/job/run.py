@@ -1,6 +1,6 @@
 # Run: one job, from its beginning to its end, one bounded step at a time. MIT licence.
 #
-# Here is what is needed while a download moves; what is done once stands in states.py, starting.py
+# Here is what is needed all along; what is done once stands in states.py, starting.py, storing.py
 # and ending.py, loaded for their moment. RAM: the Download with its buffers, source, target.
 
 import time
@@ -9,13 +9,14 @@ from micropython import const
 
 from .. import parts
 
-# States; what they mean and which may follow which stands in states.py.
+# States; what they mean and which may follow which stands in moves.py.
 _NEW = const(0)
 _FETCHING = const(1)
 _VERIFYING = const(2)
 _TELLING = const(4)
 _STORED = const(5)
 _OVER = const(7)
+_VERIFIED = const(8)
 _BEGINNING = const(9)
 
 _IN_TURN = const(2)
@@ -67,12 +68,12 @@ class Run:
         return self.closing is not None and not self.up.device.connected
 
     def go(self, state):
-        """To another state, if that is a legal move (see states.py)."""
-        parts.ask("job.states", "go", self, state)
+        """To another state, if that is a legal move (see moves.py)."""
+        parts.ask("job.moves", "go", self, state)
 
     def turn(self, part, name, *args):
-        """Do what a function of "states", "starting" or "ending" (str) does. What memory is not
-        enough for can be done again.
+        """Do what a function of "states", "starting", "storing" or "ending" (str) does. What
+        memory is not enough for can be done again.
         """
         return parts.ask("job." + part, name, self, *args)
 
@@ -91,6 +92,7 @@ class Run:
                 self._download()
             elif state == _VERIFYING:
                 if self.target.finish():
+                    self.go(_VERIFIED)
                     self.turn("states", "verified")
             elif state == _BEGINNING:
                 # (One after the other: each loads much.)
@@ -99,10 +101,17 @@ class Run:
                 self.fetch.start(job.files[self.index], job.key, None, self.target)
                 parts.drop("job.slot_rest")
                 self.turn("states", "begun")
+                self.go(_FETCHING)
+                self.up.set_state("downloading")
+                if self.said:
+                    parts.ask("job.progress", "tell", self, max(self.told, 1), self.said)
+                    self.said = ""
             elif self.closing is None:
                 # Whatever it is, it is done once.
                 if state == _NEW:
                     self.turn("starting", "start")
+                elif state == _VERIFIED:
+                    self.turn("storing", "turn")
                 else:
                     self.turn("ending", "turn")
                 self.up.settle()
@@ -126,14 +135,13 @@ class Run:
         wanting = fetch.waits == "link"
         if self.way == _IN_TURN and self.held == wanting:
             # Off the line for as long as the download has one of its own.
-            self.held = not wanting
-            device = self.up.device
-            device.hold() if self.held else device.resume()
+            self.turn("states", "hold", not wanting)
         done = fetch.step()
         if self.before + fetch.offset >= self.mark:
             self._progress()
         if done:
             fetch = None
+            self.go(_VERIFYING)
             self.turn("states", "fetched")
         elif (
             wanting

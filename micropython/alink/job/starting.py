@@ -45,7 +45,7 @@ def try_way(run, failed):
         parts.ask("job.ways", "leave", run.job)
         run.turn("states", "release")
         parts.ask(
-            "job.states", "end", run, _STORED, (1, "restarting to download alone"), "restarting"
+            "job.moves", "end", run, _STORED, (1, "restarting to download alone"), "restarting"
         )
         return
     run.way = way
