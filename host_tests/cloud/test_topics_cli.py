@@ -13,6 +13,7 @@ from host_tests.kit.platform_sdk import call
 from host_tests.kit.raw_mqtt import DN, PK, SECRET
 from tools.cloud import LocalCloud
 from tools.cloud.__main__ import main
+from tools.cloud.operator import messages
 from tools.cloud.platform import place
 
 OTHER = "roof_1"
@@ -68,6 +69,32 @@ def test_what_applications_say_is_shown_and_updates_are_left_out(
             assert json.loads(told["text"]) == {"temperature": 21}
         everything = line.json("topic", "listen", "--past", "--count", "4", "--all")
         assert f"/ota/device/inform/{PK}/{DN}" in [one["topic"] for one in everything]
+
+
+def test_who_listens_to_nobody_that_is_known_is_told_so(
+    cloud: LocalCloud,
+    line: Line,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(messages, "_passing", lambda *_: iter([]))
+    for words, noted in (
+        ((), False),
+        ((PK,), False),
+        ((PK, DN), False),
+        ((PK, DN[:-1]), True),
+        ((PK[:-1],), True),
+        (("nobody",), True),
+    ):
+        capsys.readouterr()
+        assert main(["topic", "listen", *words, *line.folder]) == 0
+        said = capsys.readouterr()
+        assert said.out == ""
+        note = (
+            f"note: there is no device of {'/'.join(words)} yet. It is listened for all the same"
+        )
+        assert said.err.startswith(note) == noted
+        assert bool(said.err) == noted
 
 
 def test_a_message_reaches_the_application_that_listens_and_no_other(

@@ -119,6 +119,7 @@ def test_check_knows_every_kind_of_sound_file(
     [
         ("c3", "--board ESP32_GENERIC", "it is for esp32c3, and ESP32_GENERIC has", "Take the"),
         ("c3", "--board ESP32_GENERIC", "has esp32;", "or say --board ESP32_GENERIC_C3 if that"),
+        ("old", "--board ESP32_GENERIC_C3", "it is for esp32,", "or say --board ESP32_GENERIC if"),
         ("large", "--board ESP32_GENERIC", "needs a slot of 1937408 bytes", "a smaller appl"),
         ("damaged", "", "truncated", "download or build it again"),
         ("broken bootloader", "", "the firmware's bootloader is damaged", "Take the firmware"),

@@ -47,6 +47,7 @@ def listen(options: argparse.Namespace, folder: Path) -> int:
         raise Refused(
             "these are more than a product key and a device name", "Leave the others out."
         )
+    _note_strangers(options, folder)
     left = options.count
     with contextlib.suppress(KeyboardInterrupt):
         for message in _passing(folder, options.past):
@@ -57,6 +58,20 @@ def listen(options: argparse.Namespace, folder: Path) -> int:
             if left == 0:
                 break
     return 0
+
+
+def _note_strangers(options: argparse.Namespace, folder: Path) -> None:
+    """Say so where nobody is known who could be listened to: a name may be misspelt."""
+    known = (control.ask(folder, "snapshot") or {}).get("devices")
+    asked = "/".join(options.device)
+    if known is None or any(f"{name}/".startswith(f"{asked}/") for name in known):
+        return
+    if asked:
+        show.warned(
+            options,
+            f"note: there is no device of {asked} yet",
+            "It is listened for all the same; `device list` shows those there are.",
+        )
 
 
 def _passing(folder: Path, past: bool) -> Iterator[dict[str, Any]]:

@@ -156,7 +156,8 @@ class BatchBook:
         if unknown:
             raise Refused(
                 f"there is no device {product_key}/{unknown[0]}",
-                f"Add it first: device add {product_key} {unknown[0]}",
+                f"Add it first: device add {product_key} {unknown[0]}; or correct the name: "
+                "`device list` shows those there are.",
             )
         chosen = []
         for identity in [known[name] for name in dict.fromkeys(terms.devices)] or known.values():

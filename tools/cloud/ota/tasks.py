@@ -217,7 +217,8 @@ class TaskBook:
         if self.store.secret(identity) is None:
             raise Refused(
                 f"there is no device {identity}",
-                f"Add it first: device add {product_key} {device_name}",
+                f"Add it first: device add {product_key} {device_name}; or correct the name: "
+                "`device list` shows those there are.",
             )
         release = self.release(product_key, module, version)
         check_timeout(timeout_min)

@@ -131,10 +131,10 @@ def _against(report: Report, board: BoardType, flash: FlashTable, say: Say) -> l
 
 
 def _next(report: Report, found: list[Refused], board: BoardType | None) -> str:
+    if found and not report.problems:
+        return found[0].advice
     if report.problems or too_old(report.firmware):
         return report.advice
-    if found:
-        return found[0].advice
     if report.kind == MERGED:
         name = board.name if board else next(iter(boards_with(report.image.chip)), "BOARD")
         return (
