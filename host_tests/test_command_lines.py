@@ -95,6 +95,18 @@ def test_under_alink_help_and_advice_name_the_commands_of_alink(
     assert "run it with: python -m tools.sim run" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("program", "verb"), VERBS, ids=NAMES)
+def test_under_alink_the_help_of_a_verb_names_its_commands_too(
+    program: Program, verb: Verb, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = ["--at", "desk"] if program is PLATFORM else []
+    with pytest.raises(SystemExit):
+        alink.main([program.name, *place, *verb.NAME.split(), "--help"])
+    said = capsys.readouterr().out
+    assert f"  alink {program.name} " in said
+    assert not re.search(r"\b(flash|image)\.py|python -m tools\.(cloud|sim|image)\b", said)
+
+
 @pytest.mark.parametrize("program", ALL, ids=lambda one: one.name)
 def test_without_a_word_the_help_is_shown_as_wrong_usage(
     program: Program, capsys: pytest.CaptureFixture[str]
@@ -137,6 +149,7 @@ def test_wrong_usage_is_json_too_where_that_is_asked_for(
     said = capsys.readouterr()
     assert said.err.startswith(f"usage: {help_of} ")
     assert f"{help_of}: error: " in said.err
+    assert f". `{help_of} --help` tells what it takes.\n" in said.err
 
 
 # --- how a run ends ---

@@ -166,9 +166,9 @@ def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Na
         return parser.parse_args(words)
     except _WrongUsage as wrong:
         told_by = _verb(parser, words) if wrong.parser is parser else wrong.parser
-        if _JSON not in words:
-            argparse.ArgumentParser.error(told_by, wrong.cause)
         advice = f"`{told_by.prog} --help` tells what it takes."
+        if _JSON not in words:
+            argparse.ArgumentParser.error(told_by, f"{wrong.cause}. {advice}")
         print(_refusal(wrong.cause, advice), file=sys.stderr)
         sys.exit(WRONG_USAGE)
 
@@ -215,11 +215,13 @@ def _add(verbs: Any, name: str, verb: Verb) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         name,
         help=line,
-        description=_wrapped(more or line[0].upper() + line[1:] + "."),
+        description=_wrapped(worded(more) or line[0].upper() + line[1:] + "."),
         epilog=worded(f"examples:\n{examples}"),
         formatter_class=_Help,
     )
     verb.add_arguments(parser)
+    for action in parser._actions:
+        action.help = action.help and worded(action.help)
     parser.set_defaults(run=verb.run)
     return parser
 

@@ -82,3 +82,23 @@ def test_a_batch_without_a_server_is_kept_and_shown(tmp_path: Path, type_: Type)
 def test_help_of_the_batch_commands_teaches_with_examples(type_: Type) -> None:
     for words in (["batch"], ["confirm"], ["cancel"]):
         assert "example" in type_(*words, "--help")
+
+
+def test_who_had_something_else_to_do_is_named_with_the_way_on(
+    cloud: LocalCloud, type_: Type
+) -> None:
+    for number in range(8):
+        cloud.add_device(PK, f"roof_{number}")
+    for version in ("1.2.0", "1.3.0"):
+        cloud.add_release(PK, version, b"image" + version.encode())
+    type_("push", PK, DN, "1.2.0")
+    told = type_("batch", PK, "1.1.0", "--confirm")
+    assert f"failed      {DN}: the device has not finished 1.2.0" in told
+    assert "or cancel it with --override" in told
+    assert "No device is told before you confirm it" in told
+    told = type_("batch", PK, "1.3.0", "--confirm")
+    assert re.search(
+        r"failed +(\w+, ){4}\w+ and 4 more: the device has not finished 1\.1\.0", told
+    )
+    assert "No device is told before" not in told  # nobody is left to be told
+    assert "failed" not in type_("batch", PK, "1.3.0", "--override")

@@ -11,6 +11,8 @@ from tools.cloud.operator import arguments, listing, show
 from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota.batches import RATE_MAX, BatchBook, Terms
 from tools.cloud.ota.tasks import TaskBook
+from tools.cloud.shown import shown
+from tools.cloud.store import Task
 
 NAME = "batch"
 HELP = """\
@@ -23,6 +25,8 @@ python -m tools.cloud batch a1B2c3D4e5F 1.1.0 --rate 10 --timeout-min 60
 python -m tools.cloud batch a1B2c3D4e5F 1.1.0 --source 1.0.0 --dynamic
 python -m tools.cloud batch a1B2c3D4e5F 1.1.0 --device roof_1 --device roof_2 \\
        --retry-after-min 10 --retry-times 2"""
+
+_NAMES = 5  # of devices, in a line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +63,8 @@ def run(options: argparse.Namespace) -> int:
     kind = "dynamic" if made.dynamic else "static"
     counts, server = release(options.folder, made.id, book)
     told = [f"batch       {made.id}: {made.product_key} to {made.version}, {kind}"]
-    if options.confirm:
+    told += _failed(book.store.tasks("batch = ? and state = ?", made.id, "FAILED"))
+    if options.confirm and (made.dynamic or "CONFIRM" in counts):
         told.append(f"No device is told before you confirm it: confirm {made.id}")
     show.said(
         options,
@@ -77,6 +82,20 @@ def run(options: argparse.Namespace) -> int:
         *told[1:],
     )
     return 0
+
+
+def _failed(tasks: list[Task]) -> list[str]:
+    """For people: why devices have failed already, reason by reason."""
+    whose: dict[str, list[str]] = {}
+    for task in tasks:
+        whose.setdefault(task.desc, []).append(task.identity.device_name)
+    lines = []
+    for why, names in whose.items():
+        more = f" and {len(names) - _NAMES} more" if len(names) > _NAMES else ""
+        lines.append(f"failed      {', '.join(names[:_NAMES])}{more}: {shown(why)}")
+    if lines:
+        lines.append("Wait for what has not finished, or cancel it with --override.")
+    return lines
 
 
 def release(folder: Path, number: int, book: TaskBook) -> tuple[dict[str, int], bool]:
