@@ -45,7 +45,7 @@ def page_after(cloud: LocalCloud, *progress: tuple[str, str]) -> str:
         for step, desc in progress:
             device.progress(step, desc)
         device.ping()
-        return requests.get(cloud.page_url, timeout=30).text
+        return str(requests.get(cloud.page_url, timeout=30).text)
 
 
 def test_a_fall_back_is_shown_with_its_reason_and_its_history(cloud: LocalCloud) -> None:
