@@ -83,6 +83,17 @@ def test_in_a_pipe_no_list_has_a_head_and_on_a_terminal_each_has(
             assert left.split()[:3] == piped.split()[:3]
 
 
+def test_an_upload_has_a_bar_where_a_person_looks_on_and_nothing_in_a_pipe(
+    cloud: LocalCloud, tmp_path: Path
+) -> None:
+    (tmp_path / "page.tar.gz").write_bytes(bytes(300_000))
+    publish = ("--at", "desk", "release", "publish", PK)
+    more = (str(tmp_path / "page.tar.gz"), "--module", "assets", "--new-module", "--no-verify")
+    told = at_terminal([*publish, "1", *more, "--folder", str(tmp_path)])
+    assert "page.tar.gz" in told.split("package")[0]
+    assert "page.tar.gz" not in run(*publish, "2", *more, "--folder", str(tmp_path))
+
+
 def test_help_has_colours_on_a_terminal_alone(tmp_path: Path) -> None:
     words = ["task", "list", "--help"]
     told = at_terminal(words)

@@ -208,6 +208,46 @@ def test_a_batch_is_confirmed_cancelled_and_told_of(
     assert "no value" in line(*start, "--tag", "lot", code=1)
 
 
+def test_every_term_that_is_typed_is_in_the_call_and_is_kept(
+    cloud: LocalCloud, line: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: dict[str, dict[str, Any]] = {}
+    plain = Api.call
+
+    def heard(self: Api, action: str, **fields: Any) -> dict[str, Any]:
+        calls[action] = fields
+        return plain(self, action, **fields)
+
+    monkeypatch.setattr(Api, "call", heard)
+    image = file(tmp_path, "a.bin", b"x")
+    line("release", "publish", PK, "1.1.0", image, "--no-verify", "--force")
+    with Member(cloud, "north") as north:
+        north.hears_nothing()  # it has reported 1.0.0
+        terms = (
+            *("--source", "1.0.0", "--rate", "20", "--timeout-min", "90"),
+            *("--retry-after-min", "10", "--retry-times", "2", "--confirm", "--no-push"),
+            *("--override", "--over", "mqtt", "--begin-in-min", "30", "--end-after-h", "2"),
+        )
+        job = line.json("rollout", "start", PK, "1.1.0", *terms)["job"]
+    asked = calls["CreateOTAStaticUpgradeJob"]
+    wanted = {
+        "SrcVersion": ["1.0.0"],
+        "MaximumPerMinute": 20,
+        "TimeoutInMinutes": 90,
+        "RetryInterval": 10,
+        "RetryCount": 2,
+        "NeedConfirm": True,
+        "NeedPush": False,
+        "OverwriteMode": 2,
+        "DownloadProtocol": "MQTT",
+        "TargetSelection": "ALL",
+    }
+    assert {name: asked[name] for name in wanted} == wanted
+    assert asked["ScheduleFinishTime"] - asked["ScheduleTime"] == 2 * 3600 * 1000
+    (listed,) = line.json("rollout", "list", PK, "1.1.0")
+    assert (listed["job"], listed["state"]) == (job, "PLANNED")
+
+
 def test_devices_are_told_without_boxes_and_without_secrets(cloud: LocalCloud, line: Line) -> None:
     with Member(cloud, "north") as north:
         north.hears_nothing()
