@@ -1,40 +1,20 @@
 # A package on its way into a slot: a source that gives what a test lets it. MIT licence.
 
 import hashlib
+import sys
 
 import micropython
 from alink import errors, log, parts
 from alink.errors import AlinkError
-from alink.job import (
-    aside,
-    checkpoint,
-    download,
-    fetch,
-    first,
-    offer,
-    origin,
-    package,
-    patch,
-    slot,
-    unpack,
-)
+from alink.job import download, fetch, first, offer, slot
 from flash_fakes import Partition, fill
 
 # A test holds their functions while parts.drop() goes its rounds.
-for one in (
-    aside,
-    checkpoint,
-    download,
-    fetch,
-    first,
-    offer,
-    origin,
-    package,
-    patch,
-    slot,
-    unpack,
-):
-    one.keep = True
+KEPT = "aside checkpoint download fetch first offer origin package patch slot unpack"
+for name in KEPT.split():
+    name = "alink.job." + name
+    __import__(name)
+    sys.modules[name].keep = True
 log.level = 0
 
 
@@ -146,4 +126,14 @@ def refused(one):
     raise AssertionError("taken")
 
 
-__all__ = ("AlinkError", "Any", "Partition", "Source", "download", "errors", "fill", "parts")
+__all__ = (
+    "AlinkError",
+    "Any",
+    "Partition",
+    "Source",
+    "download",
+    "errors",
+    "fill",
+    "first",
+    "parts",
+)
