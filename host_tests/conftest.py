@@ -21,12 +21,13 @@ from typing import Any
 
 import pytest
 
-from host_tests.kit import keys
+from host_tests.kit import compiled_tree, keys
 from host_tests.kit.device_file import DeviceInterpreter
 from host_tests.kit.device_process import ROOT, DeviceFailed
 from host_tests.kit.whole_files import WholeFiles
 from host_tests.metal.transport import Metal, cannot
 from tools.images import compiled_cache
+from tools.sim import interpreter
 
 # What builds keep: shared by both workers, by the commands they run, and by the next run.
 _KEPT = ROOT / ".cache" / "compiled"
@@ -112,6 +113,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     keys.lend()
+    compiled_tree.lend()
     port = config.getoption("--port")
     mount = config.getoption("--mount")
     if port:
@@ -167,6 +169,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> WholeFiles:
 def metal(request: pytest.FixtureRequest) -> Metal:
     """The board of this session."""
     return request.config.stash[_METAL]
+
+
+@pytest.fixture
+def plain_sim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Boards load the sim from its sources, as a user's do: for tests that weigh their memory."""
+    monkeypatch.setattr(interpreter, "DEVICE", compiled_tree.SOURCE)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> DeviceFile | None:

@@ -13,7 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from host_tests.kit.device_process import DeviceFailed, command, environment
+from host_tests.kit import compiled_tree
+from host_tests.kit.device_process import DeviceFailed, command, environment, weighs
 
 PATIENCE_S = 300.0  # for one test; most take milliseconds, but a machine may be busy
 _END = b"\x1e"  # in front of how a test ended
@@ -57,7 +58,7 @@ class DeviceInterpreter:
     def __init__(self, path: Path) -> None:
         self.path = path
         # A file that weighs the heap wants one that nobody has used.
-        self._weighs = "gc.mem_" in path.read_text(encoding="utf-8")
+        self._weighs = weighs(path.read_text(encoding="utf-8"))
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.starts = 0
@@ -98,9 +99,12 @@ class DeviceInterpreter:
             self._folder = tempfile.TemporaryDirectory(prefix="device-")
             script = Path(self._folder.name) / "script.py"
             script.write_text(_RUNNER, encoding="utf-8")
+            home = self.path.parent
+            if not self._weighs:
+                home = compiled_tree.place(home)
             self._process = subprocess.Popen(
-                command(script, str(self.path.parent), self.path.stem),
-                env=environment(),
+                command(script, str(home), self.path.stem),
+                env=environment(plain=self._weighs),
                 cwd=self._folder.name,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -8,11 +8,17 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from host_tests.kit import compiled_tree
 from tools.sim import interpreter
 
 ROOT = Path(__file__).resolve().parents[2]
 SIM = ROOT / "tools" / "sim" / "device"
 DEVICE_PATH = (ROOT / "micropython", SIM, SIM / ".frozen")
+
+
+def weighs(source: str) -> bool:
+    """Whether a piece of device code weighs the heap: what it loads comes from source then."""
+    return "gc.mem_" in source
 
 
 class DeviceFailed(AssertionError):
@@ -29,10 +35,14 @@ def command(script: str | Path, *args: str, heap_kib: int | None = None) -> tupl
 
 
 def environment(
-    first: Sequence[Path] = (), extra: Mapping[str, str] | None = None
+    first: Sequence[Path] = (), extra: Mapping[str, str] | None = None, *, plain: bool = False
 ) -> dict[str, str]:
-    """os.environ with the module path of a board: `first`, the package, the sim, frozen."""
-    path = [*(str(folder) for folder in (*first, *DEVICE_PATH)), ".frozen"]
+    """os.environ with the module path of a board: `first`, the package, the sim, frozen.
+
+    plain: the package and the sim as source, not compiled beforehand.
+    """
+    places = DEVICE_PATH if plain else map(compiled_tree.place, DEVICE_PATH)
+    path = [*(str(folder) for folder in (*first, *places)), ".frozen"]
     return {**os.environ, "MICROPYPATH": ":".join(path), **(extra or {})}
 
 
@@ -61,7 +71,7 @@ def run_device(
         try:
             done = subprocess.run(
                 command(file, *args, heap_kib=heap_kib),
-                env=environment(first, env),
+                env=environment(first, env, plain=weighs(file.read_text(encoding="utf-8"))),
                 cwd=folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

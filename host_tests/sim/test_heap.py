@@ -12,6 +12,7 @@ from host_tests.kit.chip_heap import HEAD, ROOT, near, said
 from host_tests.kit.sim_desk import IMAGES, make_board, run, start
 from tools.sim import Board
 
+pytestmark = pytest.mark.usefixtures("plain_sim")
 BOARD = {"heap": "esp32"}
 
 

@@ -9,6 +9,7 @@ import pytest
 from host_tests.kit.chip_heap import Echo, near, said
 from tools.sim import Board
 
+pytestmark = pytest.mark.usefixtures("plain_sim")
 BOARD = {"heap": "esp32"}
 ONE_SESSION = """
 join()

@@ -134,6 +134,7 @@ def test_an_end_after_long_work_is_told_to_the_cloud(rig: Rig) -> None:
     assert "safe mode" not in rig.board.console_text()
 
 
+@pytest.mark.usefixtures("plain_sim")
 def test_an_application_that_has_filled_the_heap_with_small_objects_is_started_again(
     rig: Rig,
 ) -> None:

@@ -31,6 +31,7 @@ def test_every_example_is_short_and_told_of(path: Path) -> None:
     assert f"`{path.name}`" in (EXAMPLES / "README.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("plain_sim")
 def test_the_sensor_publishes_and_is_told_how_often(rig: Rig) -> None:
     rig.board.heap = "esp32"
     rig.board.pin(34, 1)

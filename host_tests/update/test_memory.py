@@ -8,6 +8,7 @@ import pytest
 
 from host_tests.kit.rig import Rig, app
 
+pytestmark = pytest.mark.usefixtures("plain_sim")
 SIZE = 100_000  # bytes of firmware
 REFERENCE = Path(__file__).resolve().parents[2] / "micropython" / "main.py"
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,9 +14,8 @@ from tools.bench.server import Server
 from tools.dev import stock
 from tools.images import build_image
 from tools.images.application import ALINK
-from tools.images.compile import compile_mpy
 from tools.images.homes import of, told
-from tools.sim import Board, interpreter
+from tools.sim import Board
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 APPS = Path(__file__).resolve().parent / "apps"
@@ -126,28 +124,6 @@ def wait_said(board: Board, what: str, count: int = 1, timeout_s: float = 120) -
         lambda: len(said(board, what)) >= count, timeout_s, f"{what} said {count} times"
     )
     return said(board, what)[count - 1]
-
-
-@contextmanager
-def compiled_sim() -> Iterator[Path]:
-    """Meanwhile boards load the sim's own modules as .mpy, which costs the board less heap."""
-    with tempfile.TemporaryDirectory(prefix="bench-sim-") as name:
-        plain, folder = interpreter.DEVICE, Path(name)
-        tools = plain.parents[1]
-        sources = [*plain.rglob("*.py"), *(tools / form for form in interpreter.FORMATS)]
-        for source in sorted(sources):
-            place = source.relative_to(tools)
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            if source.name == "sim_start.py":
-                shutil.copy(source, folder / place)
-            else:
-                code = compile_mpy(source.read_bytes(), str(place), source)
-                (folder / place).with_suffix(".mpy").write_bytes(code)
-        interpreter.DEVICE = folder / plain.relative_to(tools)
-        try:
-            yield folder
-        finally:
-            interpreter.DEVICE = plain
 
 
 def median(values: list[float]) -> float:

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tools.bench.desk import PK, Desk, Say, compiled_sim
+from tools.bench.compiled import compiled_sim
+from tools.bench.desk import PK, Desk, Say
 from tools.bench.report import Figure, Section
 from tools.cloud import open_files
 from tools.sim import Board

@@ -6,7 +6,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from tools.bench.desk import PK, ROOT, Desk, Say, compiled_sim, median, wait_said
+from tools.bench.compiled import compiled_sim
+from tools.bench.desk import PK, ROOT, Desk, Say, median, wait_said
 from tools.bench.report import Figure, Section
 from tools.sim import Board
 

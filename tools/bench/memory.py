@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tools.bench.desk import APPS, PK, Desk, Say, compiled_sim, wait_said
+from tools.bench.compiled import compiled_sim
+from tools.bench.desk import APPS, PK, Desk, Say, wait_said
 from tools.bench.report import Figure, Section, target
 from tools.sim import Board
 from tools.sim.errors import BoardTimeout

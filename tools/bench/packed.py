@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tools.bench import states
 from tools.bench.bars import draw
-from tools.bench.desk import APPS, PK, ROOT, Desk, Say, compiled_sim, firmware, wait_said
+from tools.bench.compiled import compiled_sim
+from tools.bench.desk import APPS, PK, ROOT, Desk, Say, firmware, wait_said
 from tools.bench.report import Figure, Picture, Section, target
 from tools.chip.firmware import extract_app
 from tools.chip.header import parse_image

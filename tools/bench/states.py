@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tools.bench.desk import APPS, PK, Desk, Say, compiled_sim, said, wait_said
+from tools.bench.compiled import compiled_sim
+from tools.bench.desk import APPS, PK, Desk, Say, said, wait_said
 from tools.bench.report import Figure, target
 from tools.images.application import ALINK
 from tools.images.homes import dotted, of
