@@ -62,3 +62,4 @@ picture: $(TESTS)  ## docs/page.png: the page of the stand-in, as a browser show
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .cache build dist
+	find host_tests tools -name __pycache__ -exec rm -rf {} +

@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from host_tests.kit import compiled_tree, keys
+from host_tests.kit import bytecode, compiled_tree, keys
 from host_tests.kit.device_file import DeviceInterpreter
 from host_tests.kit.device_process import ROOT, DeviceFailed
 from host_tests.kit.whole_files import WholeFiles
@@ -104,6 +104,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the folder for what is built; with --port: the board of this session."""
+    bytecode.keep()
+    config.pluginmanager.register(bytecode.OneAfterAnother(config, _KEPT.with_name("collecting")))
     if not hasattr(config, "workerinput"):  # the first process of all, before there are others
         if sum(1 for _ in _KEPT.glob("*/*")) > _KEPT_AT_MOST:
             shutil.rmtree(_KEPT, ignore_errors=True)
