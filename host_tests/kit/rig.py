@@ -66,7 +66,7 @@ while True:
     updater.poll()
     {loop}
     if not updater.busy:
-        time.sleep_ms(2)
+        time.sleep_ms(5)
 """
 
 
