@@ -33,7 +33,8 @@ Exit code 0: it is sound. 1: something in it is invalid."""
 _EMPTY = "It is empty: get it again."
 _GET_AGAIN = (
     "Get it again and compare its size, or look whether it is the file you mean: an image, "
-    "MicroPython's .bin or .app-bin, a package (.alp) or an archive of files."
+    "MicroPython's .bin or .app-bin, a package (.alp) or an archive of files. (What a partition "
+    "table is tells flash.py check.)"
 )
 
 
