@@ -90,21 +90,21 @@ class Download:
                     if self.mover is None:
                         self.mover = parts.use(self.packed.code)
                     self.state = _READY
+            elif state > _OPEN:
+                parts.use("job.waiting").turn(self)
             elif state:
-                start = -1
-                if state == _OPEN:
-                    self.rest()
-                    if self.packed is not None:
-                        parts.ask("job.aside", "set_aside", self)
-                    start = self.source.open(self.link, self.offset, self.size)
-                parts.use("job.waiting").turn(self, start)
-                if self.state >= _PEEK:
+                self.rest()
+                if self.packed is not None:
+                    parts.ask("job.aside", "set_aside", self)
+                start = self.source.open(self.link, self.offset, self.size)
+                parts.use("job.first").opened(self, start)
+                packed = self.packed
+                if packed is None:
+                    self.mover = parts.use("job.moving")
+                elif packed.inflate is not None:  # before that it is too early: see origin.py
+                    self.mover = parts.use(packed.code)
+                if _READY <= self.state < _CHECK:
                     parts.drop(*_PASSING)
-                    packed = self.packed
-                    if packed is None:
-                        self.mover = parts.use("job.moving")
-                    elif packed.inflate is not None:  # before that it is too early: see origin.py
-                        self.mover = parts.use(packed.code)
         except AlinkError as e:
             self.rest()
             parts.ask("job.retry", "trouble", self, e)

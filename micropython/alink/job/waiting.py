@@ -14,22 +14,16 @@ _E_DIGEST = const(60)
 _BLOCK = const(4096)
 _CHECKPOINT = const(61440)
 
-_TIGHT_MS = const(5000)
-
 _OPEN = const(1)
 _RECALL = const(2)  # what is in the target already is hashed
 _PAUSE = const(3)
-_PEEK = const(5)
-_MOVE = const(8)
 
 
-def turn(download, start):
-    """One step of what is not moving. start: int, what open() has just returned, or -1."""
+def turn(download):
+    """One step of what is not moving."""
     state = download.state
     offset = download.offset
-    if state == _OPEN:
-        _opened(download, start)
-    elif state == _RECALL:
+    if state == _RECALL:
         if offset < download.recall:
             download.target.recall(download.block)
             if not offset:
@@ -48,24 +42,6 @@ def turn(download, start):
         download.state = _OPEN
     elif time.ticks_diff(download.stop, time.ticks_ms()) < 0:
         raise AlinkError(_E_DOWNLOAD, "took too long, no fresh link")
-
-
-def _opened(download, start):
-    # What a broken connection has left is no part of the piece that comes now.
-    download.ring.readinto(download.block)
-    download.at = 0
-    download.last = time.ticks_ms()
-    if parts.ask("idf", "tight") is not None:
-        # It may crawl: not for long, since there are other ways (see retry.broken()).
-        download.stall = min(download.stall, _TIGHT_MS)
-    if start != download.offset:
-        # The server sends the whole file again (200 to a range): so the digest and the target
-        # start again, too.
-        parts.ask("job.checkpoint", "restart", download, "the server ignored the range")
-    elif download.packed is not None:
-        parts.ask("job.aside", "resume", download)
-        return
-    download.state = _MOVE if download.offset else _PEEK
 
 
 def complete(download):
