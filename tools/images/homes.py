@@ -26,7 +26,7 @@ _KNOWN = ("job/http", "job/mqtt", "job/download", "signin/credentials")
 # Short identifiers of any stock firmware.
 LEAVES = words(
     "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws "
-    "abs all any bin chr"
+    "abs all any bin chr dir hex oct ord pow"
 )
 
 # Calls whose first argument is the last name of a module in job/ (Run.turn).
