@@ -64,6 +64,13 @@ class Socket:
         self.closed += 1
 
 
+class Unwritable(Socket):
+    """Takes nothing: raises `fault`."""
+
+    def write(self, data, off, n):
+        raise self.fault
+
+
 class Sockets:
     SOCK_STREAM = 1
 
@@ -132,14 +139,18 @@ def test_requests_is_itself_again_after_any_exception():
         (KeyboardInterrupt(), KeyboardInterrupt),
         (SystemExit(), SystemExit),
     ):
-        http_open.socket = Sockets(Socket([]), exc)
-        try:
-            source_of(allow_http=True).open(FILE, 0, 10)
-        except kind:
-            assert requests.socket is real
-            assert "tls" not in sys.modules
-            continue
-        raise AssertionError("no error")
+        for lookup in (exc, None):
+            sock = Unwritable([])
+            sock.fault = exc
+            http_open.socket = Sockets(sock, lookup)
+            try:
+                source_of(allow_http=True).open(FILE, 0, 10)
+            except kind:
+                assert requests.socket is real
+                assert "tls" not in sys.modules
+                assert lookup or sock.closed
+                continue
+            raise AssertionError("no error")
 
 
 def test_an_interrupt_in_the_head_leaves_no_connection_open():
@@ -169,8 +180,9 @@ def test_a_link_is_not_sent_when_requests_has_gone_around_tls():
     http_open.socket = Sockets(sock)
     sys.modules["requests"] = careless
     link = File(10, "md5", b"", "https://host/fw.bin?Signature=secret")
-    raises(errors.TLS, source_of().open, link, 0, 10)
-    assert sock.sent == b"" and sock.closed
+    error = raises(errors.TLS, source_of().open, link, 0, 10)
+    assert error.detail.startswith("not encrypted, nothing sent")
+    assert sock.sent == b""
 
 
 def test_a_requests_that_reads_no_head_is_not_taken_for_an_answer():

@@ -172,10 +172,15 @@ class MqttSource:
         self.n = 0
 
     def open(self, file, offset, size):
-        """Get ready to ask for `file` from byte `offset` on. Sends nothing yet. Returns offset."""
-        parts.ask("job.blocks_rest", "open", self, file, offset, size)
-        self.run = self._blocks()
-        return offset
+        """Get ready to ask for `file` from byte `offset` on. Sends nothing yet. Returns offset, or
+        None while the topic is being subscribed to: what moves is not loaded beside that.
+        """
+        device = self.device
+        waits = device.connected and device._signing
+        if self.run is None or self.offset != offset or not waits:
+            parts.ask("job.blocks_rest", "open", self, file, offset, size)
+            self.run = self._blocks()
+        return None if device.connected and device._signing else offset
 
     def readinto(self, buf, n):
         """See Source: up to `n` bytes into buf, the block's last ones once its CRC is right."""

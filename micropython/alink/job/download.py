@@ -31,7 +31,8 @@ class Source:
         """Get ready for `file` (offer.File) from byte `offset` on; all of it has `size` bytes.
 
         Returns where the bytes really start (int): offset, or 0 when the server sends the whole
-        file to a request for a part. One bounded step: connect_timeout_ms for connection, TLS
+        file to a request for a part. (Another source may return None: not yet, it is called again
+        with the next step.) One bounded step: connect_timeout_ms for connection, TLS
         handshake and request, head_timeout_ms for the head; on top comes the look-up of the host,
         which has no time-out on an ESP32, and one step of the handshake (a second on a slow chip).
         Uses requests with `socket` and `tls` exchanged meanwhile, so no other thread may.

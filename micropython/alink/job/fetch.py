@@ -97,6 +97,8 @@ class Download:
                 if self.packed is not None:
                     parts.ask("job.aside", "set_aside", self)
                 start = self.source.open(self.link, self.offset, self.size)
+                if start is None:
+                    return False
                 parts.use("job.first").opened(self, start)
                 packed = self.packed
                 if packed is None:
