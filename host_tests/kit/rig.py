@@ -22,6 +22,8 @@ PATIENCE_S = 120.0  # for what takes a second or two: a machine may be busy
 
 # An application in the form of micropython/main.py, with short pauses; {body} and {options} differ
 # from test to test. WAITS makes the download's pauses short enough to test them.
+# A turn ends with a pause also while an update is under way: without one it burns a core for as
+# long as it waits for the next piece.
 # It makes its Device and sets the clock by itself, as an application may that has no use for
 # alink.setup (main.py and the examples are tried with it): so a test can change each step.
 APP = """
@@ -65,8 +67,7 @@ updater = Updater(device, VERSION, ca=ca, fetch=WAITS, {options})
 while True:
     updater.poll()
     {loop}
-    if not updater.busy:
-        time.sleep_ms(5)
+    time.sleep_ms(1 if updater.busy else 5)
 """
 
 
