@@ -168,6 +168,7 @@ class Runner(threading.Thread):
 
     def _run_program(self, cause: int, entry: table.Entry) -> int | None:
         console_r, console_w = os.pipe()
+        os.set_blocking(console_r, False)
         control_r, control_w = os.pipe()
         event_r, self._event_w = os.pipe()
         os.set_blocking(self._event_w, False)
@@ -198,6 +199,7 @@ class Runner(threading.Thread):
                     elif fd == console_r:
                         self._tell.output(data)
                     else:
+                        self._printed(console_r)  # also what came while it was waited for
                         verbs = self._verbs(verbs + data)
                 self._ring()
         finally:
@@ -268,8 +270,15 @@ class Runner(threading.Thread):
             self._tell.line("rom: Task watchdog got triggered.")
             self._next = ("watchdog", WDT_RESET)
 
+    def _printed(self, console: int) -> None:
+        """Tell what the console has by now."""
+        with contextlib.suppress(BlockingIOError):
+            while data := os.read(console, 65536):
+                self._tell.output(data)
+
     def _drain(self, console: int, control: int, verbs: bytes) -> None:
         """What the dead program still said: its console, and what outlives a reset."""
+        os.set_blocking(console, True)
         for fd in (console, control):
             while data := os.read(fd, 65536):
                 if fd == console:
