@@ -1,7 +1,7 @@
 # One download: source -> digest -> target, block by block. MIT licence.
 #
 # Here is what lives as long as a download, and it is little: RAM is short when a connection is
-# opened. It is made in fresh.py; how it begins is in checkpoint.py, its first block in first.py,
+# opened. How it is made and begins is in checkpoint.py, its first block in first.py,
 # what moves in moving.py, loaded once there is a connection; what it waits for and how it ends in
 # waiting.py, what becomes of trouble in retry.py, each loaded for a moment.
 
@@ -29,7 +29,7 @@ class Download:
 
     nvs: esp32.NVS of the journal, for checkpoints; None: no resume after a reset. config: dict,
     see retry.check(), or None. block: bytearray of 4096, or None. All that is large is made at
-    once: 5.2 KB. Its attributes are told in fresh.py.
+    once: 5.2 KB. Its attributes are told in checkpoint.py.
     """
 
     block: bytearray
@@ -42,7 +42,7 @@ class Download:
         self.nvs = nvs
         self.mover = self.packed = self.work = self.source = self.target = self.link = None
         self.waits = ""
-        parts.ask("job.fresh", "fill", self, config, block)
+        parts.ask("job.checkpoint", "fill", self, config, block)
 
     def start(self, *args):
         """Begin the download of a file from its first byte; nothing is fetched yet.
