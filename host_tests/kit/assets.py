@@ -62,8 +62,8 @@ class Assets:
         rig.cloud.faults.uplink_qos1_per_s = None  # the next job comes as soon as one is over
 
     def shown(self) -> list[str]:
-        """What the board has shown of its files so far."""
-        lines = self.rig.board.console_text().splitlines()
+        """What the board has shown of its files so far, in lines that have ended."""
+        lines = self.rig.board.console_text().split("\n")[:-1]
         return [line.removeprefix("files ").strip() for line in lines if line.startswith("files ")]
 
     def push(self, version: str, package: Any, *, module: str = "assets", **options: Any) -> None:
