@@ -86,8 +86,8 @@ files = Broken("/assets", 200000, wbits=12)
     offer(rig, 1000)
     said = rig.ends("5", "FAILED")
     assert ("E84 no-memory" if where == "begin" else "E98 module: OSError") in said
-    # Its advice is to see the console: the place is told there.
-    assert ("Traceback" in rig.board.console_text()) == (where != "begin")
+    if where != "begin":
+        rig.says("Traceback")  # its advice is to see the console: the place is told there
     assert not {"/assets/a", "/assets/b"} & set(rig.board.console_text().split("\n"))
     rig.update("1.1.0", rig.image("1.1.0"))
     rig.ends("1.1.0", "SUCCEEDED")
