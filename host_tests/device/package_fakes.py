@@ -6,11 +6,11 @@ import sys
 import micropython
 from alink import errors, log, parts
 from alink.errors import AlinkError
-from alink.job import download, fetch, first, offer, slot
+from alink.job import download, fetch, offer, slot
 from flash_fakes import Partition, fill
 
 # A test holds their functions while parts.drop() goes its rounds.
-KEPT = "aside checkpoint download fetch first offer origin package patch slot unpack"
+KEPT = "aside checkpoint download fetch offer origin package patch slot unpack"
 for name in KEPT.split():
     name = "alink.job." + name
     __import__(name)
@@ -133,7 +133,7 @@ __all__ = (
     "Source",
     "download",
     "errors",
+    "fetch",
     "fill",
-    "first",
     "parts",
 )

@@ -8,8 +8,8 @@ from package_fakes import (
     Any,
     Partition,
     errors,
+    fetch,
     fill,
-    first,
     loading,
     parts,
     through,
@@ -22,12 +22,12 @@ NOT_TAKEN = "it was taken"
 
 
 def take(body, diff=False, target=None):
-    """-> Download whose first KiB has come, judged by package.take()."""
+    """-> Download whose first KiB has come, judged by package.turn()."""
     one = loading(body, target=target)
     one.file.diff = diff
     n = min(len(body), 1024)
     one.block[:n] = body[:n]
-    parts.use("job.package").take(one)
+    parts.use("job.package").turn(one)
     return one
 
 
@@ -76,13 +76,13 @@ def test_a_board_without_packages_fetches_files_that_begin_like_one():
         def __getattr__(self, name):
             return getattr(parts, name)
 
-        def ask(self, name, *args):
+        def use(self, name):
             if name == "job.package":
                 raise ImportError(name)
-            return parts.ask(name, *args)
+            return parts.use(name)
 
     picture = b"\x89PNG" + bytes(6000)
-    first.parts = Without()
+    fetch.parts = Without()
     try:
         assert through(loading(picture, target=Files())) == picture
         try:
@@ -92,7 +92,7 @@ def test_a_board_without_packages_fetches_files_that_begin_like_one():
         else:
             raise AssertionError(NOT_TAKEN)
     finally:
-        first.parts = parts
+        fetch.parts = parts
 
 
 def test_a_difference_in_another_makers_form_is_told_as_such():
@@ -148,7 +148,7 @@ def test_a_head_cut_short_borrows_no_byte_of_the_block_before():
     one = loading(compressed(IMAGE)[:60])
     one.block[:1024] = compressed(IMAGE)[:1024]
     try:
-        parts.use("job.package").take(one)
+        parts.use("job.package").turn(one)
     except AlinkError as e:
         assert e.code == errors.PACKAGE
     else:
@@ -209,5 +209,5 @@ def test_a_block_over_mqtt_has_a_place_of_its_own_while_the_download_fills_its_b
         one = loading(compressed(IMAGE))
         one.file.stream = stream_of
         one.block[:1024] = compressed(IMAGE)[:1024]
-        parts.use("job.package").take(one)
+        parts.use("job.package").turn(one)
         assert one.source.block is (one.block if stream_of is None else one.spare)

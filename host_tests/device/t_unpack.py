@@ -1,6 +1,7 @@
 # What moves of a compressed image: inflated into the slot, block by block. MIT licence.
 
 import hashlib
+import sys
 
 from package_fakes import Partition, errors, fill, loading, moving, refused, through, without_heap
 from package_maker import bomb, compressed, head, stream
@@ -148,3 +149,21 @@ def test_a_slow_server_is_not_given_up_while_something_comes():
     one.source.until = len(one.source.body)
     one.source.gives = 1000
     assert through(one) == IMAGE
+
+
+def test_what_begins_a_package_is_gone_before_the_inflater_takes_its_window():
+    one = loading(compressed(IMAGE), gives=300)
+    while one.packed is None or one.packed.inflate is None:
+        assert not one.step()
+        if one.packed is not None:
+            assert "alink.job.first" not in sys.modules
+    for name in ("first", "slot_rest", "moving"):
+        assert "alink.job." + name not in sys.modules, name
+
+
+def test_the_inflaters_window_is_free_when_the_digest_is_compared():
+    one = moving(compressed(IMAGE))
+    packed = one.packed
+    assert packed.inflate is not None
+    assert through(one) == IMAGE
+    assert packed.inflate is None and packed.ring is None

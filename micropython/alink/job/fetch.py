@@ -33,6 +33,7 @@ class Download:
     """
 
     block: bytearray
+    early: str
     state: int
     offset: int
     size: int
@@ -81,15 +82,18 @@ class Download:
                     except OSError as e:
                         parts.ask("job.checkpoint", "unsaved", e)
             elif state >= _PEEK:
-                size = parts.use("job.first").turn(self)
+                early = self.early
+                size = parts.use(early).turn(self)
                 if size:
                     # Looked at before it is written.
-                    parts.drop("job.first")
+                    parts.drop(early, "job.unpack")
                     self.target.look(self.block, size)
                     parts.drop(*_PASSING)
                     if self.mover is None:
                         self.mover = parts.use(self.packed.code)
                     self.state = _READY
+                elif self.early is not early:
+                    parts.drop(early)  # (One after the other: each is large.)
             elif state > _OPEN:
                 parts.use("job.waiting").turn(self)
             elif state:

@@ -1,6 +1,6 @@
 # A download is open: up to its first block, which is looked at before it is written. MIT licence.
 #
-# A package is known by its first KiB, and makes a first block of its own.
+# A package is known by its first KiB, and makes a first block of its own: see package.py.
 
 import time
 
@@ -34,39 +34,24 @@ def opened(download, start):
     elif download.packed is not None:
         parts.ask("job.aside", "resume", download)
         return
+    download.early = "job.first"
     download.state = _MOVE if download.offset else _PEEK
 
 
 def turn(download):
     """One step of `download` -> bytes of the image whose first block is there (int), or 0.
 
-    Raises AlinkError.
+    What takes the next step is Download.early. Raises AlinkError.
     """
-    state = download.state
-    block = download.block
     size = download.size
     mover = download.mover
-    if state == _PEEK:
+    if download.state == _PEEK:
         if mover.read(download, download.view, min(size, _PART)):
             download.at = _PART
             download.state = _FIRST
-            if download.file.diff or (block[0] == 0x89 and download.target.packs):
-                parts.ask("job.package", "take", download)
-                if download.mover is None:
-                    mover = None
-                    parts.drop("job.moving")
-    elif state == _FIRST:
-        if size <= _PART or mover.read(download, download.view, min(size, _BLOCK)):
-            download.at = 0
-            return size
-    else:
-        packed = download.packed
-        if packed.inflate is None:
-            parts.use("job.origin").check(download)
-            if packed.inflate is not None:
-                parts.drop("job.origin")
-        elif mover.fill(download):
-            download.mover = mover = None
-            parts.drop("job.unpack", "job.patch")
-            return packed.size
+            if download.file.diff or (download.block[0] == 0x89 and download.target.packs):
+                download.early = "job.package"
+    elif size <= _PART or mover.read(download, download.view, min(size, _BLOCK)):
+        download.at = 0
+        return size
     return 0

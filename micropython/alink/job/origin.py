@@ -17,22 +17,24 @@ _BLOCK = const(4096)
 _AT_ONCE = const(4)  # blocks hashed in one step
 
 
-def check(download):
+def turn(download):
     """One bounded step: a few blocks of the source hashed, then what has come for the inflater.
 
-    That is there (Packed.inflate) when all is done. Raises AlinkError: OTHER_SOURCE, FLASH, and
-    as unpack.feed().
+    That is there (Packed.inflate) when all is done. Returns 0. Raises AlinkError: OTHER_SOURCE,
+    FLASH, and as unpack.feed().
     """
     packed = download.packed
     if packed.checked < packed.source:
         _hash(packed, download.block)
         download.last = time.ticks_ms()  # what came meanwhile has waited
-        return
+        return 0
     mover = download.mover
     if mover is None:
         download.mover = mover = parts.use(packed.code)
     if mover.feed(download):
         packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, packed.window)
+        download.early = packed.code
+    return 0
 
 
 def _hash(packed, block):

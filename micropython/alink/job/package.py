@@ -36,12 +36,12 @@ class Packed:
     """What a download holds of its package. Has no code of its own, as it outlives this module."""
 
 
-def take(download):
-    """The first KiB has come, and it may begin a package: get ready to unpack it.
+def turn(download):
+    """The first KiB has come, and it may begin a package: get ready to unpack it. Returns 0.
 
-    Nothing happens if it is none. Raises AlinkError: JOB_DIFF when it should be one, JOB_FORM for
-    a format of later days, PACKAGE for a head that says what cannot be, and what Target.begin()
-    raises for an image of that size.
+    If it is none, first.py goes on. Raises AlinkError: JOB_DIFF when it should be one, JOB_FORM
+    for a format of later days, PACKAGE for a head that says what cannot be, and what
+    Target.begin() raises for an image of that size.
     """
     block = download.block
     target = download.target
@@ -49,7 +49,8 @@ def take(download):
     if not target.packs or block[:4] != _MAGIC:
         if download.file.diff:
             raise AlinkError(_E_JOB_DIFF)
-        return
+        download.early = "job.first"
+        return 0
     if size > 4 and block[4] != 1:
         raise AlinkError(_E_JOB_FORM, "package format %d" % block[4])
     kind = block[5]
@@ -69,7 +70,10 @@ def take(download):
     ):
         raise AlinkError(_E_PACKAGE, "its head")
     digest = bytes(block[12:44])
+    download.mover = None
+    parts.drop("job.moving")
     target.begin(image, "sha256", digest, block)
+    parts.drop("job.slot_rest")
     target.holds = (image, "sha256", digest)
     log.info("a package of an image of %d bytes" % image)
     packed = _empty()
@@ -130,8 +134,9 @@ def take(download):
     download.next = download.size  # there are no checkpoints
     if download.file.stream is not None:
         download.source.block = download.spare  # the block is not free while a header comes
-    download.mover = None
+    download.early = "job.origin"
     download.state = _CHECK
+    return 0
 
 
 def refuse(packed):

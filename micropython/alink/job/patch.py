@@ -8,11 +8,12 @@
 from micropython import const
 
 from ..errors import AlinkError
-from .unpack import (  # noqa: F401 (move is Download's)
+from .unpack import (  # noqa: F401 (turn and move are Download's)
     at_end,
     feed,
     inflate,
     move,
+    turn,
     wrong,
 )
 

@@ -125,6 +125,14 @@ def fill(download):
     return left > n or at_end(download)
 
 
+def turn(download):
+    """One step of the first block -> bytes of the image when it is whole (int), else 0."""
+    if not download.mover.fill(download):
+        return 0
+    download.mover = None
+    return download.packed.size
+
+
 def move(download):
     """Bring one block of the image into the target; allocates nothing.
 
@@ -135,6 +143,7 @@ def move(download):
         return 0
     packed = download.packed
     if packed.size - download.target.at <= _BLOCK:
+        packed.inflate = packed.ring = None
         return 1
     packed.filled = 0
     packed.digest.update(download.block)
