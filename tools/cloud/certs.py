@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import datetime
 import os
+import shlex
 import ssl
 from pathlib import Path
 
 import trustme
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
+from tools.cli import Refused
 from tools.cloud.faults import CERTIFICATES
 
 # RSA of 2048 bits, as the platform's own: the TLS of Alibaba's C SDK (mbedTLS as it configures it)
@@ -28,15 +31,15 @@ class Certificates:
     """The authority of one folder: `ca_pem` and `ca_der` are its certificate.
 
     `hosts` are names and addresses that good certificates hold for, besides localhost and
-    127.0.0.1.
+    127.0.0.1. Raises Refused for an authority of which a part is gone, damaged or another's.
     """
 
     def __init__(self, folder: Path, hosts: tuple[str, ...] = ()) -> None:
         self.hosts = tuple(dict.fromkeys(("localhost", "127.0.0.1", *hosts)))
         self.ca_file = folder / "ca.pem"
         key_file = folder / "ca-key.pem"
-        if self.ca_file.exists() and key_file.exists():
-            self._ca = trustme.CA.from_pem(self.ca_file.read_bytes(), key_file.read_bytes())
+        if self.ca_file.exists() or key_file.exists():
+            self._ca = _kept(self.ca_file, key_file)
         else:
             self._ca = trustme.CA(organization_name="alink test cloud", key_type=_KEYS)
             descriptor = os.open(key_file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
@@ -68,3 +71,31 @@ class Certificates:
         context.set_ciphers(":".join((*own, *_ALSO)))
         leaf.configure_cert(context)
         return context
+
+
+def _kept(ca_file: Path, key_file: Path) -> trustme.CA:
+    """The authority that is there already. Boards trust it: a new one never takes its place."""
+    for here, gone in ((ca_file, key_file), (key_file, ca_file)):
+        if not gone.exists():
+            raise _unusable(ca_file, key_file, f"{here} is there, and {gone.name} is not")
+    ca, key = ca_file.read_bytes(), key_file.read_bytes()
+    try:
+        certificate = x509.load_pem_x509_certificate(ca)
+    except ValueError:
+        raise _unusable(ca_file, key_file, f"{ca_file} is damaged") from None
+    try:
+        private = load_pem_private_key(key, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise _unusable(ca_file, key_file, f"{key_file} is damaged") from None
+    if private.public_key() != certificate.public_key():
+        raise _unusable(ca_file, key_file, f"{key_file} is not the key of {ca_file.name}")
+    return trustme.CA.from_pem(ca, key)
+
+
+def _unusable(ca_file: Path, key_file: Path, why: str) -> Refused:
+    return Refused(
+        f"{why}: the folder's certificate authority cannot be used",
+        f"Bring back both as they were. Or remove them (rm -f {shlex.quote(str(ca_file))} "
+        f"{shlex.quote(str(key_file))}): then a new one is made, which every board has to be "
+        "given (`ca` of its settings) before it trusts this server again.",
+    )
