@@ -224,6 +224,21 @@ def test_what_would_not_make_the_release_is_refused(
         cloud.add_difference(PK, version, package, source)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [DIFF[:-1], DIFF[:90], DIFF[:-20] + bytes([DIFF[-20] ^ 1]) + DIFF[-19:]],
+    ids=["cut off", "hardly begun", "changed"],
+)
+def test_a_damaged_difference_never_takes_the_place_of_the_good_one(
+    cloud: LocalCloud, broken: bytes
+) -> None:
+    # What it starts from was not offered here: nothing can be made of it to see.
+    cloud.add_release("other", "2.0.0", NEW)
+    with pytest.raises(Refused, match=r"^d\.alp: its stream is damaged"):
+        cloud.add_difference("other", "2.0.0", ("d.alp", broken), "1.0.0")
+    assert cloud.add_difference("other", "2.0.0", ("d.alp", DIFF), "1.0.0").differences
+
+
 def test_the_same_difference_may_be_added_twice(cloud: LocalCloud) -> None:
     again = cloud.add_difference(PK, "1.1.0", ("other-name.alp", DIFF), "1.0.0")
     assert [one.source for one in again.differences] == ["1.0.0"]

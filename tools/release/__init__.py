@@ -3,7 +3,7 @@
 from tools.release.archive import WBITS, build_archive
 from tools.release.offer import check_offer, image_takes_packages
 from tools.release.package_format import DIFFERENCE, is_package, read_head
-from tools.release.unpacking import unpack
+from tools.release.unpacking import unpack, walk
 
 __all__ = [
     "DIFFERENCE",
@@ -14,4 +14,5 @@ __all__ = [
     "is_package",
     "read_head",
     "unpack",
+    "walk",
 ]

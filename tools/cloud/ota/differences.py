@@ -80,7 +80,7 @@ def _check(
     store: CloudStore, files: Path, release: Release, source: str, name: str, content: bytes
 ) -> None:
     """Raise Refused unless the package makes the release of its source."""
-    from tools.release import DIFFERENCE, read_head, unpack  # slow to load
+    from tools.release import DIFFERENCE, read_head, unpack, walk  # slow to load
 
     with _named(name):
         head = read_head(content)
@@ -89,6 +89,7 @@ def _check(
             f"{name} is packed, but no difference", "Leave --from out to offer it as a version."
         )
     with _named(name):
+        walk(content)  # also where its source is not known here, and nothing can be made of it
         image = packages.image_of(files, release)
     if hashlib.sha256(image).digest() != head.sha256:
         raise Refused(
