@@ -38,6 +38,37 @@ def test_every_part_that_is_asked_for_by_its_name_is_in_the_image() -> None:
     assert not missing
 
 
+def test_every_short_name_that_is_asked_for_is_one_modules() -> None:
+    there = {path.removeprefix("alink/") for path in moved(SOURCES)}
+    asked = _given("use", "ask")
+    assert {name for name in asked if name in LEAVES} <= there
+    assert len(asked & set(LEAVES)) > 30
+    assert not {name for name in asked if name.startswith(("after_reset.", "reset."))}
+
+
+def test_what_a_folder_had_is_let_go_with_it() -> None:
+    """A part that nobody drops stays in RAM until the next reset."""
+    dropped = _given("drop")
+    assert {"job", "", "signin"} <= dropped
+    for module, home in of(ALINK).items():
+        leaf = home.removeprefix("alink/")
+        assert len(leaf) <= 2 if module.startswith("alink/job/") else leaf in dropped, module
+    # And nothing else goes with them.
+    assert all(len(path.removeprefix("alink/")) > 2 for path in SOURCES)
+
+
+def _given(*names: str) -> set[str]:
+    """The texts that functions of these names are given, in a package as it is in an image."""
+    return {
+        one.value
+        for source in moved(SOURCES).values()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in names
+        for one in node.args
+        if isinstance(one, ast.Constant) and isinstance(one.value, str)
+    }
+
+
 def test_each_module_has_a_place_of_its_own() -> None:
     new = of(ALINK)
     assert len(set(new.values())) == len(new)
@@ -68,15 +99,18 @@ def test_what_an_image_may_lack_is_missed_under_its_own_name() -> None:
 
 
 def test_each_way_to_name_a_module_is_followed() -> None:
-    new = {"alink/job/run": "alink/job/d", "alink/signin/ca": "alink/signin/e"}
+    new = {"alink/job/run": "alink/d", "alink/signin/ca": "alink/abs", "alink/job/gate": "alink/e"}
     source = b"""
 from . import run
 from .run import Run
+from .blocks import Stream
 from .. import log
 parts.use("job.run").Run(run)
 parts.drop("job.run", "job")
+parts.drop("signin", "log")
 found = "alink.signin.ca" in modules
 run.turn("run", "start")
+parts.use("job." + name)
 text = "job.run is no name here"
 """
     assert (
@@ -84,13 +118,20 @@ text = "job.run is no name here"
         == b"""
 from . import d as run
 from .d import Run
-from .. import log
-parts.use("job.d").Run(run)
-parts.drop("job.d", "job")
-found = "alink.signin.e" in modules
+from .job.blocks import Stream
+from . import log
+parts.use("d").Run(run)
+parts.drop("d", "job")
+parts.drop("signin", "abs", "log")
+found = "alink.abs" in modules
 run.turn("d", "start")
+parts.use("" + name)
 text = "job.run is no name here"
 """
+    )
+    # From a module that stays where it is, too.
+    assert told(b"from . import run\nfrom .blocks import x", "alink/job/mqtt", new) == (
+        b"from .. import d as run\nfrom .blocks import x"
     )
 
 

@@ -20,6 +20,9 @@ def use(name):
 def drop(*names):
     """Let go of modules ("advice"), or of folders ("job") with all in them.
 
+    "" are all whose names have one or two letters: what else is in "job" has such a name, and no
+    folder, in an image.
+
     Nothing may be inside a function of them, and no object of their classes may be used any more.
     """
     found = False
@@ -45,7 +48,11 @@ def _loaded(name):
         if (
             one.startswith(name, len(_HOME))
             and one.startswith(_HOME)
-            and (len(one) == end or one.startswith(".", end))
+            and (
+                len(one) == end
+                or one.startswith(".", end)
+                or (len(one) < end + 3 and not name)  # (tools/images/homes.py)
+            )
             and "keep" not in sys.modules[one].__dict__  # the application has it, too: journal.py
         ):
             return one

@@ -242,7 +242,7 @@ class Updater:
         """Let go of what nothing that is left uses."""
         run = self.run
         if run is None:
-            parts.drop("job", "target")
+            parts.drop("job", "", "target")
         elif run.checking or run.closing is not None:
             return
         if self.hello is None:

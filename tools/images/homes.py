@@ -1,23 +1,30 @@
 """The inner modules of a package under short names, since each costs a board three for ever.
 
 MicroPython keeps of a module that was loaded once its dotted name, its path and its last name.
-What no application imports (`signin/`, `after_reset/`, `job/`) is stored in an image as
-`alink/job/d.mpy` and the like: letters that the firmware's own names are made of anyway. Modules
-that may be left out of an image keep their names, so that what is missing can be told.
+What no application imports (`signin/`, `after_reset/`, `job/`) stands beside the package's other
+modules in an image, as `alink/cp.mpy`: so its path and its dotted name are short, and the text
+that asks for it is a name that the firmware has ("cp"). Lifetimes are the same: parts.drop("")
+lets go of all that were in `job/`, which have one or two letters, and where another folder is let
+go its modules are named one by one. Modules that may be left out of an image keep their names, so
+that what is missing can be told.
 """
 
 import ast
 import io
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tools.images.features import keeps_name
 from tools.images.kept_names import words
 from tools.images.shorten import parse
 
-# Folder -> what it is called in an image: a text of more than ten letters is an object there.
+# Folders whose modules move, and what is left of them is called in an image: a text of more than
+# ten letters is an object there.
 _FOLDERS = {"signin": "signin", "after_reset": "reset", "job": "job"}
+
+# Its modules have one or two letters, which parts.drop("") knows; those of the others three.
+_MANY = "job"
 
 # Applications import these (README, docs), or derive from what is in them; flash.py selftest
 # asks credentials on the board.
@@ -25,8 +32,8 @@ _KNOWN = ("job/http", "job/mqtt", "job/download", "signin/credentials")
 
 # Short identifiers of any stock firmware.
 LEAVES = words(
-    "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws "
-    "abs all any bin chr dir hex oct ord pow"
+    "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws id gc "
+    "pi on IN abs all any bin chr dir hex oct ord pow sum max min zip"
 )
 
 # Calls whose first argument is the last name of a module in job/ (Run.turn).
@@ -36,13 +43,16 @@ _BY_LEAF = "turn"
 def homes(modules: list[str]) -> dict[str, str]:
     """Module ("alink/job/run") -> where it stands in an image, for those that move."""
     found = {}
-    for folder, short in _FOLDERS.items():
+    few = iter([leaf for leaf in LEAVES if len(leaf) <= 2])
+    others = iter([leaf for leaf in LEAVES if len(leaf) > 2])
+    for folder in _FOLDERS:
         prefix = f"alink/{folder}/"
-        leaves = iter(LEAVES)
         for module in sorted(one for one in modules if one.startswith(prefix)):
             inner = module.removeprefix("alink/")
             if inner not in _KNOWN and not keeps_name(inner + ".py") and "__init__" not in inner:
-                found[module] = f"alink/{short}/{next(leaves)}"
+                leaf = next(few if folder == _MANY else others, "")
+                if leaf:
+                    found[module] = f"alink/{leaf}"
     return found
 
 
@@ -54,7 +64,7 @@ def of(package: Path) -> dict[str, str]:
 
 
 def dotted(new: Mapping[str, str]) -> dict[str, str]:
-    """What homes() says, for names without the package's: "job.run" -> "job.cp"."""
+    """What homes() says, for names without the package's: "job.run" -> "cp"."""
     return {
         old.removeprefix("alink/").replace("/", "."): name.removeprefix("alink/").replace("/", ".")
         for old, name in new.items()
@@ -77,21 +87,56 @@ def told(source: bytes, module: str, new: Mapping[str, str]) -> bytes:
     texts = dotted(new)
     texts |= {f"alink.{old}": f"alink.{name}" for old, name in texts.items()}
     texts |= _FOLDERS
-    places = _places(parse(source), module.split("/")[:-1], new)
+    texts[f"{_MANY}."] = ""  # before the last name of a module: Run.turn()
+    tree = parse(source)
+    heads = dict(_heads(tree, module, new))
+    places = _places(tree, module.split("/")[:-1], new)
     lines = source.decode().splitlines(keepends=True)
     tokens = list(tokenize.tokenize(io.BytesIO(source).readline))
     for token in reversed(tokens):
-        text = ""
+        row, start = token.start
+        end = token.end[1]
+        text = None
         if token.type == tokenize.STRING:
-            text = places.get(token.start, "") or texts.get(token.string[1:-1], "")
-            text = text and f'"{text}"'
+            text = places.get(token.start, texts.get(token.string[1:-1]))
+            text = None if text is None else f'"{text}"'
         elif token.type == tokenize.NAME:
-            text = places.get(token.start, "")
-        if text:
-            row, start = token.start
+            text = places.get(token.start)
+            if token.start in heads:
+                old, text = heads[token.start]
+                end = start + len(old)
+        if text is not None:
             line = lines[row - 1]
-            lines[row - 1] = line[:start] + text + line[token.end[1] :]
+            lines[row - 1] = line[:start] + text + line[end:]
     return "".join(lines).encode()
+
+
+def _heads(
+    tree: ast.Module, module: str, new: Mapping[str, str]
+) -> Iterator[tuple[tuple[int, int], tuple[str, str]]]:
+    """Where `from` and a relative name stand, what that is, and what it has to be."""
+    home = module.split("/")[:-1]
+    moved_home = new.get(module, module).split("/")[:-1]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = home[: len(home) + 1 - node.level]
+            if node.module is None:
+                places = {
+                    tuple(new.get(path, path).split("/")[:-1])
+                    for path in ("/".join([*base, one.name]) for one in node.names)
+                }
+            else:
+                path = "/".join([*base, *node.module.split(".")])
+                places = {tuple(new.get(path, path).split("/"))}
+            if len(places) > 1:
+                raise ValueError(f"{module}, line {node.lineno}: import one module at a time")
+            place = list(places.pop())
+            same = 0
+            while same < min(len(place), len(moved_home)) and place[same] == moved_home[same]:
+                same += 1
+            dots = "." * (len(moved_home) - same + 1)
+            old = f"from {'.' * node.level}{node.module or ''}"
+            yield (node.lineno, node.col_offset), (old, f"from {dots}{'.'.join(place[same:])}")
 
 
 def _places(
@@ -108,14 +153,10 @@ def _places(
                     if name is not None and one.asname is None:
                         leaf = name.rpartition("/")[2]
                         found[one.lineno, one.col_offset] = f"{leaf} as {one.name}"
-            else:
-                name = new.get("/".join([*base, node.module]))
-                if name is not None:
-                    # from .stream import ...: behind "from", a blank and the dots
-                    at = node.col_offset + len("from ") + node.level
-                    found[node.lineno, at] = name.rpartition("/")[2]
         elif isinstance(node, ast.Call) and node.args:
             called = getattr(node.func, "attr", "")
+            if called == "drop":
+                found |= _folders(node, new)
             first = node.args[0]
             if (
                 called == _BY_LEAF
@@ -125,4 +166,16 @@ def _places(
                 name = new.get(f"alink/job/{first.value}")
                 if name is not None:
                     found[first.lineno, first.col_offset] = name.rpartition("/")[2]
+    return found
+
+
+def _folders(call: ast.Call, new: Mapping[str, str]) -> dict[tuple[int, int], str]:
+    """Where parts.drop() is told a folder, and what to say: the modules that were in it, too."""
+    found = {}
+    for one in call.args:
+        if isinstance(one, ast.Constant) and one.value in _FOLDERS and one.value != _MANY:
+            inner = [name for old, name in new.items() if old.startswith(f"alink/{one.value}/")]
+            names = [name.rpartition("/")[2] for name in inner if name.count("/") == 1]
+            # (Quotes come around all of it.)
+            found[one.lineno, one.col_offset] = '", "'.join([_FOLDERS[one.value], *names])
     return found

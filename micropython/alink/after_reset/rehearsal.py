@@ -53,7 +53,7 @@ def fault(secure):
     finally:
         log.level = level
         opening = None
-        parts.drop("job", "firmware")
+        parts.drop("job", "", "firmware")
     return None
 
 

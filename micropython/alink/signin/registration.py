@@ -16,7 +16,7 @@ from .. import device, log, parts
 from ..errors import AlinkError
 from ..nvs import hint
 from ..registration import PRODUCT_SECRET, SECRET, TOKEN, needed
-from . import connect, credentials
+from . import credentials
 
 _E_CONFIG = const(1)
 _E_CLOCK = const(2)
@@ -151,7 +151,7 @@ def _ask(settings, pace, connect_ms, reply_ms):
     )
     link = None
     try:
-        link = connect.sign_in(pace, account, 0)
+        link = parts.use("signin.connect").sign_in(pace, account, 0)
         topic = "/ext/register" if listed else "/ext/regnwl"
         payload = _receive(link, topic, pace.on_feed, reply_ms)
         link.send(b"\xe0\0", 2)
