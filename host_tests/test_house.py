@@ -33,7 +33,7 @@ WALLS = {
     "images": ("cli", "texts", "places", "chip"),
     "release": ("cli", "texts", "places", "signing", "chip", "images"),
     "flashing": ("cli", "texts", "places", "signing", "chip", "images"),
-    "sim": ("cli", "texts", "programs", "places", "chip"),
+    "sim": ("cli", "texts", "programs", "places", "chip", "images", "flashing"),
     "cloud": (
         "cli",
         "exit_codes",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -106,20 +109,86 @@ def shell(folder: Path, commands: str) -> str:
     return done.stdout + done.stderr
 
 
-def test_the_release_and_the_board_by_hand_are_made_as_written(tmp_path: Path) -> None:
-    # serve and run go on until Ctrl-C, and the rest needs them: tests of their own.
-    made = re.sub(r"^python -m tools\.cloud serve .*$", ":", TRYING, flags=re.MULTILINE)
-    made = made[: made.index("python -m tools.sim run")]
-    (tmp_path / ".cloud").mkdir()
-    (tmp_path / ".cloud" / "ca.pem").write_bytes(b"what serve leaves there")
-    said = shell(tmp_path, RELEASE + made)
+def test_the_board_by_hand_takes_its_update_as_written(tmp_path: Path) -> None:
+    """The commands of trying.md, word by word but for the port, each in its turn."""
+    port = str(free_port())
+    lines = re.sub(r"\\\n\s*", "", TRYING).replace("8883", port).splitlines()
+    names = ("cloud serve", "cloud device", "sim create", "sim run", "cloud release", "cloud push")
+    places = [
+        next(at for at, line in enumerate(lines) if f"tools.{name} " in line) for name in names
+    ]
+    assert places == sorted(places)
+    assert lines[-1] == "python -m tools.cloud watch"
+    serving, running = places[0], places[3]
+    said = shell(tmp_path, RELEASE + "\n".join(lines[:serving]))
     assert "version      1.1.0" in said
-    secret = (tmp_path / "secret.txt").read_text().strip()
-    assert secret not in said
-    with Board(tmp_path / "desk.bin") as board:
-        assert board.nvs_get("alink", "device_secret") == secret.encode()
-        assert board.slot_bytes(0).startswith((tmp_path / "release-1.0.0.bin").read_bytes())
-    assert (tmp_path / "release-1.1.0.bin").is_file()
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(going_on(tmp_path, lines[serving], "Ctrl-C"))
+        said = shell(tmp_path, "\n".join(lines[:2] + lines[serving + 1 : running]))
+        secret = (tmp_path / "secret.txt").read_text().strip()
+        assert secret not in said
+        assert "note:" not in said
+        with Board(tmp_path / "desk.bin") as board:
+            assert board.nvs_get("alink", "device_secret") == secret.encode()
+            assert board.slot_bytes(0).startswith((tmp_path / "release-1.0.0.bin").read_bytes())
+            board.nvs_set("alink_ota", "prove_ms", 0)  # a minute of its main loop
+        board_runs = going_on(tmp_path, lines[running], "version 1.0.0")
+        process = stack.enter_context(board_runs)
+        shell(tmp_path, "\n".join(lines[:2] + lines[running + 1 : -1]))
+        watching = "\n".join((*lines[:2], lines[-1].replace("watch", "status")))
+        while "SUCCEEDED" not in (said := shell(tmp_path, watching)):
+            assert "FAILED" not in said
+            assert process.poll() is None, "the board has ended"
+
+
+@contextlib.contextmanager
+def going_on(folder: Path, line: str, said: str) -> Iterator[subprocess.Popen[str]]:
+    """A command with & at its end, in a folder of shell(), once it has said that; then Ctrl-C."""
+    program, *words = (word for word in shlex.split(line, comments=True) if word != "&")
+    assert program == "python"
+    with subprocess.Popen(
+        [sys.executable, *words],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            assert process.stdout is not None
+            told = ""
+            while said not in told:
+                line = process.stdout.readline()
+                assert line, f"it has ended: {told}"
+                assert "this board has no" not in line, "it waits for ever"
+                told += line
+            yield process
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.wait(30)
+
+
+SECRETS = sorted(
+    {
+        name
+        for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md"))
+        for name in re.findall(
+            r"^[^|]*--(?:settings|secret-file|provision|new-key) ([a-z]\w*\.\w+)",
+            page.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
+    }
+)
+
+
+def test_a_secret_that_these_pages_make_is_not_committed_with_the_rest(tmp_path: Path) -> None:
+    assert "greenhouse_07.env" in SECRETS
+    assert "secret.txt" in SECRETS
+    shutil.copy(ROOT / ".gitignore", tmp_path)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True, timeout=60)
+    done = subprocess.run(
+        ["git", "check-ignore", *SECRETS], cwd=tmp_path, capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == SECRETS
 
 
 def test_a_small_update_is_made_as_written(tmp_path: Path) -> None:

@@ -61,7 +61,8 @@ SIM = Program(
 typical use:
   python -m tools.sim create desk.bin --image app.img \\
       --set product_key=PK --set device_name=DN --set device_secret=@secret.txt \\
-      --set host=127.0.0.1 --set port=8883 --set ca=@cloud/ca.der
+      --set host=127.0.0.1 --set port=8883 --set ca=@.cloud/ca.pem \\
+      --set wifi_ssid=any --set wifi_pass=any-will-do
   python -m tools.sim run desk.bin
   python -m tools.sim status desk.bin
 

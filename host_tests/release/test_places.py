@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import stat
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import trustme
 
 from host_tests.kit.firmware_files import app as app_bin
 from host_tests.kit.firmware_files import application, merged
@@ -223,7 +225,8 @@ def test_a_secret_goes_from_cloud_to_board_in_a_file_of_ones_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     secret, pem = tmp_path / "secret.txt", tmp_path / "ca.pem"
-    pem.write_bytes(b"-----BEGIN\nabc\n-----END\n")
+    authority = trustme.CA().cert_pem.bytes()
+    pem.write_bytes(authority)
     add = ["device", "add", "a1B2c3D4e5F", "green", "--folder", str(tmp_path / "cloud")]
     assert cloud([*add, "--secret-file", str(secret)]) == 0
     text = secret.read_text()
@@ -237,5 +240,5 @@ def test_a_secret_goes_from_cloud_to_board_in_a_file_of_ones_own(
     assert run_sim(monkeypatch, "create", desk, *sets) == 0
     with Board(desk) as board:
         assert board.nvs_get("alink", "device_secret") == text.strip().encode()
-        assert board.nvs_get("alink", "ca") == pem.read_bytes()
+        assert board.nvs_get("alink", "ca") == ssl.PEM_cert_to_DER_cert(authority.decode())
         assert board.nvs_get("alink", "port") == 8883

@@ -38,8 +38,7 @@ def age_warning(stated: str | None) -> str:
     )
 
 
-def newer_advice() -> str:
-    """What to do with a file that has such a firmware."""
-    return (
-        f"For a board make it of MicroPython {_NEEDED}. The board on the desk takes it as it is."
-    )
+def newer_advice(for_a_slot: bool = True) -> str:
+    """What to do with a file that has such a firmware; for_a_slot: it is an image for a slot."""
+    desk = " The board on the desk takes it as it is." if for_a_slot else ""
+    return f"For a board make it of MicroPython {_NEEDED}.{desk}"

@@ -127,7 +127,11 @@ def _advice(kind: str, problems: list[str], slot: int, old: bool) -> str:
     if problems:
         return "Do not put it on a board: download or build it again, and compare its size."
     if old:
-        return f"{newer_advice()} {_use(kind)}" if kind in (MERGED, APP) else newer_advice()
+        return (
+            f"{newer_advice(kind != MERGED)} {_use(kind)}"
+            if kind in (MERGED, APP)
+            else newer_advice()
+        )
     if slot > SLOT_SIZE:
         return f"It needs a larger slot than {SLOT_SIZE} bytes: use another partition table."
     return _use(kind)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import shlex
 from pathlib import Path
 
 from tools.chip import image
 from tools.chip.layout import load_layout
 from tools.cli import Refused, worded
+from tools.flashing.settings import parse
+from tools.images import examine
+from tools.images.report import APP_WITH_APPLICATION, MERGED, Report
+from tools.places import check_input, check_output, read_input
 from tools.sim.board import DEFAULT_TABLE, Board
 from tools.sim.flash import SIZE
 from tools.texts import decoded
@@ -22,10 +27,11 @@ system. With an image alink's loader (boot.py) is put there too, unless --file n
 EXAMPLES = """\
 python -m tools.sim create desk.bin --image release-1.0.0.bin \\
        --set product_key=PK --set device_name=DN --set device_secret=@secret.txt \\
-       --set host=127.0.0.1 --set port=8883 --set ca=@.cloud/ca.pem"""
+       --set host=127.0.0.1 --set port=8883 --set ca=@.cloud/ca.pem \\
+       --set wifi_ssid=any --set wifi_pass=any-will-do"""
 
 _NUMBERS = ("port", "secure", "allow_http", "regnwl")  # settings that NVS holds as numbers
-_BYTES = ("ca", "sign_key")  # that are a file as it is; of others a file holds the text
+_BYTES = ("ca", "sign_key")  # that are what a file holds; of others it holds the text
 SETTINGS = (
     *_NUMBERS,
     *_BYTES,
@@ -40,6 +46,8 @@ SETTINGS = (
     "device_token",
     "client_id",
 )
+# What micropython/main.py waits for.
+_NEEDED = ("wifi_ssid", "product_key", "device_name", "host")
 _LOADER = Path(__file__).resolve().parents[3] / "micropython" / "boot.py"
 
 
@@ -66,10 +74,12 @@ def run(options: argparse.Namespace) -> int:
     """0 when the file is there. Raises Refused, OSError: before there is one."""
     if options.flash.exists() and not options.force:
         raise Refused(f"{options.flash} exists", "Name another, or replace it: --force.")
+    named = (Path(text.partition("=@")[2]) for text in options.set if "=@" in text)
+    check_output(options.flash, (options.table, options.image, *options.file, *named))
     settings = dict(_setting(text) for text in options.set)
     slot = load_layout(options.table, SIZE).slots[0]
-    app = _bootable(options.image, slot.size) if options.image else None
-    files = {f"/{file.name}": file.read_bytes() for file in options.file}
+    app, report = _bootable(options.image, slot.size) if options.image else (None, None)
+    files = {f"/{file.name}": read_input(file) for file in options.file}
     if app is not None and not files.keys() & {"/boot.py", "/boot.mpy"}:
         # As flash.py does: without it MicroPython comes up and nothing of the image is run.
         files["/boot.py"] = _LOADER.read_bytes()
@@ -80,13 +90,23 @@ def run(options: argparse.Namespace) -> int:
             board.install_file(path, content)
         for key, value in settings.items():
             board.nvs_set("alink", key, value)
-    print(worded(f"{options.flash}: made; run it with: python -m tools.sim run {options.flash}"))
+    at = shlex.quote(str(options.flash))
+    print(worded(f"{options.flash}: made; run it with: python -m tools.sim run {at}"))
+    missing = [key for key in _NEEDED if key not in settings]
+    if settings and missing and report is not None and report.kind == APP_WITH_APPLICATION:
+        print(
+            f"note: it has no {', '.join(missing)}, for which a main.py that reads alink's "
+            "settings waits: any Wi-Fi does here. --force with every --set makes it anew."
+        )
     return 0
 
 
-def _bootable(path: Path, size: int) -> bytes:
-    """The content of an image that a slot of this size can start."""
-    data = path.read_bytes()
+def _bootable(path: Path, size: int) -> tuple[bytes, Report]:
+    """The content of an image that a slot of this size can start, with all that is in it."""
+    data = read_input(path)
+    report = examine(data)
+    if report.kind == MERGED:
+        raise Refused(f"{path} is a {report.kind}, and slot 0 takes an image", report.advice)
     if len(data) > size:
         raise Refused(
             f"{path} has {len(data)} bytes, and slot 0 has {size}",
@@ -98,7 +118,10 @@ def _bootable(path: Path, size: int) -> bytes:
         raise Refused(
             f"{path} would not boot: {fault}", "Make an image with tools/image.py build."
         )
-    return data
+    if report.problems:
+        # It would boot, and its application fail with a number.
+        raise Refused(f"{path} is damaged: {report.problems[0]}", report.advice)
+    return data, report
 
 
 def _setting(text: str) -> tuple[str, int | str | bytes]:
@@ -114,10 +137,13 @@ def _setting(text: str) -> tuple[str, int | str | bytes]:
             f"--set {key}: alink has no such setting",
             f"Perhaps you mean {meant[0]}." if meant else f"There are {', '.join(SETTINGS)}.",
         )
+    if key in _BYTES:
+        if not value.startswith("@"):
+            raise Refused(f"--set {key}: a file is wanted", f"Name it: --set {key}=@FILE.")
+        check_input(Path(value[1:]))
+        return key, parse(key, value[1:])
     if value.startswith("@"):
         path = Path(value[1:])
-        if key in _BYTES:
-            return key, path.read_bytes()
         value = decoded(path.read_bytes(), path).removesuffix("\n").removesuffix("\r")
     if key not in _NUMBERS:
         return key, value
