@@ -18,8 +18,11 @@ import pytest
 from host_tests.kit.mock_rom import MockRom
 from host_tests.kit.rig import ROOT
 from host_tests.kit.serial_rig import flash
+from tools.cli import Refused
+from tools.cloud import control
 from tools.cloud.operator import first_update
 from tools.dev import stock
+from tools.programs import CLOUD
 from tools.sim import Board
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", "COLUMNS": "80"}
@@ -120,6 +123,8 @@ def test_the_commands_name_this_machine_and_are_told_while_there_is_no_device(he
         assert "Boards on your network find it when it is started so:" in serving.said
         assert re.search(r"--listen 0\.0\.0\.0 --public \S+ --mqtts-port 8883", serving.said)
         assert "--folder 'my cloud'" in serving.printed[1]
+        restart = serving.said.partition("when it is started so:")[2].partition("Ctrl-C")[0]
+        assert "--folder 'my cloud'" in restart
         assert not any("127.0.0.1" in line for line in serving.printed)
         typed(here, serving.printed[1])
     finally:
@@ -141,3 +146,22 @@ def test_settings_without_a_server_are_refused_and_no_device_is_made(here: Path)
     assert "no stand-in with a gateway runs in .cloud" in done.stderr
     assert not (here / "greenhouse_07.env").exists()
     assert first_update.DEVICE_NAME not in typed(here, "python -m tools.cloud status || true")
+
+
+def test_the_advice_to_start_a_server_is_a_line_that_a_shell_takes(tmp_path: Path) -> None:
+    folder = tmp_path / "my dir"
+    with pytest.raises(Refused) as told:
+        control.need(folder, "snapshot")
+    _, line, _ = told.value.advice.split("`")
+    assert shlex.split(line)[-2:] == ["--folder", str(folder)]
+
+
+def test_a_folder_is_not_to_be_removed_for_a_secret(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["device", "add", "a1B2c3D4e5F", "green", "--folder", str(tmp_path / "cloud")]
+    assert CLOUD.main([*words, "--secret-file", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "is there and is not a file. Name a new file." in said
+    assert "rm " not in said
+    assert not (tmp_path / "cloud").exists()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,8 @@ def need(folder: Path, op: str, otherwise: str = "", **more: Any) -> dict[str, A
     if answer is None:
         raise Refused(
             f"no server runs in {folder}",
-            f"Start it with `python -m tools.cloud serve --folder {folder}`{otherwise}.",
+            f"Start it with `python -m tools.cloud serve --folder {shlex.quote(str(folder))}`"
+            f"{otherwise}.",
         )
     return answer
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import ipaddress
 import math
+import re
 from pathlib import Path
 
 from tools.cloud.ota.batches import RETRY_AFTER_MIN, RETRY_TIMES
 from tools.cloud.ota.tasks import DEFAULT_MODULE
 
 _FOLDER = ".cloud"
+_HOST_MAX = 253
+_LABEL = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?")  # of a name, between dots
 
 
 def folder(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +36,35 @@ def seconds(text: str) -> float:
     if not 0 <= number < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is no number of seconds")
     return number
+
+
+def host(text: str) -> str:
+    """The name or address of a machine, without scheme, port or brackets. Raises
+    ArgumentTypeError: the certificate of the server has to hold for it.
+    """
+    with contextlib.suppress(ValueError):
+        return str(ipaddress.ip_address(text))
+    labels = text.split(".")
+    if len(text) <= _HOST_MAX and all(map(_LABEL.fullmatch, labels)) and not labels[-1].isdigit():
+        return text
+    raise argparse.ArgumentTypeError(
+        f"{text[:_HOST_MAX]!r} is neither a name nor an address: as in desk.local or "
+        "192.168.1.10, without scheme, port or brackets"
+    )
+
+
+def public(text: str) -> str:
+    """host(), of one machine: no address that means every machine, or many. Raises
+    ArgumentTypeError.
+    """
+    named = host(text)
+    with contextlib.suppress(ValueError):
+        address = ipaddress.ip_address(named)
+        if address.is_unspecified or address.is_multicast:
+            raise argparse.ArgumentTypeError(
+                f"{named} is the address of no machine: name the one by which boards reach this"
+            )
+    return named
 
 
 def product(parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,7 @@ def commands(folder: Path) -> list[str]:
     folder: the stand-in's. Everything that is made lies in the current folder.
     """
     cloud = "python -m tools.cloud"
-    at = "" if folder == _FOLDER else f" --folder {shlex.quote(str(folder))}"
+    at = _at(folder)
     settings, release = f"{DEVICE_NAME}.env", "release-1.1.0.bin"
     main = shlex.quote(os.path.relpath(_MAIN) if _MAIN.is_relative_to(Path.cwd()) else str(_MAIN))
     return [
@@ -39,8 +39,13 @@ def commands(folder: Path) -> list[str]:
     ]
 
 
-def for_the_network(public: str) -> str:
-    """How `serve` is started for boards that are not on this machine."""
+def for_the_network(public: str, folder: Path) -> str:
+    """How `serve` is started, with this folder, for boards that are not on this machine."""
     return worded(
         f"python -m tools.cloud serve --listen 0.0.0.0 --public {public} --mqtts-port 8883"
+        + _at(folder)
     )
+
+
+def _at(folder: Path) -> str:
+    return "" if folder == _FOLDER else f" --folder {shlex.quote(str(folder))}"

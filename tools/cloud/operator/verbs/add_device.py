@@ -117,6 +117,8 @@ def _secret_file(path: Path | None) -> Iterator[IO[str] | None]:
     if path is None:
         yield None
         return
+    if path.exists() and not path.is_file():
+        raise Refused(f"{path} is there and is not a file", "Name a new file.")
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

@@ -46,10 +46,13 @@ _PORTS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument(
-        "--listen", default="127.0.0.1", help="address to listen on (default: this machine only)"
+        "--listen",
+        type=arguments.host,
+        default="127.0.0.1",
+        help="address to listen on (default: this machine only)",
     )
     parser.add_argument(
-        "--public", default="", help="name or address the boards reach this machine by"
+        "--public", type=arguments.public, help="name or address the boards reach this machine by"
     )
     for name, what in _PORTS.items():
         parser.add_argument(
@@ -67,6 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--page-listen",
+        type=arguments.host,
         default="127.0.0.1",
         metavar="ADDRESS",
         help="address of the page for a browser; elsewhere than on this machine (default) its "
@@ -141,7 +145,7 @@ def _started(
                 certificate=options.certificate,
                 on_note=tell,
                 listen=options.listen,
-                public=options.public,
+                public=options.public or "",
                 mqtt_port=options.mqtt_port,
                 mqtts_port=options.mqtts_port,
                 https_port=options.https_port,
@@ -168,7 +172,7 @@ def _note_public(options: argparse.Namespace) -> None:
     )
 
 
-def _check_public(option: str, listen: str, public: str) -> None:
+def _check_public(option: str, listen: str, public: str | None) -> None:
     """Refuse to listen everywhere without a name for it: links would lead to 127.0.0.1."""
     from tools.cloud.mqtt.listener import EVERYWHERE
 
@@ -247,7 +251,7 @@ def _told(options: argparse.Namespace, first: list[str]) -> list[str]:
         lines += [
             "Boards on your network find it when it is started so:",
             "",
-            f"  {first_update.for_the_network(others)}",
+            f"  {first_update.for_the_network(others, options.folder)}",
             "",
         ]
     return lines
