@@ -22,6 +22,7 @@ from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.operator.verbs import serve
 from tools.images.build import build_image
 from tools.programs import CLOUD
+from tools.programs import cloud as main
 from tools.release.pack import compress, difference
 
 Typed = Callable[..., str]
@@ -32,7 +33,7 @@ def type_(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Typed:
     """Type a command; what it says, on stderr where it fails or `err` says so."""
 
     def typed(*words: str, code: int = 0, err: bool = False) -> str:
-        assert CLOUD.main([*words, "--folder", str(tmp_path / "cloud")]) == code
+        assert main([*words, "--folder", str(tmp_path / "cloud")]) == code
         said = capsys.readouterr()
         return said.err if code or err else said.out
 
@@ -171,6 +172,36 @@ def test_a_push_of_what_a_device_runs_does_not_stand_in_the_way_of_the_next(
             assert cloud.task(PK, DN, "1.0.0").state == "SUCCEEDED"
             assert "NOTIFIED" in type_("push", PK, DN, "1.1.0")
             device.push()
+
+
+def test_to_push_what_is_on_its_way_leaves_no_failed_task(tmp_path: Path, type_: Typed) -> None:
+    with LocalCloud(tmp_path / "cloud") as cloud:
+        cloud.add_device(PK, DN, SECRET)
+        for version in ("1.1.0", "1.2.0"):
+            cloud.add_release(PK, version, b"image")
+        push = ("push", PK, DN, "1.1.0")
+        assert "QUEUED" in type_(*push)
+        for more in ((), ("--wait",)):
+            said = type_(*push, *more, code=1)
+            assert f"{PK}/{DN} is being upgraded to 1.1.0 already, by task 1. " in said
+            assert "`task show 1`" in said
+        assert [one.state for one in CloudFolder(tmp_path / "cloud").store.tasks()] == ["QUEUED"]
+        assert "QUEUED" in type_(*push, "--override")
+        # Another version is another matter: the platform fails it, and so it is done here.
+        said = type_("push", PK, DN, "1.2.0", code=1)
+        assert "1.2.0 FAILED: the device has not finished 1.1.0" in said
+
+
+def test_a_version_that_no_release_can_have_is_refused_as_such(
+    tmp_path: Path, type_: Typed, release: bytes
+) -> None:
+    (tmp_path / "a.bin").write_bytes(release)
+    for version in ("", "a b"):
+        add = ("add", PK, version, str(tmp_path / "a.bin"))
+        assert f"{version!r} is no version. Use 1 to 64 " in type_("release", *add, code=1)
+        assert f"{version!r} is no version. " in type_(
+            "--at", "desk", "release", "publish", *add[1:], code=1
+        )
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0", "::"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -132,3 +133,38 @@ def test_a_time_that_never_comes_is_refused_before_anything_is_changed(
     said_of_it = run(*PUSH, "--override", "--timeout", said, "--folder", str(tmp_path), fails=2)
     assert f"{said} is no number of seconds" in said_of_it
     assert cloud.tasks("QUEUED") == []
+
+
+@pytest.mark.parametrize("more", [(), ("--json",)], ids=["told", "as json"])
+def test_who_waits_is_told_that_the_server_has_gone_and_waits_on(
+    tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    folder = tmp_path / "my cloud"
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(LocalCloud(folder))
+        prepare(first)
+        process = stack.enter_context(pushing(folder, *more))
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert "QUEUED" in process.stdout.readline()
+        first.close()
+        told = process.stderr.readline()
+        assert f"no server runs in {folder} any more" in told
+        assert f"serve --folder '{folder}'" in told
+        with LocalCloud(folder) as cloud, Member(cloud, DN) as device:
+            device.pushed()
+            device.report("1.1.0")
+            assert "SUCCEEDED" in process.communicate()[0]
+        assert process.returncode == 0
+
+
+def test_a_server_that_runs_is_not_said_to_have_gone(cloud: LocalCloud, tmp_path: Path) -> None:
+    with pushing(tmp_path) as process:
+        asked = cloud.questions
+        cloud.wait_for(lambda: cloud.questions > asked + 3, what="looks after the server")
+        with Member(cloud, DN) as device:
+            device.pushed()
+            device.report("1.1.0")
+            out, err = process.communicate()
+    assert (process.returncode, err) == (0, "")
+    assert "SUCCEEDED" in out

@@ -186,6 +186,7 @@ class StandIn:
         self.control = Control(
             self.records,
             {
+                "hello": lambda _: {},
                 "snapshot": lambda _: self.snapshot(),
                 "offer": lambda said: {"sent": self._offer(int(said["task"]))},
                 "release": lambda said: {"sent": self.ota.rollout.release(int(said["batch"]))},

@@ -105,9 +105,10 @@ def said(options: argparse.Namespace, row: Row | list[Row], *lines: str) -> None
 def warned(options: argparse.Namespace, cause: str, advice: str = "") -> None:
     """Something that does not end the command, on stderr; with --json as what is refused."""
     if options.json:
-        print(as_json({"error": cause, "advice": advice}), file=sys.stderr, flush=True)
+        told = {"error": worded(cause), "advice": worded(advice)}
+        print(as_json(told), file=sys.stderr, flush=True)
     else:
-        print(f"{cause}. {advice}" if advice else cause, file=sys.stderr, flush=True)
+        print(worded(f"{cause}. {advice}" if advice else cause), file=sys.stderr, flush=True)
 
 
 def cautioned(options: argparse.Namespace, text: str) -> None:

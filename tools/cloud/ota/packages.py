@@ -11,13 +11,30 @@ from pathlib import Path
 from tools.cli import Refused
 from tools.cloud.identity import Identity
 from tools.cloud.ota.tasks import DEFAULT_MODULE
-from tools.cloud.store import CloudStore, Release
+from tools.cloud.store import CloudStore, PackageFile, Release
+
+
+def check_kept(files: Path, release: Release) -> None:
+    """Raise Refused for a release of which a file has gone from the folder `files`."""
+    for file in release.downloads:
+        _check_kept(files, release, file)
+
+
+def _check_kept(files: Path, release: Release, file: PackageFile) -> None:
+    if not (files / file.sha256).is_file():
+        raise Refused(
+            f"{file.name} of {release.version} is gone from {files}, where it was kept as "
+            f"{file.sha256}: no device could get it",
+            "Add it once more, of the same bytes: `release add` keeps it there again. Without "
+            "them `release remove` takes the version away.",
+        )
 
 
 def image_of(files: Path, release: Release) -> bytes:
     """What a device has in its slot with this release. Raises Refused."""
     from tools.release import is_package, unpack  # slow to load
 
+    _check_kept(files, release, release.files[0])
     data = (files / release.sha256).read_bytes()
     return unpack(data) if is_package(data) else data
 
@@ -28,8 +45,10 @@ def is_made_from(files: Path, release: Release, size: int, sha256: bytes) -> boo
 
     if release.further:
         return False
-    with (files / release.sha256).open("rb") as file:
-        head = file.read(80)
+    head = b""
+    if (files / release.sha256).is_file():
+        with (files / release.sha256).open("rb") as file:
+            head = file.read(80)
     try:
         if is_package(head):
             stated = read_head(head)

@@ -47,6 +47,13 @@ def check_timeout(timeout_min: int | None) -> None:
         )
 
 
+def check_names(version: str, module: str) -> None:
+    """Raise Refused for a version or a module that no release can have."""
+    for what, text in (("version", version), ("module", module)):
+        if not _NAME.fullmatch(text):
+            raise Refused(f"{text!r} is no {what}", "Use 1 to 64 letters, digits, dots, - and _.")
+
+
 def _check_product_key(product_key: str) -> None:
     if not _PRODUCT_KEY.fullmatch(product_key):
         raise Refused(f"{product_key!r} is no product key", "Use letters and digits only.")
@@ -129,11 +136,7 @@ class TaskBook:
         `sign_key` is the owner's private key: the message carries its `digestsign` then. Raises
         Refused.
         """
-        for what, text in (("version", version), ("module", module)):
-            if not _NAME.fullmatch(text):
-                raise Refused(
-                    f"{text!r} is no {what}", "Use 1 to 64 letters, digits, dots, - and _."
-                )
+        check_names(version, module)
         if sign_method.lower() not in ("md5", "sha256"):
             raise Refused(f"there is no sign method {sign_method!r}", "Use Md5 or SHA256.")
         contents = _contents(image, f"{module}-{version}.bin")
@@ -146,6 +149,9 @@ class TaskBook:
             signed = sign_key is None or known.data.get("digestsign") == data["digestsign"]
             same = [file.sha256 for file in known.files] == [file.sha256 for file in package]
             if same and signed and known.sign_method == sign_method:
+                for file, (_, content) in zip(package, contents, strict=True):
+                    if not (files / file.sha256).exists():  # somebody has lost it
+                        keep(files, file, content)
                 return known
             raise Refused(
                 f"{product_key} already has another {version} of module {module}",

@@ -9,7 +9,7 @@ from tools.cli import Refused
 from tools.cloud.operator import arguments, listing, show
 from tools.cloud.operator.folder import CloudFolder, beginning
 from tools.cloud.ota import differences
-from tools.cloud.ota.tasks import DEFAULT_MODULE, read
+from tools.cloud.ota.tasks import DEFAULT_MODULE, check_names, read
 from tools.cloud.store import PackageFile
 
 NAME = "release add"
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when it is offered. Raises Refused."""
+    check_names(options.version, options.module)
     with beginning(options.folder):
         return _add(options, CloudFolder(options.folder, make=True))
 

@@ -9,6 +9,7 @@ from typing import Any
 from tools.cloud import control
 from tools.cloud.operator import arguments, listing, show
 from tools.cloud.operator.folder import CloudFolder
+from tools.cloud.ota import packages
 from tools.cloud.ota.batches import RATE_MAX, BatchBook, Terms
 from tools.cloud.ota.tasks import TaskBook
 from tools.cloud.shown import shown
@@ -45,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when there is a batch, of which the server has pushed what it allows. Raises Refused."""
-    book = CloudFolder(options.folder).book
+    folder = CloudFolder(options.folder)
+    book = folder.book
+    packages.check_kept(
+        folder.files, book.release(options.product_key, options.module, options.version)
+    )
     terms = Terms(
         devices=tuple(options.device),
         sources=tuple(options.sources),

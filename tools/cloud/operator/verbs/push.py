@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import time
+from pathlib import Path
 
 from tools.cli import Refused
 from tools.cloud import control, rows
@@ -23,6 +26,8 @@ EXAMPLES = """\
 python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0
 python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0 --wait --timeout 600
 python -m tools.cloud push a1B2c3D4e5F greenhouse_07 1.1.0 --timeout-min 60 --over mqtt"""
+
+_ASK_S = 2.0  # so often somebody who waits looks after the server
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +66,15 @@ def run(options: argparse.Namespace) -> int:
     release = folder.store.release(options.product_key, options.module, options.version)
     if release is not None:
         identity = Identity(options.product_key, options.device_name)
+        packages.check_kept(folder.files, release)
         packages.check_device(folder.store, folder.files, identity, release)
+        busy = folder.store.unfinished(identity, options.module)
+        if busy is not None and busy.version == options.version and not options.override:
+            raise Refused(
+                f"{identity} is being upgraded to {busy.version} already, by task {busy.id}",
+                f"Wait for that: `task show {busy.id}` tells how far it is. Or use --override, "
+                "which cancels it and begins anew.",
+            )
     task = folder.book.add_task(
         options.product_key,
         options.device_name,
@@ -81,8 +94,10 @@ def run(options: argparse.Namespace) -> int:
     if not task.unfinished:
         raise Refused(f"{task.version} {task.state}: {task.desc}", "Wait, or use --override.")
     answer = control.ask(options.folder, "offer", task=task.id)
+    lookout = _Lookout(options)
 
     def look() -> show.Row:
+        lookout.look()
         return listing.task(rows.outline(folder.store.task_by_id(task.id)))
 
     if options.wait:
@@ -95,3 +110,36 @@ def run(options: argparse.Namespace) -> int:
         told.append("The device is offline or has not reported a version: pushed when it does.")
     show.said(options, row, *told)
     return 0
+
+
+class _Lookout:
+    """The server that somebody waits for, asked now and then; when it goes that is told once."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._asked = time.monotonic()
+        self._there = True
+
+    def look(self) -> None:
+        """Ask it, unless that was just now."""
+        if time.monotonic() - self._asked < _ASK_S:
+            return
+        there = _serves(self._options.folder)
+        self._asked = time.monotonic()
+        if self._there and not there:
+            folder = self._options.folder
+            show.warned(
+                self._options,
+                f"no server runs in {folder} any more: the task waits until one does",
+                "Start it again with `python -m tools.cloud serve --folder "
+                f"{shlex.quote(str(folder))}`, or stop waiting with Ctrl-C: the task is kept.",
+            )
+        self._there = there
+
+
+def _serves(folder: Path) -> bool:
+    """Whether a server answers, or is too busy to."""
+    try:
+        return control.ask(folder, "hello") is not None
+    except Refused:
+        return True

@@ -10,7 +10,7 @@ from typing import Any
 
 from tools.cli import Refused
 from tools.cloud.operator import arguments, show
-from tools.cloud.ota.tasks import DEFAULT_MODULE
+from tools.cloud.ota.tasks import DEFAULT_MODULE, check_names
 from tools.cloud.platform import packages, place, post_object
 from tools.cloud.platform.api import Api
 from tools.places import check_input
@@ -51,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when the package is there. Raises Refused."""
+    check_names(options.version, options.module)
     files: list[Path] = options.files
     _check(files, options.source)
     if len(files) == 1 and not options.source and options.module == DEFAULT_MODULE:
