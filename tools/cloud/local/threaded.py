@@ -51,11 +51,7 @@ class Threaded:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="local cloud", daemon=True)
         self._thread.start()
-        try:
-            self._async(self._program.start)
-        except BaseException:
-            self._end_loop()
-            raise
+        self._start()
         # Where devices sign in: at the gateway, or at a broker, which has one port of the two.
         broker = self._program.settings.broker
         if broker is None:
@@ -68,9 +64,27 @@ class Threaded:
         self.http_port = self._program.listeners["http"].port
         self.page_url = self._program.page_url()
 
+    def _start(self) -> None:
+        """Whatever ends this (Ctrl-C, too) leaves nothing of the program behind."""
+        starting = asyncio.run_coroutine_threadsafe(self._program.start(), self._loop)
+        try:
+            starting.result(_CALL_TIMEOUT_S)
+        except BaseException:
+            try:
+                # (It may be up already, and only this thread does not know.)
+                if not starting.cancel() and starting.exception() is None:
+                    self._async(self._program.stop)
+            finally:
+                self._end_loop()
+            raise
+
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        self._loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         # Here, for whoever ends this may be in a loop of its own.
         self._loop.run_until_complete(self._loop.shutdown_asyncgens())
 

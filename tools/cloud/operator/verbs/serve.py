@@ -118,12 +118,12 @@ def run(options: argparse.Namespace) -> int:
     at = _broker(options)
     cloud = _started(options, at, tell)
     stop = threading.Event()
-    # Waited for with a limit: without one, some systems do not run the handler meanwhile.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    if options.no_limits:
-        cloud.faults.lift_limits()
     with cloud:
+        # Waited for with a limit: without one, some systems do not run the handler meanwhile.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        if options.no_limits:
+            cloud.faults.lift_limits()
         _tell(options, cloud, at)
         while not stop.wait(_TURN_S):
             continue
