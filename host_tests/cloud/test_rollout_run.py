@@ -153,3 +153,23 @@ def test_a_plan_that_was_refused_before_its_first_device_can_be_corrected(line: 
     line.publish("1.1.0")
     line.write()
     assert line.run("--watch")[-1]["event"] == "done"
+
+
+@pytest.mark.parametrize("phase", ["all = true", 'names = ["row_03"]', "devices = 2"])
+def test_a_version_that_all_have_is_not_said_to_have_no_device(
+    fleet: Fleet, line: Line, phase: str
+) -> None:
+    line.publish("1.0.0")
+    line.write(f"\n[[phase]]\n{phase}\n", version="1.0.0")
+    code, _, err = line.main("rollout", "run", str(line.plan))
+    assert code == 1
+    whose = "the device reports" if "names" in phase else f"all {SIZE} devices report"
+    assert f"{whose} 1.0.0 already. Nothing is left to do" in err
+
+
+def test_a_plan_for_no_version_that_is_there_says_so(fleet: Fleet, line: Line) -> None:
+    line.publish("1.1.0")
+    line.write("\n[[phase]]\nall = true\n", sources=["0.9.0"])
+    code, _, err = line.main("rollout", "run", str(line.plan))
+    assert code == 1
+    assert f"no device of {PK} is there for 1.1.0" in err

@@ -24,8 +24,7 @@ class Fleet:
 
         Raises Refused for a name that never was there.
         """
-        there = devices.devices(self._api, self._plan.product)
-        active = [one for one in there if one["status"] not in ("UNACTIVE", "DISABLE")]
+        active = self._active()
         names = [one["device"] for one in sorted(active, key=self._place)]
         count = phase.count(len(names), len(offered))
         if phase.names:
@@ -42,6 +41,21 @@ class Fleet:
             if name not in offered and self._wants(name):
                 found.append(name)
         return found
+
+    def have_it(self) -> list[str]:
+        """The devices of a plan, if there are any and all report its version already; else none.
+
+        Those of its names, or all that are there where a phase is for others too.
+        """
+        phases = self._plan.phases
+        named = [name for phase in phases for name in phase.names]
+        if not all(phase.names for phase in phases):
+            named = [one["device"] for one in self._active()]
+        return named if all(self.version(one) == self._plan.version for one in named) else []
+
+    def _active(self) -> list[Row]:
+        there = devices.devices(self._api, self._plan.product)
+        return [one for one in there if one["status"] not in ("UNACTIVE", "DISABLE")]
 
     def _place(self, device: Row) -> tuple[bool, bytes]:
         """Who is there comes first; else an order that each version has of its own."""

@@ -232,6 +232,12 @@ class Phases:
             now.phase -= 1
             if not now.batches:
                 now.phase = 0
+                if have := len(self._fleet.have_it()):
+                    whose = "the device reports" if have == 1 else f"all {have} devices report"
+                    raise Refused(
+                        f"{whose} {self._plan.version} already",
+                        "Nothing is left to do: `device versions` shows what they run.",
+                    )
                 raise Refused(
                     f"no device of {self._plan.product} is there for {self._plan.version}",
                     "`device list` shows who is there, `device versions` what they run.",

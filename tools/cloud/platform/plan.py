@@ -122,6 +122,8 @@ def read(path: Path) -> Plan:
     for name, (least, most) in _RANGES.items():
         if name in said and not least <= said[name] <= most:
             raise _wrong(path, f"{name} is {least} to {most}")
+    if said.get("sources") == []:
+        raise _wrong(path, "sources is empty: leave it out for devices of any version")
     over = said.get("over", "https")
     if over not in ("https", "mqtt"):
         raise _wrong(path, f"over is https or mqtt, not {over}")
@@ -176,6 +178,8 @@ def _phase(path: Path, number: int, said: Any) -> Phase:
         raise _wrong(path, f"{where}percent is more than 0, up to 100")
     if any(said.get(name, 1) < 0 for name in ("devices", "soak-min", "limit-min")):
         raise _wrong(path, f"{where}nothing is negative")
+    if said.get("limit-min") == 0:
+        raise _wrong(path, f"{where}limit-min is more than 0: leave it out for no limit")
     for name in ("soak-min", "limit-min"):
         if not said.get(name, 0) <= _LONGEST_MIN:
             raise _wrong(path, f"{where}{name} is at most {_LONGEST_MIN}, 30 days")
