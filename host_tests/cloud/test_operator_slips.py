@@ -59,6 +59,7 @@ def test_a_file_that_no_board_could_run_is_not_offered_to_boards(
         ("stock.bin", firmware_files.app(), "is a firmware without an application", True),
         ("damaged.bin", bytes(damaged), "is damaged", False),
         ("cut.bin", release[:40000], "is damaged", False),
+        ("begun.bin", release[:20], "is damaged", False),
         ("other.bin", release, "is version 1.0.0 inside", True),
         ("other.alp", compress(release), "is version 1.0.0 inside", True),
     )
@@ -70,6 +71,7 @@ def test_a_file_that_no_board_could_run_is_not_offered_to_boards(
         assert str(path) in said
         assert why in said
         assert ("--force" in said) == odd
+        assert "with --firmware" not in said, "this command has no such option"
         type_(*add, "--force", code=0 if odd else 1)
 
 

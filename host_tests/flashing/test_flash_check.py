@@ -36,6 +36,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "bootloader": bootloader(),
         "page": b"<!DOCTYPE html><html>404</html>",
         "empty": b"",
+        "noise": bytes(range(200)) * 20,
         "csv": TWO_SLOTS.read_bytes(),
         "one slot": ONE_SLOT.encode(),
         "table": bytes(table.encode(partitions.load(TWO_SLOTS))),
@@ -124,6 +125,7 @@ def test_check_knows_every_kind_of_sound_file(
         ("damaged", "", "truncated", "download or build it again"),
         ("broken bootloader", "", "the firmware's bootloader is damaged", "Take the firmware"),
         ("bootloader", "", "the app description is missing", "micropython.org/download"),
+        ("noise", "", "", "look whether it is the file you mean"),
         ("page", "", "is a web page", "micropython.org/download"),
         ("empty", "", "is an empty file", "micropython.org/download"),
         ("missing", "", "missing.bin: No such file", "Correct its name"),
@@ -144,6 +146,7 @@ def test_check_says_what_is_wrong_with_a_file_and_what_to_do(
     assert code == 1
     assert cause in said
     assert advice in said
+    assert "with --firmware" not in said, "check has no such option"
 
 
 def test_a_wrong_file_is_never_called_fitting(

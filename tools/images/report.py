@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass, field
 
-from tools.chip.firmware import GET_FIRMWARE, app_part, partition_table
+from tools.chip.firmware import app_part, partition_table
 from tools.chip.header import Image, parse_image, round_up
 from tools.cli import Refused
 from tools.images.age import age_warning, newer_advice, too_old
@@ -18,6 +18,11 @@ APP = "app image"
 APP_WITH_APPLICATION = "app image with application"
 BOOTLOADER = "bootloader image"
 OTHER = "not an ESP32 image"
+# (No option is named: each command that asks has others.)
+_GET_AGAIN = (
+    "Get it again and compare its size, or look whether it is the file you mean: what image.py "
+    "build has made, or the .bin or .app-bin of your board from micropython.org/download."
+)
 
 
 @dataclass(frozen=True)
@@ -72,17 +77,17 @@ def examine(data: bytes) -> Report:
     try:
         part = app_part(data)
     except Refused as exc:
-        return Report(MERGED, len(data), Image(), problems=(exc.cause,), advice=exc.advice)
+        return Report(MERGED, len(data), Image(), problems=(exc.cause,), advice=_GET_AGAIN)
     image = parse_image(part)
     problems = list(image.problems)
     text = _FIRMWARE.search(part)
     firmware = text.group().decode() if text else None
     if not image.segments:
-        kind, advice = OTHER, GET_FIRMWARE
+        kind, advice = OTHER, _GET_AGAIN
         return Report(kind, len(data), image, problems=image.problems, advice=advice)
     if not image.has_app_descriptor:
         problems.append("no application in it: the app description is missing")
-        return Report(BOOTLOADER, len(data), image, problems=tuple(problems), advice=GET_FIRMWARE)
+        return Report(BOOTLOADER, len(data), image, problems=tuple(problems), advice=_GET_AGAIN)
     volume = find_volume(part)
     files: dict[str, bytes] = {}
     read = volume is not None

@@ -29,7 +29,7 @@ image.py inspect assets.tar.gz
 image.py inspect from-1.0.0.alp --from release-1.0.0.bin
 Exit code 0: it is sound. 1: something in it is invalid."""
 
-# What a report says of such a file is for who makes an image of it, with --firmware.
+# A report says of such a file what an image is; here it may be more.
 _EMPTY = "It is empty: get it again."
 _GET_AGAIN = (
     "Get it again and compare its size, or look whether it is the file you mean: an image, "
