@@ -61,7 +61,8 @@ def run(options: argparse.Namespace) -> int:
     if options.wait and control.ask(options.folder, "snapshot") is None:
         raise Refused(
             f"no server runs in {options.folder}, and without one nothing comes of it",
-            f"Start it with `python -m tools.cloud serve --folder {options.folder}`.",
+            "Start it with `python -m tools.cloud serve --folder "
+            f"{shlex.quote(str(options.folder))}`.",
         )
     release = folder.store.release(options.product_key, options.module, options.version)
     if release is not None:
