@@ -109,6 +109,9 @@ def test_a_message_reaches_the_application_that_listens_and_no_other(
         said = line("topic", "send", PK, DN, "other", "hello", code=1)
         assert f"has not subscribed to /{PK}/{DN}/user/other" in said
         assert "is not signed in" in line("topic", "send", PK, OTHER, "get", "x", code=1)
+        assert f"no device {PK}/nobody" in line("topic", "send", PK, "nobody", "get", "x", code=1)
+        for topic in ("#", "a b", "", f"/{PK}/+/user/get"):
+            assert "is no topic to send to" in line("topic", "send", PK, DN, topic, "x", code=1)
         device.hears_nothing()
 
 
@@ -181,3 +184,12 @@ def test_without_a_server_and_without_words_it_is_said(
     ):
         assert main(["topic", *words, "--folder", str(tmp_path)]) == 1
         assert cause in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "some"])
+def test_a_number_of_messages_that_never_ends_is_refused(
+    line: Line, capsys: pytest.CaptureFixture[str], count: str
+) -> None:
+    with pytest.raises(SystemExit):
+        line("topic", "listen", f"--count={count}")
+    assert f"argument --count: '{count}' is no number of 1 or more" in capsys.readouterr().err

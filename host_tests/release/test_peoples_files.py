@@ -141,6 +141,9 @@ def test_a_module_that_hides_one_of_the_firmwares_is_refused_by_name_unless_it_i
         assert program.main(words) == 0, capsys.readouterr().err
         assert out.exists()
         out.unlink()
+        assert program.main([*words, "--hides", "nosuchmodule"]) == 1
+        assert "--hides nosuchmodule: the application has no module" in capsys.readouterr().err
+        assert not out.exists()
 
 
 def test_the_settings_of_a_board_on_the_desk_are_those_of_a_board() -> None:

@@ -96,6 +96,14 @@ def test_no_bit_of_the_padding_may_differ(tmp_path: Path, key_file: Path) -> Non
     assert taken(tmp_path, key_file, digest, signatures) == [True] + [False] * (len(messages) - 1)
 
 
+def test_a_release_that_was_cut_to_nothing_is_not_signed(
+    tmp_path: Path, key_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty.bin").touch()
+    assert main(["sign", "--key", str(key_file), str(tmp_path / "empty.bin")]) == 1
+    assert "empty.bin is empty" in capsys.readouterr().err
+
+
 def test_a_hash_in_front_of_garbage_is_no_signature(tmp_path: Path, key_file: Path) -> None:
     # Bleichenbacher 2006, and its variants: a parser that stops at the hash would take them.
     digest = hashlib.sha256(TOY).digest()

@@ -106,7 +106,7 @@ def test_a_release_whose_application_is_damaged_makes_no_board(
 def test_a_merged_file_is_told_by_its_name_and_not_by_its_segments(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "merged.bin").write_bytes(firmware_files.merged())
+    (tmp_path / "merged.bin").write_bytes(firmware_files.merged(version="v1.24.0"))
     words = ["create", str(tmp_path / "desk.bin"), "--image", str(tmp_path / "merged.bin")]
     assert SIM.main(words) == 1
     said = capsys.readouterr().err

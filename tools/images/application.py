@@ -246,9 +246,16 @@ def check_hiding(app: Path, meant: Sequence[str]) -> None:
     """
     if not app.is_dir():
         return  # what is wrong with it is told by who packs it
-    for name, what in hiding(path for path, _ in walk(app, "")).items():
+    found = hiding(path for path, _ in walk(app, ""))
+    for name, what in found.items():
         if name not in meant:
             raise Refused(what, f"Rename it. If it is meant to be there, add --hides {name}.")
+    for name in meant:
+        if name not in found:
+            raise Refused(
+                f"--hides {name}: the application has no module that hides the firmware's {name}",
+                "Correct the name, or leave it out.",
+            )
 
 
 def hides_option(parser: argparse.ArgumentParser) -> None:

@@ -38,6 +38,13 @@ def seconds(text: str) -> float:
     return number
 
 
+def count(text: str) -> int:
+    """How many, one at least. Raises ArgumentTypeError."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of 1 or more")
+    return int(text)
+
+
 def host(text: str) -> str:
     """The name or address of a machine, without scheme, port or brackets. Raises
     ArgumentTypeError: the certificate of the server has to hold for it.

@@ -38,7 +38,7 @@ def listen_arguments(parser: argparse.ArgumentParser) -> None:
         "--all", action="store_true", help="also what alink and the platform say about updates"
     )
     parser.add_argument("--past", action="store_true", help="first those that serve still has")
-    parser.add_argument("--count", type=int, metavar="N", help="end after so many")
+    parser.add_argument("--count", type=arguments.count, metavar="N", help="end after so many")
 
 
 def listen(options: argparse.Namespace, folder: Path) -> int:
@@ -150,4 +150,10 @@ def to_send(options: argparse.Namespace) -> tuple[Identity, str, bytes]:
             "Send less; a file of its own is a package (release add --module).",
         )
     identity = Identity(options.product_key, options.device_name)
-    return identity, user_topic(options.topic, identity), payload
+    topic = user_topic(options.topic, identity)
+    if not options.topic or any(char in "#+ " or not char.isprintable() for char in topic):
+        raise Refused(
+            f"{topic!r} is no topic to send to: it has no name, or a blank, # or + in it",
+            "Name one topic, such as get.",
+        )
+    return identity, topic, payload

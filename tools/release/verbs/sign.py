@@ -46,6 +46,8 @@ def run(options: argparse.Namespace) -> int:
         raise Refused("no file to sign", "Name the image behind the key.")
     key = signing.load_private(options.key or options.new_key)
     data = read_input(options.file)
+    if not data:
+        raise Refused(f"{options.file} is empty", "Name a release, as image.py build makes it.")
     signed = {}
     for method, name in signing.METHODS.items():
         digest = hashlib.new(name, data).digest()

@@ -39,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
         qos=options.qos,
     )
     if not answer["sent"]:
+        if str(to) not in control.need(options.folder, "snapshot")["devices"]:
+            raise Refused(f"there is no device {to}", "`device list` shows those there are.")
         raise Refused(
             f"{to} is not signed in, or has not subscribed to {topic}",
             "`status` tells whether it is online; its application subscribes with "
