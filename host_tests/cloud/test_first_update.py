@@ -148,12 +148,18 @@ def test_settings_without_a_server_are_refused_and_no_device_is_made(here: Path)
     assert first_update.DEVICE_NAME not in typed(here, "python -m tools.cloud status || true")
 
 
-def test_the_advice_to_start_a_server_is_a_line_that_a_shell_takes(tmp_path: Path) -> None:
+def test_the_advice_to_start_a_server_is_a_line_that_a_shell_takes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = tmp_path / "my dir"
     with pytest.raises(Refused) as told:
         control.need(folder, "snapshot")
-    _, line, _ = told.value.advice.split("`")
-    assert shlex.split(line)[-2:] == ["--folder", str(folder)]
+    words = ["a1B2c3D4e5F", "green", "--folder", str(folder)]
+    assert CLOUD.main(["device", "add", *words]) == 0
+    assert CLOUD.main(["push", *words[:2], "1.1.0", "--wait", *words[2:]]) == 1
+    for advice in (told.value.advice, capsys.readouterr().err):
+        _, line, _ = advice.split("`")
+        assert shlex.split(line)[-2:] == ["--folder", str(folder)]
 
 
 def test_a_folder_is_not_to_be_removed_for_a_secret(
