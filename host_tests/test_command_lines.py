@@ -155,7 +155,7 @@ def test_wrong_usage_is_json_too_where_that_is_asked_for(
 # --- how a run ends ---
 
 
-@pytest.mark.parametrize("number", [*cli._TODO, errno.EIO, errno.ETIMEDOUT, None])
+@pytest.mark.parametrize("number", [*cli._REMEDIES, errno.EIO, errno.ETIMEDOUT, None])
 def test_what_the_system_refuses_is_told_with_something_to_do(
     number: int | None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -257,7 +257,7 @@ def worded(text: str) -> str:
 
 
 # What to do about an error of the system: whoever met it knew no better.
-_TODO = {
+_REMEDIES = {
     errno.ENOENT: "Correct its name{here}.",
     errno.ENOTDIR: "Correct the path: what should be a folder in it is a file.",
     errno.EISDIR: "Name a file: this is a folder.",
@@ -279,8 +279,8 @@ _OTHERWISE = "That is all the system says: look at it there, then run the comman
 def _of_system(error: OSError) -> tuple[str, str]:
     """(what is wrong, what to do about it)."""
     where = f"{error.filename}: " if error.filename else ""
-    todo = _TODO.get(error.errno or 0, _OTHERWISE)
-    return f"{where}{error.strerror or error}", todo.format(here=_here(error.filename))
+    remedy = _REMEDIES.get(error.errno or 0, _OTHERWISE)
+    return f"{where}{error.strerror or error}", remedy.format(here=_here(error.filename))
 
 
 def _here(name: object) -> str:

@@ -39,10 +39,14 @@ def need(folder: Path, op: str, otherwise: str = "", **more: Any) -> dict[str, A
     if answer is None:
         raise Refused(
             f"no server runs in {folder}",
-            f"Start it with `python -m tools.cloud serve --folder {shlex.quote(str(folder))}`"
-            f"{otherwise}.",
+            f"Start it with `{start_line(folder)}`{otherwise}.",
         )
     return answer
+
+
+def start_line(folder: Path) -> str:
+    """What a person types for a server in this folder."""
+    return f"python -m tools.cloud serve --folder {shlex.quote(str(folder))}"
 
 
 def ask(folder: Path, op: str, **more: Any) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 import time
 from pathlib import Path
 
@@ -58,11 +57,10 @@ def run(options: argparse.Namespace) -> int:
     folder = CloudFolder(options.folder)
     if options.timeout is not None and not options.wait:
         raise Refused("--timeout is how long --wait waits", "Add --wait, or leave it out.")
-    if options.wait and control.ask(options.folder, "snapshot") is None:
+    if options.wait and control.ask(options.folder, "hello") is None:
         raise Refused(
             f"no server runs in {options.folder}, and without one nothing comes of it",
-            "Start it with `python -m tools.cloud serve --folder "
-            f"{shlex.quote(str(options.folder))}`.",
+            f"Start it with `{control.start_line(options.folder)}`.",
         )
     release = folder.store.release(options.product_key, options.module, options.version)
     if release is not None:
@@ -132,8 +130,8 @@ class _Lookout:
             show.warned(
                 self._options,
                 f"no server runs in {folder} any more: the task waits until one does",
-                "Start it again with `python -m tools.cloud serve --folder "
-                f"{shlex.quote(str(folder))}`, or stop waiting with Ctrl-C: the task is kept.",
+                f"Start it again with `{control.start_line(folder)}`, or stop waiting with "
+                "Ctrl-C: the task is kept.",
             )
         self._there = there
 
