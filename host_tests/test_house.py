@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,15 @@ def test_a_name_of_a_class_means_one_thing() -> None:
     assert twice.keys() == {"Task", "Timer"}
     assert "chip_asyncio.py" in twice["Task"]
     assert "machine.py" in twice["Timer"]
+
+
+def test_every_name_that_a_package_offers_is_there() -> None:
+    packages = [name for name, path in modules(ROOT, "tools") if path.stem == "__init__"]
+    offered = [
+        (name, one) for name in packages for one in getattr(import_module(name), "__all__", ())
+    ]
+    assert ("tools.cloud.store", "CloudStore") in offered
+    assert [(name, one) for name, one in offered if not hasattr(import_module(name), one)] == []
 
 
 def test_a_file_of_the_desk_can_be_read_in_one_go() -> None:

@@ -26,12 +26,12 @@ class CloudStore(DeviceTables, ReleaseTables, TaskTables):
 __all__ = [
     "UNFINISHED",
     "Batch",
+    "CloudStore",
     "Difference",
     "Event",
     "Fall",
     "PackageFile",
     "Product",
     "Release",
-    "Store",
     "Task",
 ]
