@@ -13,13 +13,19 @@ from tools.programs import SIM
 from tools.sim.board import Board
 
 
+def built(tmp_path: Path, program: str) -> Path:
+    """The file of an image with this application."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "main.py").write_text(program)
+    image = tmp_path / "a.bin"
+    image.write_bytes(build_image(make_image(65536), tmp_path / "app", "1.0.0"))
+    return image
+
+
 def test_a_board_with_an_image_has_the_loader_that_starts_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app" / "main.py").write_text("print('hello from the image')\n")
-    image = tmp_path / "a.bin"
-    image.write_bytes(build_image(make_image(65536), tmp_path / "app", "1.0.0"))
+    image = built(tmp_path, "print('hello from the image')\n")
     desk = tmp_path / "desk.bin"
     assert SIM.main(["create", str(desk), "--image", str(image)]) == 0
     with Board(desk) as board:
@@ -90,9 +96,7 @@ def test_a_file_that_goes_onto_a_board_is_not_lost_to_its_flash(
 def test_a_release_whose_application_is_damaged_makes_no_board(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app" / "main.py").write_text("print('hello from the image')\n")
-    good = build_image(make_image(65536), tmp_path / "app", "1.0.0")
+    good = built(tmp_path, "print('hello from the image')\n").read_bytes()
     changed = bytearray(good)
     changed[good.index(b"hello from")] ^= 1
     for content in (good[: 65536 + 6000], bytes(changed)):
@@ -130,10 +134,7 @@ def test_a_board_is_not_made_that_could_trust_nobody(
 def test_a_board_that_would_wait_for_ever_is_told_of_when_it_is_made(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "app").mkdir()
-    (tmp_path / "app" / "main.py").write_text("print(1)\n")
-    image = tmp_path / "a.bin"
-    image.write_bytes(build_image(make_image(65536), tmp_path / "app", "1.0.0"))
+    image = built(tmp_path, "print(1)\n")
     words = ["create", str(tmp_path / "desk.bin"), "--image", str(image), "--force"]
     for name in ("product_key", "device_name", "host", "wifi_ssid"):
         words += ["--set", f"{name}=any"]

@@ -73,21 +73,31 @@ def build(folder: Path) -> dict[str, bytes]:
     return images
 
 
+def _updated(
+    board: Board, cloud: LocalCloud, version: str, image: bytes, *, act: int, size: int, slot: int
+) -> tuple[bool, str]:
+    """Push a version, of which `size` bytes travel, and wait until the board has confirmed it in
+    this slot: whether the slot holds the image, and how it went.
+    """
+    began = time.monotonic()
+    cloud.push(PK, DN, version)
+    watch_download(out, cloud, size, act)
+    task = cloud.wait_task(PK, DN, version, "SUCCEEDED", 60)
+    board.wait_for(lambda: confirmed(board, slot), 10, "the confirmation")
+    exact = board.slot_bytes(slot)[: len(image)] == image
+    return exact, (
+        f"{version} {task.state} after {time.monotonic() - began:.1f} s; slot {slot} is confirmed "
+        f"and holds the image{'' if exact else ' WITH DIFFERENCES'}"
+    )
+
+
 def act_one(board: Board, cloud: LocalCloud, image: bytes) -> bool:
     """The update that succeeds."""
     out.rule("[bold]Act 1: 1.0.0 -> 1.1.0")
     cloud.wait_for(lambda: cloud.version(PK, DN) == "1.0.0", 30, "the board to sign in")
     cloud.add_release(PK, "1.1.0", image, sign_method="SHA256")
-    began = time.monotonic()
-    cloud.push(PK, DN, "1.1.0")
-    watch_download(out, cloud, len(image), 1)
-    task = cloud.wait_task(PK, DN, "1.1.0", "SUCCEEDED", 60)
-    board.wait_for(lambda: confirmed(board, 1), 10, "the confirmation")
-    exact = board.slot_bytes(1)[: len(image)] == image
-    out.print(
-        f"1.1.0 {task.state} after {time.monotonic() - began:.1f} s; slot 1 is confirmed and "
-        f"holds the image{'' if exact else ' WITH DIFFERENCES'}"
-    )
+    exact, told_of = _updated(board, cloud, "1.1.0", image, act=1, size=len(image), slot=1)
+    out.print(told_of)
     return exact
 
 
@@ -113,18 +123,11 @@ def act_three(board: Board, cloud: LocalCloud, image: bytes, source: bytes) -> b
     cloud.add_release(PK, "1.1.1", image)
     cloud.add_difference(PK, "1.1.1", package, "1.1.0")
     before = board.flash_ops["ota_0"].erases
-    began = time.monotonic()
-    cloud.push(PK, DN, "1.1.1")
-    watch_download(out, cloud, len(package), 3)
-    task = cloud.wait_task(PK, DN, "1.1.1", "SUCCEEDED", 60)
-    board.wait_for(lambda: confirmed(board, 0), 10, "the confirmation")
-    exact = board.slot_bytes(0)[: len(image)] == image
+    exact, told_of = _updated(board, cloud, "1.1.1", image, act=3, size=len(package), slot=0)
     served = sum(download.bytes_sent for download in cloud.downloads[2:])
     written = board.flash_ops["ota_0"].erases - before
     out.print(
-        f"1.1.1 {task.state} after {time.monotonic() - began:.1f} s: {served:,} bytes served, "
-        f"{written} of {blocks(image)} flash blocks written; slot 0 is confirmed and holds the "
-        f"image{'' if exact else ' WITH DIFFERENCES'}"
+        f"{told_of}; {served:,} bytes served, {written} of {blocks(image)} flash blocks written"
     )
     return exact and served <= SERVED_AT_MOST and written <= WRITTEN_AT_MOST
 

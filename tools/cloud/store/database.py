@@ -13,6 +13,7 @@ import secrets
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from tools.cloud.identity import Identity
 
@@ -120,6 +121,13 @@ class Database:
         cursor = self._db.execute(f"insert into {table} ({fields}) values ({marks})", values)
         assert cursor.lastrowid is not None
         return cursor.lastrowid
+
+    def _numbered(self, table: str, fields: str, number: int) -> tuple[Any, ...]:
+        """The row of this number. Raises KeyError."""
+        row = self._db.execute(f"select {fields} from {table} where id = ?", (number,)).fetchone()
+        if row is None:
+            raise KeyError(number)
+        return tuple(row)
 
     def _next(self, table: str) -> int:
         """A number that nothing in this table has or had."""

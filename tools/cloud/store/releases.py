@@ -41,11 +41,7 @@ class ReleaseTables(Database):
 
     def release_by_id(self, number: int) -> Release:
         """A release. Raises KeyError."""
-        row = self._db.execute(
-            f"select {_RELEASE_FIELDS} from release where id = ?", (number,)
-        ).fetchone()
-        if row is None:
-            raise KeyError(number)
+        row = self._numbered("release", _RELEASE_FIELDS, number)
         further = self._db.execute(
             "select name, size, md5, sha256 from further where release = ? order by number",
             (number,),

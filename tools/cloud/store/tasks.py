@@ -87,11 +87,7 @@ class TaskTables(Database):
 
     def task_by_id(self, number: int) -> Task:
         """A task with its history. Raises KeyError."""
-        row = self._db.execute(
-            f"select {_TASK_FIELDS} from task where id = ?", (number,)
-        ).fetchone()
-        if row is None:
-            raise KeyError(number)
+        row = self._numbered("task", _TASK_FIELDS, number)
         history = [
             Event(*line)
             for line in self._db.execute(
