@@ -63,6 +63,7 @@ CLOUD = (
         "records",
         "shown",
         "store",
+        "kept_files",
         "context",
         "rows",
     ),

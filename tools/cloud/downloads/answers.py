@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.cloud import kept_files
 from tools.cloud.context import Context, Part
 from tools.cloud.downloads import links
 from tools.cloud.identity import Identity
@@ -84,7 +85,8 @@ class Downloads(Part):
         )
         try:
             claim = links.check(self._key, target, self.clock.time(), faults.expire_after_s)
-            file = self.store.release_by_id(claim.release).downloads[claim.number]
+            release = self.store.release_by_id(claim.release)
+            file = release.downloads[claim.number]
         except links.BadLink as exc:
             return self._refuse(record, 403, str(exc))
         except KeyError:
@@ -102,13 +104,23 @@ class Downloads(Part):
             faults.redirect_next -= 1
             to = faults.redirect_to or self.urls[scheme] + target
             return self._refuse(record, 302, "moved (by a fault)", [("Location", to)])
-        return self._file(record, file, range_header, method)
+        path = self.files / file.sha256
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:  # somebody took it away after the push
+            lost = kept_files.gone(self.files, release.version, file)
+            self.records.note("warning", claim.identity, str(lost))
+            return self._refuse(record, 404, "the file is gone")
+        return self._file(record, file, path, size, range_header)
 
     def _file(
-        self, record: DownloadRequest, file: PackageFile, range_header: str | None, method: str
+        self,
+        record: DownloadRequest,
+        file: PackageFile,
+        path: Path,
+        size: int,
+        range_header: str | None,
     ) -> Answer:
-        path = self.files / file.sha256
-        size = path.stat().st_size
         headers = [
             ("Content-Type", "application/octet-stream"),
             ("Accept-Ranges", "bytes"),
@@ -127,7 +139,7 @@ class Downloads(Part):
             headers.append(("Content-Range", f"bytes {answer.start}-{end}/{size}"))
         headers.append(("Content-Length", str(answer.length)))
         headers.append(("Connection", "close"))
-        if method == "HEAD":
+        if record.method == "HEAD":
             answer.path, answer.length = None, 0
         record.status = answer.status
         self.records.add(self.records.downloads, record)

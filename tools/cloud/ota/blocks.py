@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from tools.cloud import kept_files
 from tools.cloud.context import Context, Part
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import topics
@@ -167,9 +168,14 @@ class Blocks(Part):
             raise _NoBlock(f"a block has {SIZE_MIN} to {SIZE_MAX} bytes")
         if not 0 <= offset < wanted.size:
             raise _NoBlock("the offset is outside the file")
-        with (self.files / wanted.sha256).open("rb") as source:
-            source.seek(offset)
-            return source.read(size), wanted.size
+        try:
+            with (self.files / wanted.sha256).open("rb") as source:
+                source.seek(offset)
+                return source.read(size), wanted.size
+        except FileNotFoundError:  # somebody took it away after the push
+            lost = kept_files.gone(self.files, task.version, wanted)
+            self.records.note("warning", identity, str(lost))
+            raise _NoBlock("the file is gone") from None
 
     def _file(self, task: Task, first: int) -> PackageFile | None:
         # What a stream of this task carries; None: a difference that was taken back.

@@ -9,32 +9,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from tools.cli import Refused
+from tools.cloud import kept_files
 from tools.cloud.identity import Identity
 from tools.cloud.ota.tasks import DEFAULT_MODULE
-from tools.cloud.store import CloudStore, PackageFile, Release
-
-
-def check_kept(files: Path, release: Release) -> None:
-    """Raise Refused for a release of which a file has gone from the folder `files`."""
-    for file in release.downloads:
-        _check_kept(files, release, file)
-
-
-def _check_kept(files: Path, release: Release, file: PackageFile) -> None:
-    if not (files / file.sha256).is_file():
-        raise Refused(
-            f"{file.name} of {release.version} is gone from {files}, where it was kept as "
-            f"{file.sha256}: no device could get it",
-            "Add it once more, of the same bytes: `release add` keeps it there again. Without "
-            "them `release remove` takes the version away.",
-        )
+from tools.cloud.store import CloudStore, Release
 
 
 def image_of(files: Path, release: Release) -> bytes:
     """What a device has in its slot with this release. Raises Refused."""
     from tools.release import is_package, unpack  # slow to load
 
-    _check_kept(files, release, release.files[0])
+    kept_files.check(files, release.version, release.files[0])
     data = (files / release.sha256).read_bytes()
     return unpack(data) if is_package(data) else data
 

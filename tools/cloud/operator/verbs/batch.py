@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from tools.cloud import control
+from tools.cloud import control, kept_files
 from tools.cloud.operator import arguments, listing, show
 from tools.cloud.operator.folder import CloudFolder
-from tools.cloud.ota import packages
 from tools.cloud.ota.batches import RATE_MAX, BatchBook, Terms
 from tools.cloud.ota.tasks import TaskBook
 from tools.cloud.shown import shown
@@ -48,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     """0 when there is a batch, of which the server has pushed what it allows. Raises Refused."""
     folder = CloudFolder(options.folder)
     book = folder.book
-    packages.check_kept(
+    kept_files.check_all(
         folder.files, book.release(options.product_key, options.module, options.version)
     )
     terms = Terms(

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.cloud import control, rows
+from tools.cloud import control, kept_files, rows
 from tools.cloud.identity import Identity
 from tools.cloud.operator import arguments, listing, show, waiting
 from tools.cloud.operator.folder import CloudFolder
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     release = folder.store.release(options.product_key, options.module, options.version)
     if release is not None:
         identity = Identity(options.product_key, options.device_name)
-        packages.check_kept(folder.files, release)
+        kept_files.check_all(folder.files, release)
         packages.check_device(folder.store, folder.files, identity, release)
         busy = folder.store.unfinished(identity, options.module)
         if busy is not None and busy.version == options.version and not options.override:
