@@ -15,6 +15,7 @@ import json
 import os
 import re
 import select
+import shlex
 import shutil
 import sys
 import textwrap
@@ -74,13 +75,20 @@ class Program:
     verbs: str
     more: str = ""
 
-    def main(self, arguments: Sequence[str] | None = None, called: str = "") -> int:
-        """Run one verb; the exit code. `called`: as what, where not as `typed`."""
+    def main(
+        self,
+        arguments: Sequence[str] | None = None,
+        called: str = "",
+        behind: Sequence[str] = (),
+    ) -> int:
+        """Run one verb; the exit code. `called`: as what, where not as `typed`. `behind`: words
+        that the verb gets behind those that were typed.
+        """
         global _alink
         _alink = called.startswith("alink")
         words = sys.argv[1:] if arguments is None else list(arguments)
         try:
-            return self._run(words, called or self.typed)
+            return self._run(words, called or self.typed, behind)
         except Refused as exc:
             self._tell(words, exc.cause, exc.advice)
         except BrokenPipeError as exc:
@@ -95,7 +103,7 @@ class Program:
             return INTERRUPTED
         return FAILED
 
-    def _run(self, words: list[str], called: str) -> int:
+    def _run(self, words: list[str], called: str, behind: Sequence[str]) -> int:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may hold anything
         parser = help_parser(called, self.what)
@@ -103,7 +111,7 @@ class Program:
         if not words:
             parser.print_help(sys.stderr)
             return WRONG_USAGE
-        options = parsed(parser, words)
+        options = parsed(parser, words, behind)
         code: int = options.run(options)
         sys.stdout.flush()  # here a reader that has gone is noticed, and not when Python ends
         return code
@@ -160,17 +168,51 @@ def _refusal(cause: str, advice: str) -> str:
     return as_json({"error": worded(cause), "advice": worded(advice)})
 
 
-def parsed(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Namespace:
+def parsed(
+    parser: argparse.ArgumentParser, words: Sequence[str], behind: Sequence[str] = ()
+) -> argparse.Namespace:
     """What was typed. Wrong usage ends in exit code 2: told as argparse does, or as JSON."""
     try:
-        return parser.parse_args(words)
+        _check_order(parser, words)
+        return parser.parse_args([*words, *behind])
     except _WrongUsage as wrong:
         told_by = _verb(parser, words) if wrong.parser is parser else wrong.parser
-        advice = f"`{told_by.prog} --help` tells what it takes."
+        advice = wrong.advice or f"`{told_by.prog} --help` tells what it takes."
         if _JSON not in words:
             argparse.ArgumentParser.error(told_by, f"{wrong.cause}. {advice}")
         print(_refusal(wrong.cause, advice), file=sys.stderr)
         sys.exit(WRONG_USAGE)
+
+
+def _check_order(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
+    """Raise _WrongUsage for an option of a verb in front of it: argparse would take the option's
+    value for the verb.
+    """
+    for at, word in enumerate(words):
+        choices = _choices(parser)
+        if word.startswith("-"):
+            known = word.partition("=")[0] in parser._option_string_actions
+            alone = all(one.startswith("-") for one in words[at:])  # what is missing is told then
+            if choices is None or known or alone or word == "--":
+                return
+            verb = next((i for i, one in enumerate(words) if i > at and one in choices), None)
+            rest = ["VERB", *words[at:]] if verb is None else [*words[verb:], *words[at:verb]]
+            raise _WrongUsage(
+                parser,
+                f"{word.partition('=')[0]} stands in front of the verb",
+                f"Options go behind it: `{parser.prog} {shlex.join(rest)}`.",
+            )
+        if choices is None or word not in choices:
+            return
+        parser = choices[word]
+
+
+def _choices(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser] | None:
+    """The verbs of a parser, by name; None where it has none."""
+    for one in parser._actions:
+        if isinstance(one, argparse._SubParsersAction):
+            return dict(one.choices)
+    return None
 
 
 def _verb(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.ArgumentParser:
@@ -178,8 +220,7 @@ def _verb(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Arg
     with the usage of the whole program.
     """
     for word in words:
-        verbs = (one for one in parser._actions if isinstance(one, argparse._SubParsersAction))
-        found = next((one.choices.get(word) for one in verbs), None)
+        found = (_choices(parser) or {}).get(word)
         if found is None:
             break
         parser = found
@@ -187,14 +228,21 @@ def _verb(parser: argparse.ArgumentParser, words: Sequence[str]) -> argparse.Arg
 
 
 class _WrongUsage(Exception):
-    def __init__(self, parser: argparse.ArgumentParser, cause: str) -> None:
+    def __init__(self, parser: argparse.ArgumentParser, cause: str, advice: str = "") -> None:
         super().__init__(cause)
         self.parser = parser
         self.cause = cause
+        self.advice = advice
 
 
 class _Parser(argparse.ArgumentParser):
-    """Its help has colours where a person looks on; what is wrong is told by `parsed`."""
+    """Its help has colours where a person looks on; what is wrong is told by `parsed`.
+
+    A part of an option's name is refused: another option that begins alike would change its sense.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         raise _WrongUsage(self, message)

@@ -77,14 +77,14 @@ ALL = (FLASH, IMAGE, CLOUD, SIM)
 
 
 def cloud(arguments: Sequence[str] | None = None, called: str = "") -> int:
-    """Run a verb of CLOUD, or behind `--at PLACE` one of PLATFORM; the exit code."""
+    """Run a verb of CLOUD, or where `--at PLACE` stands one of PLATFORM; the exit code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    first, equals, place = words[0].partition("=") if words else ("", "", "")
-    if first != "--at":
+    at = next((i for i, one in enumerate(words) if one.partition("=")[0] == "--at"), None)
+    if at is None:
         return CLOUD.main(words, called)
-    rest = words[1:]
+    _, equals, place = words[at].partition("=")
+    rest = words[at + 1 :]
     if not equals:
         place, rest = (rest[0], rest[1:]) if rest else ("", [])
     typed = f"{called or CLOUD.typed} --at {place or 'PLACE'}"
-    # (Behind the verb: it is an option of each.)
-    return PLATFORM.main([*rest, f"--at={place}"] if rest else [], typed)
+    return PLATFORM.main([*words[:at], *rest], typed, [f"--at={place}"])

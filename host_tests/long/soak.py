@@ -295,7 +295,9 @@ def soak(
 
 def main() -> int:
     """Run and show; 0 when nothing has grown."""
-    parser = argparse.ArgumentParser(prog="make soak SOAK=", description=__doc__)
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="make soak SOAK=", description=__doc__
+    )
     parser.add_argument("--updates", type=int, default=200)
     parser.add_argument("--every", type=int, default=5, help="which of them are bad (5: a fifth)")
     parser.add_argument("--failures", type=int, default=50)

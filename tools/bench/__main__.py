@@ -75,7 +75,10 @@ def _measured(name: str) -> Section:
 def main() -> int:
     """Measure and write; 0 when everything could be measured, whatever came of it."""
     parser = argparse.ArgumentParser(
-        prog="make bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        allow_abbrev=False,
+        prog="make bench",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("only", nargs="*", metavar="SECTION", help=", ".join(MEASUREMENTS))
     options = parser.parse_args()

@@ -178,7 +178,10 @@ def one_board(folder: Path, *, full_speed: bool) -> bool:
 def main() -> int:
     """Play the acts; 0 when all ended as told."""
     parser = argparse.ArgumentParser(
-        prog="make demo", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+        allow_abbrev=False,
+        prog="make demo",
+        description=__doc__,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--full-speed", action="store_true", help="do not pace the downloads")
     parser.add_argument("--keep", metavar="DIR", help="leave flash file and images in this folder")

@@ -102,7 +102,9 @@ def dist(folder: Path) -> dict[str, bytes]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="package.py", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="package.py", description=(__doc__ or "").split("\n")[0]
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("json", help="write micropython/package.json anew")
     made = commands.add_parser("dist", help="write a release")

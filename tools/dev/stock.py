@@ -220,6 +220,7 @@ def _image(size: int, head: bytes, address: int) -> bytes:
 def main() -> int:
     """Fetch once and say where both files are, or copy the merged one to a new file."""
     parser = argparse.ArgumentParser(
+        allow_abbrev=False,
         prog="python -m tools.dev.stock",
         description="A stock MicroPython firmware for tries on the desk: prints where it is kept.",
     )

@@ -19,7 +19,9 @@ from host_tests.long.fuzz.targets import TARGETS
 
 def arguments() -> argparse.Namespace:
     """What was asked for on the command line."""
-    parser = argparse.ArgumentParser(prog="make fuzz FUZZ=", description=__doc__)
+    parser = argparse.ArgumentParser(
+        allow_abbrev=False, prog="make fuzz FUZZ=", description=__doc__
+    )
     parser.add_argument(
         "--target", action="append", choices=sorted(TARGETS), help="only this one (repeatable)"
     )

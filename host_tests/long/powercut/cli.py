@@ -91,7 +91,7 @@ class Campaign:
 def main(arguments: list[str] | None = None) -> int:
     """The command; 0 when every board recovered."""
     parser = argparse.ArgumentParser(
-        prog="python -m host_tests.long.powercut", description=__doc__
+        allow_abbrev=False, prog="python -m host_tests.long.powercut", description=__doc__
     )
     parser.add_argument("--size", type=int, default=64, help="KiB of the image's firmware (64)")
     parser.add_argument("--seed", type=int, default=1, help="of tears and pairs (1)")
