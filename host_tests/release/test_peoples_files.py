@@ -146,6 +146,24 @@ def test_a_module_that_hides_one_of_the_firmwares_is_refused_by_name_unless_it_i
         assert not out.exists()
 
 
+def test_a_module_that_hides_one_of_the_firmwares_is_not_deployed_unless_it_is_meant(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "main.py").write_text("pass\n")
+    (tmp_path / "requests.py").write_text("pass\n")
+    words = ["deploy", str(tmp_path), "--port", str(tmp_path / "no-board")]
+    assert FLASH.main(words) == 1
+    said = capsys.readouterr().err
+    assert "requests.py takes the place of the firmware's requests" in said
+    assert "add --hides requests." in said
+    assert FLASH.main([*words, "--hides", "requests"]) == 1
+    assert "no-board" in capsys.readouterr().err  # it went on to the board, which is not there
+    assert FLASH.main([*words, "--hides", "requests", "--hides", "json"]) == 1
+    assert "--hides json: the application has no module" in capsys.readouterr().err
+    assert FLASH.main(["deploy", "--off", "--hides", "requests", *words[2:]]) == 1
+    assert "or --off alone" in capsys.readouterr().err
+
+
 def test_the_settings_of_a_board_on_the_desk_are_those_of_a_board() -> None:
     from tools.flashing.settings import REGISTERED, SETTINGS
 

@@ -20,7 +20,14 @@ from rich.progress import Progress
 from tools.cli import Refused
 from tools.flashing.link import Link
 from tools.flashing.refusals import NO_LOADER
-from tools.images.application import ALINK, collect, mentioned, package
+from tools.images.application import (
+    ALINK,
+    check_hiding,
+    collect,
+    hides_option,
+    mentioned,
+    package,
+)
 from tools.images.features import FEATURES, packed
 from tools.images.machine import MODULE
 
@@ -55,14 +62,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="dev",
         help="what the program reports as its version (%(default)s)",
     )
+    hides_option(parser)
     parser.add_argument("--monitor", action="store_true", help="show its console afterwards")
     parser.add_argument("--off", action="store_true", help="run the slot's application again")
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when the program has been started."""
-    if options.off == (options.folder is not None):
+    if options.off == (options.folder is not None) or (options.off and options.hides):
         raise Refused("give a folder to deploy, or --off alone", "See flash.py deploy --help.")
+    if not options.off:
+        check_hiding(options.folder, options.hides)
     files = {} if options.off else _files(options.folder, options.version)
     with Link(options.port) as link:
         if options.off:
