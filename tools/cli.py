@@ -26,6 +26,7 @@ from typing import Any, NoReturn, Protocol
 from tools.exit_codes import FAILED, INTERRUPTED, WRONG_USAGE
 from tools.terminal import painted_help
 
+WARNING = "warning: "  # how such a line begins
 _JSON = "--json"
 _NARROW = 40  # columns: on a narrower terminal lines of help wrap, which is all that happens
 
@@ -162,6 +163,15 @@ def offered(action: argparse.Action, values: Iterable[str]) -> None:
 def as_json(said: Any) -> str:
     """One line of JSON. In ASCII: no encoding spoils it, nothing in it talks to a terminal."""
     return json.dumps(said)
+
+
+def sorted_out(lines: Iterable[str]) -> dict[str, list[str]]:
+    """What a person would read beside a result, for programs: its notes, and its warnings."""
+    found: dict[str, list[str]] = {"notes": [], "warnings": []}
+    for line in lines:
+        kind = "warnings" if line.startswith(WARNING) else "notes"
+        found[kind].append(worded(line.removeprefix(WARNING)))
+    return found
 
 
 def _refusal(cause: str, advice: str) -> str:

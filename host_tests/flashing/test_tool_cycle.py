@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from host_tests.kit.json_page import keys
 from host_tests.kit.rig import DN, PK, app
 from host_tests.kit.serial_rig import QUIET, QUIET_FOR_ALL, SerialRig
 from tools.cli import Refused
@@ -208,6 +210,35 @@ def test_status_shows_no_secret_to_people_or_programs(rig: SerialRig) -> None:
     assert found["running"] == "ota_0"
     assert found["slots"][0]["version"] == "1.0.0"
     assert found["heap_free"] > 0
+
+
+def test_a_program_reads_what_became_of_a_board(rig: SerialRig, folder: Path) -> None:
+    def told(*words: str | Path) -> list[Any]:
+        code, said = rig.flash(str(words[0]), *words[1:], "--json")
+        assert code == 0, said
+        return [json.loads(line) for line in said.splitlines()]
+
+    (row,) = told("deploy", folder)
+    assert row.keys() == keys("flash deploy")
+    assert (row["port"], row["runs"]) == (rig.port, True)
+    assert row["sent"] > 0
+    rig.says("deployed dev one")
+    (row,) = told("deploy", "--off")
+    assert (row["runs"], row["sent"]) == (False, 0)
+    code, said = rig.flash("deploy", folder, "--monitor", "--json")
+    assert (code, json.loads(said)["error"]) == (1, "a board's console is no JSON")
+    (row,) = told("provision", "--ntp-host", "127.0.0.1")
+    assert row.keys() == keys("flash provision")
+    assert row["settings"] == {"ntp_host": "127.0.0.1"}
+    assert "device_secret" in row["kept"]
+    first, *checks, last = told("selftest", "--offline")
+    assert first["port"] == rig.port
+    assert all(check["ok"] for check in checks)
+    assert last["passed"] is True
+    assert last["verdict"].startswith("VERDICT: PASS")
+    assert first.keys() | checks[0].keys() | last.keys() == keys("flash selftest")
+    (row,) = told("provision", "--clear")
+    assert row["settings"] == {}
 
 
 def test_selftest_passes_on_a_healthy_board_and_leaves_no_trace(rig: SerialRig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import sys
 from collections.abc import Collection
@@ -50,7 +51,9 @@ def _ask(setting: settings.Setting) -> settings.Value:
             if setting.secret:
                 text = getpass.getpass(f"{setting.what} (not shown): ")
             else:
-                text = input(f"{setting.what}: ").strip()
+                # On stderr as that of getpass: stdout is for what programs read.
+                with contextlib.redirect_stdout(sys.stderr):
+                    text = input(f"{setting.what}: ").strip()
             return settings.parse(setting.key, text)
         except settings.SettingError as exc:
             print(f"  {exc}", file=sys.stderr)

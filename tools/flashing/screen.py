@@ -7,15 +7,22 @@ import sys
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn
 
+from tools.cli import WARNING
+
 _COLUMNS = (TextColumn("{task.description:<16}"), BarColumn(), DownloadColumn(binary_units=True))
 
 
 class Screen:
-    """Notes on stdout, bars on stderr. A context manager: the bars are gone afterwards."""
+    """Notes on stdout, bars on stderr. A context manager: the bars are gone afterwards.
 
-    def __init__(self) -> None:
+    silent: nothing is shown, and what was to be warned of and noted is in `aside` alone.
+    """
+
+    def __init__(self, *, silent: bool = False) -> None:
+        self.aside: list[str] = []
+        self._silent = silent
         console = Console(stderr=True)
-        quiet = not sys.stderr.isatty()
+        quiet = silent or not sys.stderr.isatty()
         self._progress = Progress(*_COLUMNS, console=console, disable=quiet, transient=True)
         self._task: TaskID | None = None
 
@@ -28,6 +35,8 @@ class Screen:
 
     def say(self, text: str) -> None:
         """One line on stdout."""
+        if self._silent:
+            return
         if self._progress.disable or not sys.stdout.isatty():
             print(text, flush=True)
         else:
@@ -35,14 +44,18 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """A warning on stderr; the work goes on."""
-        self._aside(f"warning: {text}")
+        self._aside(f"{WARNING}{text}", "")
 
     def note(self, text: str) -> None:
         """On stderr what may be just as it is meant."""
-        self._aside(f"note: {text}")
+        self._aside(text, "note: ")
 
-    def _aside(self, text: str) -> None:
-        self._progress.console.print(text, highlight=False, markup=False, soft_wrap=True)
+    def _aside(self, text: str, mark: str) -> None:
+        self.aside.append(text)
+        if not self._silent:
+            self._progress.console.print(
+                mark + text, highlight=False, markup=False, soft_wrap=True
+            )
 
     def begin(self, name: str, total: int | None) -> None:
         """A new step of `total` bytes (None: nobody knows) in place of the one before."""

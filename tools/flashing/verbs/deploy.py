@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
-from tools.cli import Refused
+from tools.cli import Refused, as_json, json_option
 from tools.flashing.link import Link
 from tools.flashing.refusals import NO_LOADER
 from tools.images.application import (
@@ -65,12 +65,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     hides_option(parser)
     parser.add_argument("--monitor", action="store_true", help="show its console afterwards")
     parser.add_argument("--off", action="store_true", help="run the slot's application again")
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when the program has been started."""
     if options.off == (options.folder is not None) or (options.off and options.hides):
         raise Refused("give a folder to deploy, or --off alone", "See flash.py deploy --help.")
+    if options.json and options.monitor:
+        raise Refused("a board's console is no JSON", "Leave --json or --monitor out.")
     if not options.off:
         check_hiding(options.folder, options.hides)
     files = {} if options.off else _files(options.folder, options.version)
@@ -78,11 +81,18 @@ def run(options: argparse.Namespace) -> int:
         if options.off:
             link.clean()
             _mode(link, 0)
-            print("development is off: the version in the slot runs.")
+            said = "development is off: the version in the slot runs."
+            count = sent = size = 0
         else:
             link.clean(ON_TRIAL)
-            _deploy(link, files, packed(mentioned(options.folder)))
+            count, sent, size = _deploy(link, files, packed(mentioned(options.folder)))
+            said = f"{count} files in {ROOT}, {sent} of them sent ({size} bytes); it runs now."
         name = link.name
+    if options.json:
+        row = {"port": name, "folder": ROOT, "runs": not options.off}
+        print(as_json({**row, "files": count, "sent": sent, "size": size}))
+    else:
+        print(said)
     if options.monitor:
         from tools.flashing.verbs import monitor
 
@@ -96,7 +106,8 @@ def _files(folder: Path, version: str) -> dict[str, bytes]:
     return files
 
 
-def _deploy(link: Link, files: dict[str, bytes], needed: set[str]) -> None:
+def _deploy(link: Link, files: dict[str, bytes], needed: set[str]) -> tuple[int, int, int]:
+    """Have the board run these: how many are there, how many were sent, and their bytes."""
     if not link.has_loader():
         raise NO_LOADER
     _mode(link, 0)  # a deployment that breaks off must not run
@@ -116,7 +127,7 @@ def _deploy(link: Link, files: dict[str, bytes], needed: set[str]) -> None:
             )
         raise NoRoom(exc.cause, advice) from None
     _mode(link, 1)
-    print(f"{len(files)} files in {ROOT}, {sent} of them sent ({size} bytes); it runs now.")
+    return len(files), sent, size
 
 
 def _carried(link: Link, needed: set[str]) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tools.chip.boards import BoardType, board_named, flash_bytes
 from tools.chip.image import MAGIC
 from tools.chip.layout import Layout, load_layout
-from tools.cli import Refused, worded
+from tools.cli import Refused, as_json, json_option, sorted_out, worded
 from tools.flashing import board_options, bootloader
 from tools.flashing.contents import Region, as_flash, regions
 from tools.flashing.fetching import check_name, firmware_file
@@ -104,6 +104,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--baud", type=int, default=460800, help="while writing (default %(default)s)"
     )
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -112,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
     layout, size = _table(options, board)
     _check_options(options, board)
     values = settings_for_flash(options.provision) if options.provision else {}
-    with Screen() as screen:
+    with Screen(silent=options.json) as screen:
         if options.firmware:
             options.firmware = firmware_file(options.firmware, board, screen)
         image, boot = _content(options, board, layout)
@@ -130,11 +131,28 @@ def run(options: argparse.Namespace) -> int:
         if values and "wifi_ssid" not in values:
             screen.note(NO_WIFI)
         if options.output:
-            _to_file(options.output, found, board, size, screen)
+            todo = _to_file(options.output, found, board, size, screen)
         else:
-            _to_board(options, found, board, size, layout, screen)
+            todo = _to_board(options, found, board, size, layout, screen)
         for key, value in values.items():
             screen.say(f"  {key:14} {shown(key, value)}")
+    if options.json:
+        row = {
+            "board": board.name,
+            "port": None if options.output else options.port,
+            "file": str(options.output) if options.output else None,
+            "flash_size": size,
+            "firmware": str(options.firmware) if options.firmware else None,
+            "version": examine(image).version or None,
+            "regions": [
+                {"name": one.name, "address": one.address, "size": len(one.data)} for one in found
+            ],
+            "settings": None if options.output else _of_settings(options),
+            "provisioned": list(values),
+            "next": todo,
+            **sorted_out(screen.aside),
+        }
+        print(as_json(row))
     return 0
 
 
@@ -233,15 +251,17 @@ def _warnings(options: argparse.Namespace, image: bytes) -> Iterator[str]:
         yield report.warning
 
 
-def _to_file(path: Path, found: list[Region], board: BoardType, size: int, screen: Screen) -> None:
+def _to_file(path: Path, found: list[Region], board: BoardType, size: int, screen: Screen) -> str:
     write_private(path, as_flash(found, size))  # a board will keep its device secret in it
     for region in found:
         screen.say(_line(region))
     screen.say(f"{path}: the complete {size >> 20} MB of {board.name}")
-    screen.say(
-        f"next: an emulator takes it as it is; for a board: esptool --chip {board.chip} "
+    todo = (
+        f"an emulator takes it as it is; for a board: esptool --chip {board.chip} "
         f"write-flash 0x0 {path} (which replaces its settings too)"
     )
+    screen.say(f"next: {todo}")
+    return todo
 
 
 def _to_board(
@@ -251,12 +271,12 @@ def _to_board(
     size: int,
     layout: Layout,
     screen: Screen,
-) -> None:
+) -> str:
     # Both bring libraries that take their time to be imported.
     from tools.flashing.ports import resolve
     from tools.flashing.serial_board import open_board
 
-    port = resolve(options.port)
+    port = options.port = resolve(options.port)
     screen.say(f"connecting to {port}")
     screen.begin("connecting", None)
     with open_board(port, options.baud) as there:
@@ -276,18 +296,25 @@ def _to_board(
             raise KeyboardInterrupt(INCOMPLETE) from None
         screen.say("verified: every region reads back as it was written")
         if not there.restart():
-            screen.say("this port cannot reset the board: press its RESET button")
-    screen.say(f"done; the settings are {_of_settings(options)}")
+            by_hand = "this port cannot reset the board: press its RESET button"
+            screen.say(by_hand)
+            screen.aside.append(by_hand)
+    told = {"given": "those that were given, and no others", "kept": "kept as they were"}
+    settings = _of_settings(options)
+    screen.say(f"done; the settings are {told.get(settings, settings)}")
     todo = "press RESET if it is idle; flash.py status tells how it is"
     if not options.provision:
         todo = "give the board its identity (flash.py provision); press RESET if it is idle"
-    screen.say(worded(f"next: {todo}"))
+    todo = worded(todo)
+    screen.say(f"next: {todo}")
+    return todo
 
 
 def _of_settings(options: argparse.Namespace) -> str:
+    """What a board has afterwards: its own as they were, none, or those that were given alone."""
     if options.provision:
-        return "those that were given, and no others"
-    return "erased" if options.erase_settings else "kept as they were"
+        return "given"
+    return "erased" if options.erase_settings else "kept"
 
 
 def _write(there: SerialBoard, region: Region, screen: Screen) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 
-from tools.cli import Refused, worded
+from tools.cli import Refused, as_json, json_option, worded
 from tools.flashing import settings
 from tools.flashing.asking import complete
 from tools.flashing.link import Link
@@ -47,6 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--file", help="settings as lines of key = value; - is standard input")
     parser.add_argument("--clear", action="store_true", help="erase these settings, set nothing")
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -64,11 +65,15 @@ def run(options: argparse.Namespace) -> int:
         settings.check_together(given)
         present -= set(settings.voided(given))
         store(link, {**dict.fromkeys(settings.voided(given), ""), **given})
-        for key, value in given.items():
-            print(f"  {key:14} {settings.shown(key, value)}")
+        shown = {key: settings.shown(key, value) for key, value in given.items()}
         kept = [key for key in settings.SETTINGS if key in present and key not in given]
-        if kept:
-            print(f"  kept as they were: {', '.join(kept)}")
+    if options.json:
+        print(as_json({"port": link.name, "settings": shown, "kept": kept}))
+        return 0
+    for key, text in shown.items():
+        print(f"  {key:14} {text}")
+    if kept:
+        print(f"  kept as they were: {', '.join(kept)}")
     print(worded("provisioned, read back and equal. Next: flash.py status, flash.py selftest."))
     return 0
 
@@ -137,5 +142,8 @@ def _clear(options: argparse.Namespace) -> int:
                 f"the board still holds {', '.join(still)}",
                 "Its settings memory is damaged: flash.py flash --erase-settings.",
             )
+    if options.json:
+        print(as_json({"port": link.name, "settings": {}, "kept": []}))
+        return 0
     print("cleared: the board has no identity, server or Wi-Fi any more.")
     return 0

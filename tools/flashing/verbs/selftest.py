@@ -6,7 +6,7 @@ import argparse
 import json
 from dataclasses import dataclass
 
-from tools.cli import Refused, worded
+from tools.cli import Refused, as_json, json_option, worded
 from tools.flashing.link import Link
 
 NAME = "selftest"
@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The verb's options."""
     parser.add_argument("--port", help="serial port of the board (default: the only one)")
     parser.add_argument("--offline", action="store_true", help="leave out Wi-Fi and platform")
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -76,15 +77,26 @@ def run(options: argparse.Namespace) -> int:
         found = _parse(line)
         if found is not None:
             checks.append(found)
+            if options.json:
+                row = {"check": found.name, "ok": found.ok, "detail": found.detail}
+                print(as_json(row), flush=True)
+                return
             print(f"{'ok  ' if found.ok else 'FAIL'}  {found.name:10} {found.detail}", flush=True)
 
     with Link(options.port) as link:
         link.clean(ON_TRIAL)
         shown = ".".join(map(str, link.version))
-        print(f"MicroPython {shown} on {link.machine or link.platform}, {link.name}")
+        if options.json:
+            print(
+                as_json({"port": link.name, "firmware": shown, "machine": link.machine}),
+                flush=True,
+            )
+        else:
+            print(f"MicroPython {shown} on {link.machine or link.platform}, {link.name}")
         link.script("selftest", OFFLINE=options.offline, timeout_s=_QUIET_S, on_line=show)
     text, code = verdict(checks, options.offline)
-    print(worded(text))
+    text = worded(text)
+    print(as_json({"passed": code == 0, "verdict": text}) if options.json else text)
     return code
 
 

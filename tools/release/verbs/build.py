@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.chip.chips import CHIPS
-from tools.cli import offered
+from tools.cli import WARNING, as_json, json_option, offered, sorted_out
 from tools.images import BLOCK_SIZE, SLOT_SIZE, build_image, check_version, examine
 from tools.images.application import ALINK, LOADER, check_hiding, hides_option, mentioned, remarks
 from tools.images.features import FEATURES, packed, told
@@ -61,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     hides_option(parser)
     parser.add_argument("--alink", type=Path, default=ALINK, help="package folder to embed")
     parser.add_argument("--loader", type=Path, default=LOADER, help="boot.py to carry along")
+    json_option(parser)
 
 
 def _number(text: str) -> int:
@@ -83,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     features = packed(found, options.keep, options.leave)
     check_output(options.output, (options.firmware, options.app, options.alink, options.loader))
     check_hiding(options.app, options.hides)
-    with _progress(f"building {options.output}"):
+    with _progress(f"building {options.output}", silent=options.json):
         data = build_image(
             read_input(options.firmware),
             options.app,
@@ -96,26 +97,40 @@ def run(options: argparse.Namespace) -> int:
             features=features,
         )
         write_output(options.output, data)
-    for line in remarks(options.app):
-        print(line, file=sys.stderr)
     report = examine(data)
-    if report.warning:
-        print(f"warning: {report.warning}", file=sys.stderr)
+    before = [*remarks(options.app), *([f"{WARNING}{report.warning}"] if report.warning else [])]
+    behind = told(found, features)
     volume = report.volume.size if report.volume else 0
+    if options.json:
+        row = {
+            "file": str(options.output),
+            "version": options.version,
+            "chip": report.image.chip,
+            "size": len(data),
+            "firmware": report.image.end,
+            "application": volume,
+            "slot_needed": report.slot_needed,
+            "without": sorted(set(FEATURES) - features),
+            **sorted_out([*before, *behind]),
+        }
+        print(as_json(row))
+        return 0
+    for line in before:
+        print(line, file=sys.stderr)
     print(
         f"{options.output}: version {options.version} for {report.image.chip}, {len(data)} bytes "
         f"(firmware {report.image.end}, application {volume}), needs a slot of "
         f"{report.slot_needed} bytes"
     )
-    for line in told(found, features):
-        print(line, file=sys.stderr if line.startswith("warning") else sys.stdout)
+    for line in behind:
+        print(line, file=sys.stderr if line.startswith(WARNING) else sys.stdout)
     return 0
 
 
 @contextlib.contextmanager
-def _progress(text: str) -> Iterator[None]:
+def _progress(text: str, *, silent: bool) -> Iterator[None]:
     """A spinner while the compiler runs, on a terminal only."""
-    if not sys.stderr.isatty():
+    if silent or not sys.stderr.isatty():
         yield
         return
     from rich.console import Console

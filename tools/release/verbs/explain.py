@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import io
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from tools.cli import as_json, json_option
 from tools.images.application import ALINK
 from tools.places import read_input
 from tools.release.explain import explainer
@@ -28,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--alink", type=Path, default=ALINK, help="package folder that the image was built with"
     )
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -36,8 +39,13 @@ def run(options: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a console may hold anything
     if options.file is not None:
-        print(explain(read_input(options.file).decode(errors="replace")), end="")
+        text = read_input(options.file).decode(errors="replace")
+        lines: Iterable[str] = text.splitlines(keepends=True)
     else:
-        for line in sys.stdin.buffer:
-            print(explain(line.decode(errors="replace")), end="", flush=True)
+        lines = (line.decode(errors="replace") for line in sys.stdin.buffer)
+    for line in lines:
+        said = explain(line)
+        if options.json:
+            said = as_json({"text": said.rstrip("\r\n"), "explained": said != line}) + "\n"
+        print(said, end="", flush=True)
     return 0

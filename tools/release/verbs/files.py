@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from tools.cli import Refused
+from tools.cli import Refused, as_json, json_option, sorted_out
 from tools.images.application import remarks
 from tools.places import check_output, output_path, write_output
 from tools.release import WBITS, build_archive
@@ -31,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="9..15",
         help="the board needs 2 ** WBITS bytes of RAM to unpack it (%(default)s)",
     )
+    json_option(parser)
 
 
 def _check_name(output: Path) -> None:
@@ -50,7 +51,12 @@ def run(options: argparse.Namespace) -> int:
     check_output(options.output, (options.dir,))
     data = build_archive(options.dir, options.wbits)
     write_output(options.output, data)
-    for line in remarks(options.dir):
+    said = remarks(options.dir)
+    if options.json:
+        row = {"file": str(options.output), "size": len(data), "wbits": options.wbits}
+        print(as_json({**row, **sorted_out(said)}))
+        return 0
+    for line in said:
         print(line, file=sys.stderr)
     print(f"{options.output}: {len(data)} bytes, for FilesTarget(.., wbits={options.wbits})")
     return 0

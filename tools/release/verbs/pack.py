@@ -9,10 +9,11 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tools.cli import as_json, json_option
 from tools.places import check_output, output_path, read_input, write_output
 from tools.release.pack import check_image, check_pair, compress, difference
 from tools.release.package_format import WINDOWS, PackageError
-from tools.release.package_report import told
+from tools.release.package_report import examine_package, told
 
 SUFFIX = ".alp"
 
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the board needs 2 ** WINDOW bytes of RAM to unpack it (default: the smallest that "
         "costs no more than one part in a hundred of the bytes)",
     )
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -77,19 +79,34 @@ def run(options: argparse.Namespace) -> int:
     for output in outputs:
         check_output(output, (options.file, *options.sources))
     if not olds:
-        with _progress(1) as step:
+        with _progress(1, silent=options.json) as step:
             step(f"compressing {options.file}")
             package = compress(image, options.window)
         write_output(outputs[0], package)
-        print(f"{outputs[0]}: {told(package, image)}")
+        _say(options, outputs[0], package, image)
         return 0
     for number, (output, (data, name)) in enumerate(zip(outputs, olds, strict=True)):
-        with _progress(len(olds), number) as step:
+        with _progress(len(olds), number, silent=options.json) as step:
             step(f"difference from {name}")
             package = difference(image, data, options.window)
         write_output(output, package)
-        print(f"{output}: {told(package, image, data)}", flush=True)
+        _say(options, output, package, image, data)
     return 0
+
+
+def _say(
+    options: argparse.Namespace,
+    output: Path,
+    package: bytes,
+    image: bytes,
+    source: bytes | None = None,
+) -> None:
+    """What was made; for programs, all that inspect says of it."""
+    if options.json:
+        report = examine_package(package, source)
+        print(as_json({"file": str(output), **report.as_json()}), flush=True)
+    else:
+        print(f"{output}: {told(package, image, source)}", flush=True)
 
 
 def _outputs(output: Path, image: Path, names: list[str]) -> list[Path]:
@@ -119,9 +136,11 @@ def _outputs(output: Path, image: Path, names: list[str]) -> list[Path]:
 
 
 @contextlib.contextmanager
-def _progress(total: int, done: int = 0) -> Iterator[Callable[[str], None]]:
+def _progress(
+    total: int, done: int = 0, *, silent: bool = False
+) -> Iterator[Callable[[str], None]]:
     """A bar of how many are made, on a terminal only."""
-    if not sys.stderr.isatty():
+    if silent or not sys.stderr.isatty():
         yield lambda text: None
         return
     from rich.console import Console

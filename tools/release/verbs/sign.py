@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from pathlib import Path
 
-from tools.cli import Refused, worded
+from tools.cli import Refused, as_json, json_option, worded
 from tools.places import read_input
 
 NAME = "sign"
 HELP = "the digestsign of a file; make the key for it"
 EXAMPLES = """\
 image.py sign --new-key private.pem
-image.py sign --key private.pem release-1.1.0.bin"""
+image.py sign --key private.pem release-1.1.0.bin
+image.py sign --key private.pem release-1.1.0.bin --json"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,18 +28,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="make a key pair: FILE for you alone, its public part beside it for the boards",
     )
     parser.add_argument("file", type=Path, nargs="?")
-    parser.add_argument("--json", action="store_true", help="for programs")
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """0 when key and signature were made. Raises Refused, OSError."""
     from tools import signing  # slow to load
 
+    made = {}
     if options.new_key is not None:
         public = signing.new_key(options.new_key)
-        print(f"private key  {options.new_key} (keep it off boards and servers; back it up)")
-        print(worded(f"public key   {public}: flash.py provision --sign-key {public}"))
-        print(f"fingerprint  {signing.fingerprint(signing.load_public(public))}")
+        made = {
+            "private_key": str(options.new_key),
+            "public_key": str(public),
+            "fingerprint": signing.fingerprint(signing.load_public(public)),
+        }
+        if not options.json:
+            print(f"private key  {options.new_key} (keep it off boards and servers; back it up)")
+            print(worded(f"public key   {public}: flash.py provision --sign-key {public}"))
+            print(f"fingerprint  {made['fingerprint']}")
+        elif options.file is None:
+            print(as_json(made))
         if options.file is None:
             return 0
     elif options.file is None:
@@ -53,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         digest = hashlib.new(name, data).digest()
         signed[method] = {"sign": digest.hex(), "digestsign": signing.digestsign(key, digest)}
     if options.json:
-        print(json.dumps(signed, indent=2))
+        print(as_json({**made, **signed}))
         return 0
     for method, fields in signed.items():
         print(f"signMethod  {method}")

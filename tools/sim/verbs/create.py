@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.chip import image
 from tools.chip.layout import load_layout
-from tools.cli import Refused, worded
+from tools.cli import Refused, as_json, json_option, worded
 from tools.flashing.settings import parse
 from tools.images import examine
 from tools.images.report import APP_WITH_APPLICATION, MERGED, Report
@@ -68,6 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "(one line of text without its end)",
     )
     parser.add_argument("--force", action="store_true", help="replace an existing file")
+    json_option(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -90,10 +91,14 @@ def run(options: argparse.Namespace) -> int:
             board.install_file(path, content)
         for key, value in settings.items():
             board.nvs_set("alink", key, value)
+    complete = not settings or report is None or report.kind != APP_WITH_APPLICATION
+    missing = [] if complete else [key for key in _NEEDED if key not in settings]
+    if options.json:
+        print(as_json({"file": str(options.flash), "missing": missing}))
+        return 0
     at = shlex.quote(str(options.flash))
     print(worded(f"{options.flash}: made; run it with: python -m tools.sim run {at}"))
-    missing = [key for key in _NEEDED if key not in settings]
-    if settings and missing and report is not None and report.kind == APP_WITH_APPLICATION:
+    if missing:
         print(
             f"note: it has no {', '.join(missing)}, for which a main.py that reads alink's "
             "settings waits: any Wi-Fi does here. --force with every --set makes it anew."
