@@ -172,14 +172,21 @@ def test_bars_are_as_long_as_their_values_digits() -> None:
     assert "1,000,000" in texts
 
 
-def test_the_page_shows_the_picture_that_is_there(
+def test_what_is_printed_only_leaves_the_page_and_its_picture_as_they_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(report, "PAGE", tmp_path / "figures.md")
-    section = Section("packed", "p", [Figure("a", "b")], "How.", Picture("p.svg", "Bars"))
-    assert "![" not in report.page([section])
-    (tmp_path / "p.svg").write_text("<svg/>")
-    assert "![Bars](p.svg)" in report.page([section])
+    picture = Picture("p.svg", "Bars", "<svg/>")
+    section = Section("packed", "p", [Figure("a", "b")], "How.", picture)
+    monkeypatch.setattr(bench, "MEASUREMENTS", {"packed": lambda say: section})
+    monkeypatch.setattr(report, "PAGE", tmp_path / "docs" / "figures.md")
+    monkeypatch.setattr(report, "ROOT", tmp_path)
+    monkeypatch.setattr("sys.argv", ["bench", "packed"])
+    assert bench.main() == 0
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr("sys.argv", ["bench"])
+    assert bench.main() == 0
+    assert "![Bars](p.svg)" in (tmp_path / "docs" / "figures.md").read_text()
+    assert (tmp_path / "docs" / "p.svg").read_text() == "<svg/>"
 
 
 def test_what_a_power_cut_costs_is_counted() -> None:
@@ -206,7 +213,7 @@ def test_a_measurement_that_fails_does_not_cost_the_page_the_others(
 
     good = Section("good", "good", [Figure("speed", "9 m/s")])
     monkeypatch.setattr(bench, "MEASUREMENTS", {"broken": broken, "good": lambda say: good})
-    monkeypatch.setattr(bench, "PAGE", tmp_path / "docs" / "figures.md")
+    monkeypatch.setattr(report, "PAGE", tmp_path / "docs" / "figures.md")
     monkeypatch.setattr(report, "ROOT", tmp_path)
     monkeypatch.setattr("sys.argv", ["bench"])
     assert bench.main() == 1

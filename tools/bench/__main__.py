@@ -28,7 +28,7 @@ from tools.bench import (
     traffic,
 )
 from tools.bench.desk import Say
-from tools.bench.report import PAGE, Figure, Section
+from tools.bench.report import Figure, Section
 
 MEASUREMENTS: dict[str, Callable[[Say], Section]] = {
     "throughput": throughput.measure,
@@ -94,9 +94,8 @@ def main() -> int:
     if options.only:
         out.print("printed only: a whole run writes the page")
     else:
-        PAGE.parent.mkdir(exist_ok=True)
-        PAGE.write_text(report.page(sections), encoding="utf-8")
-        out.print(f"written: {PAGE.relative_to(report.ROOT)}")
+        report.write(sections)
+        out.print(f"written: {report.PAGE.relative_to(report.ROOT)}")
     missed = sum(figure.met is False for section in sections for figure in section.figures)
     out.print(f"{missed} targets missed; {time.monotonic() - began:.0f} s")
     failed = [one.name for one in sections if one.figures[0].what == UNMEASURED]

@@ -29,7 +29,6 @@ from tools.release.package_format import WINDOWS
 
 # A firmware of each release that a pair is wanted of: files as micropython.org has them.
 FOLDER = stock.CACHE.parent / "firmware"
-PICTURE = ROOT / "docs" / "packed.svg"
 KINDS = ("full", "compressed", "difference")
 ERASE_MS, PROGRAM_MS, READ_MS = 45, 10, 1  # a flash block on an ESP32
 _TEXT = re.compile(rb"v(\d+)\.(\d+)(?:\.(\d+))?[0-9A-Za-z.-]* on \d{4}-\d\d-\d\d")
@@ -69,7 +68,7 @@ class Cost:
 
 
 def measure(say: Say, *, small: bool = False) -> Section:
-    """Every change by each kind of package; writes the picture unless `small`."""
+    """Every change by each kind of package."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         changes = list(_changes(Path(name), small))
     costs: dict[tuple[str, str], Cost] = {}
@@ -82,12 +81,10 @@ def measure(say: Say, *, small: bool = False) -> Section:
         _figure(change, kind, costs[change.what, kind]) for change in changes for kind in KINDS
     ]
     figures += _heap(say)
-    if not small:
-        groups = [
-            (change.what, [(kind, costs[change.what, kind].sent) for kind in KINDS])
-            for change in changes
-        ]
-        PICTURE.write_text(draw("Bytes of a download, by what changed", groups), encoding="utf-8")
+    groups = [
+        (change.what, [(kind, costs[change.what, kind].sent) for kind in KINDS])
+        for change in changes
+    ]
     about = (
         "Whole updates over TLS on a board of the sim. One line, one module and a part of a file "
         "of 24 KB change in an application that has a few of each; MicroPython changes from one "
@@ -101,7 +98,11 @@ def measure(say: Say, *, small: bool = False) -> Section:
         "the push to the restart is counted, and the bootloader's check of the image on top. "
         "Alive at most: as in the section `chip`, of updates of an image with 64 KiB of firmware."
     )
-    picture = Picture(PICTURE.name, "Bytes of a download: full, compressed, and as a difference")
+    picture = Picture(
+        "packed.svg",
+        "Bytes of a download: full, compressed, and as a difference",
+        draw("Bytes of a download, by what changed", groups),
+    )
     return Section("packed", "small updates", figures, about, picture)
 
 

@@ -36,10 +36,11 @@ class Figure:
 
 @dataclass(frozen=True)
 class Picture:
-    """A drawing beside the page, made by the measurement; `says` is for who cannot see it."""
+    """A drawing (SVG) beside the page, by the measurement; `says` is for who cannot see it."""
 
     name: str
     says: str
+    drawing: str
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,16 @@ def target(figure: Figure, met: bool, wanted: str) -> Figure:
     """The figure with its target in the note."""
     note = f"target {wanted}: {'met' if met else 'MISSED'}"
     return Figure(figure.what, figure.value, "; ".join(filter(None, (figure.note, note))), met)
+
+
+def write(sections: Sequence[Section]) -> None:
+    """The page, and the pictures that it shows."""
+    PAGE.parent.mkdir(exist_ok=True)
+    for section in sections:
+        if section.picture is not None:
+            path = PAGE.parent / section.picture.name
+            path.write_text(section.picture.drawing, encoding="utf-8")
+    PAGE.write_text(page(sections), encoding="utf-8")
 
 
 def page(sections: Iterable[Section]) -> str:
@@ -87,7 +98,7 @@ def page(sections: Iterable[Section]) -> str:
     text.append("## How each was measured\n")
     for section in found:
         text.append(f"**{section.title}** (`{section.command}`). {section.about}\n")
-        if section.picture is not None and (PAGE.parent / section.picture.name).is_file():
+        if section.picture is not None:
             text.append(f"![{section.picture.says}]({section.picture.name})\n")
     return "\n".join(text).rstrip() + "\n"
 
