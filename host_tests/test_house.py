@@ -59,6 +59,7 @@ CLOUD = (
         "hidden_links",
         "hosting",
         "identity",
+        "limits",
         "open_files",
         "records",
         "shown",

@@ -11,7 +11,7 @@ import pytest
 from esp_idf_defs.partitions import PartitionTable
 from esptool.targets import CHIP_DEFS
 
-from tools.chip import partitions
+from tools.chip import partition_csv
 from tools.chip import table as binary
 from tools.chip.boards import FOLDER, BoardType, FlashTable, boards
 from tools.chip.chips import chip_by_name
@@ -39,7 +39,7 @@ def test_esp_idf_takes_the_table_and_both_parsers_read_the_same(
     theirs = PartitionTable.from_csv(text)
     theirs.verify(0x8000)
     theirs.verify_size_fits(table.flash_size)
-    ours = partitions.from_csv(text)
+    ours = partition_csv.from_csv(text)
     assert [(p.name, p.type, p.subtype, p.offset, p.size) for p in theirs] == [
         (e.label, e.type, e.subtype, e.address, e.size) for e in ours
     ]

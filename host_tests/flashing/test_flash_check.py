@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.kit.firmware_files import app, application, bootloader, merged
-from tools.chip import partitions, table
+from tools.chip import partition_csv, table
 from tools.dev import stock
 from tools.flash import main
 from tools.images import build_image
@@ -39,7 +39,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "noise": bytes(range(200)) * 20,
         "csv": TWO_SLOTS.read_bytes(),
         "one slot": ONE_SLOT.encode(),
-        "table": bytes(table.encode(partitions.load(TWO_SLOTS))),
+        "table": bytes(table.encode(partition_csv.load(TWO_SLOTS))),
     }
     found = {"folder": folder, "missing": tmp_path / "missing.bin"}
     for name, content in contents.items():

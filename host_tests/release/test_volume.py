@@ -15,7 +15,7 @@ from tools.chip.header import round_up
 from tools.images.application import ALINK, LOADER, collect
 from tools.images.build import SLOT_SIZE
 from tools.images.compile import compile_mpy
-from tools.images.packed import INLINE_MAX, packed_volume
+from tools.images.littlefs import INLINE_MAX, packed_volume
 from tools.images.volume import BLOCK_SIZE, BLOCK_SIZES, DEVICE_CACHE, make_volume, read_files
 
 # Mounts the volume of argv[1] as boot.py does, and imports the modules of argv[2].

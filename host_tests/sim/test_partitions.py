@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from esp_idf_defs.partitions import PartitionTable
 
-from tools.chip import partitions, table
+from tools.chip import partition_csv, table
 from tools.sim.board import DEFAULT_TABLE
 
 
 def test_the_boards_table_has_two_equal_slots_and_survives_its_binary_form() -> None:
-    entries = partitions.load(DEFAULT_TABLE)
+    entries = partition_csv.load(DEFAULT_TABLE)
     parsed = table.parse(table.encode(entries))
     assert [repr(entry) for entry in parsed] == [repr(entry) for entry in entries]
     slots = [entry for entry in parsed if entry.ota_index() is not None]
@@ -34,7 +34,7 @@ def test_the_binary_form_is_esp_idfs() -> None:
     ("at", "reason"), [(5, "MD5 does not match"), (0, "row 0 has magic"), (40, "MD5")]
 )
 def test_a_damaged_table_is_noticed(at: int, reason: str) -> None:
-    data = bytearray(table.encode(partitions.load(DEFAULT_TABLE)))
+    data = bytearray(table.encode(partition_csv.load(DEFAULT_TABLE)))
     at += 0 if at < 32 else 6 * 32 - 32 + 16  # into the digest of the MD5 row
     data[at] ^= 1
     with pytest.raises(ValueError, match=reason):
@@ -47,7 +47,7 @@ def test_erased_flash_has_no_table() -> None:
 
 
 def test_offsets_left_out_follow_and_are_aligned() -> None:
-    entries = partitions.from_csv("nvs, data, nvs, , 24K\nota_0, app, ota_0, , 1M\n")
+    entries = partition_csv.from_csv("nvs, data, nvs, , 24K\nota_0, app, ota_0, , 1M\n")
     assert [(entry.address, entry.size) for entry in entries] == [
         (0x9000, 0x6000),
         (0x10000, 0x100000),
@@ -66,7 +66,7 @@ def test_offsets_left_out_follow_and_are_aligned() -> None:
 )
 def test_a_bad_csv_names_its_line(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
-        partitions.from_csv(text)
+        partition_csv.from_csv(text)
 
 
 LEGAL = """\
@@ -91,7 +91,7 @@ rest,     data, fat,      ,        -4M
 def test_what_esp_idf_allows_in_a_table_is_read_as_its_own_tool_reads_it() -> None:
     theirs = PartitionTable.from_csv(LEGAL)
     theirs.verify(0x8000)
-    ours = partitions.from_csv(LEGAL)
+    ours = partition_csv.from_csv(LEGAL)
     assert [(p.name, p.type, p.subtype, p.offset, p.size) for p in theirs] == [
         (e.label, e.type, e.subtype, e.address, e.size) for e in ours
     ]
@@ -113,7 +113,7 @@ def test_what_esp_idf_allows_in_a_table_is_read_as_its_own_tool_reads_it() -> No
 )
 def test_what_it_does_not_allow_is_refused_by_its_line(line: str) -> None:
     with pytest.raises(ValueError, match="line 2: cannot read"):
-        partitions.from_csv(f"# mine\n{line}\n")
+        partition_csv.from_csv(f"# mine\n{line}\n")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
@@ -122,4 +122,4 @@ def test_a_table_that_an_editor_saved_its_own_way_is_the_same_table(
 ) -> None:
     path = tmp_path / "partitions.csv"
     path.write_bytes(LEGAL.replace("\n", "\r\n").encode(encoding))
-    assert table.encode(partitions.load(path)) == table.encode(partitions.from_csv(LEGAL))
+    assert table.encode(partition_csv.load(path)) == table.encode(partition_csv.from_csv(LEGAL))

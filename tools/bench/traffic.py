@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tools.bench.desk import PK, Desk, Say
+from tools.bench.relay import Relay
 from tools.bench.report import Figure, Section, target
-from tools.bench.wire import Relay
 from tools.sim import Board
 from tools.sim.oplog import Op
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.chip import partitions, table
+from tools.chip import partition_csv, table
 from tools.chip.nor import SECTOR
 from tools.cli import Refused
 
@@ -57,7 +57,7 @@ class Layout:
 def load_layout(csv: Path, flash_size: int | None = None) -> Layout:
     """The layout of a partitions.csv. Raises Refused: unreadable, incomplete or too long."""
     try:
-        entries = partitions.load(csv)
+        entries = partition_csv.load(csv)
     except ValueError as exc:
         raise Refused(
             f"{csv}: {exc}", "See ESP-IDF's \"Partition Tables\" for a line's five fields."

@@ -1,31 +1,22 @@
-"""What may go wrong on purpose, and the platform's limits (limits.py and openapi keep them)."""
+"""What may go wrong on purpose."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from tools.cloud.limits import Limits
 
 # What both TLS listeners may show (certs.py).
 CERTIFICATES = ("good", "expired", "not-yet-valid", "wrong-host", "other-ca")
 
 
 @dataclass
-class Faults:
-    """Faults and limits, read at each use: set them while the stand-in runs.
+class Faults(Limits):
+    """Faults, and the limits, read at each use: set them while the stand-in runs.
 
     Fields that count ("the next n") go down by one with each use; None and 0 mean "off".
     Every HTTP fault applies to each file download with a good link, on both listeners.
     """
-
-    # Limits of the platform ("Limits", 30527). None takes a limit away; breaking one is recorded
-    # in `violations`, the CONNECT is closed without an answer, a message is dropped silently, a
-    # subscription is refused, a SUBSCRIBE of too many filters closes the connection. How the
-    # platform answers the last two is not documented.
-    connects_per_minute: int | None = 5
-    uplink_qos0_per_s: int | None = 30
-    uplink_qos1_per_s: int | None = 10
-    subscriptions: int | None = 100
-    filters_per_subscribe: int | None = 8
-    limit_calls: bool = True  # the operations of the API, each so often in a second
 
     # --- Downloads ---
     ignore_range: bool = False  # answer 200 with the whole file to a Range
@@ -78,12 +69,6 @@ class Faults:
     block_code_next: int = 0  # `block_code` instead of data
     block_code: int = 500  # which code `block_code_next` and refusals use
     block_cut: int = 0  # half of the packet, then the connection is closed
-
-    def lift_limits(self) -> None:
-        """Take every limit away."""
-        self.connects_per_minute = self.uplink_qos0_per_s = self.uplink_qos1_per_s = None
-        self.subscriptions = self.filters_per_subscribe = None
-        self.limit_calls = False
 
     def http_active(self) -> bool:
         """True when a fault shapes the bytes of an answer, not only which answer it is."""

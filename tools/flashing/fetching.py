@@ -16,7 +16,7 @@ from tools.chip.boards import BoardType
 from tools.chip.image import MAGIC
 from tools.cli import Refused
 from tools.flashing.screen import Screen
-from tools.images.age import OLDEST
+from tools.images.oldest_firmware import OLDEST
 from tools.places import write_output
 
 SITE = "https://micropython.org"

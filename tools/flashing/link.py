@@ -27,7 +27,7 @@ from tools.flashing.refusals import (
     no_repl,
 )
 from tools.flashing.repl import Repl
-from tools.images.age import OLDEST
+from tools.images.oldest_firmware import OLDEST
 
 SCRIPTS = Path(__file__).with_name("on_board")
 

@@ -19,9 +19,9 @@ from esptool import cmds
 from tools.chip.boards import BoardType, boards_with, flash_bytes
 from tools.chip.layout import TABLE_AT
 from tools.cli import Refused
-from tools.flashing.contents import Region
 from tools.flashing.ports import first_line
 from tools.flashing.refusals import explain_open
+from tools.flashing.regions import Region
 
 ROM_BAUD = 115200
 ATTEMPTS = 7  # esptool's own: half a minute for a board that does not answer

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from tools.chip.firmware import app_part, partition_table
 from tools.chip.header import Image, parse_image, round_up
 from tools.cli import Refused
-from tools.images.age import age_warning, newer_advice, too_old
 from tools.images.application import files_intact, version_of
 from tools.images.build import SLOT_SIZE, slot_needed
+from tools.images.oldest_firmware import age_warning, newer_advice, too_old
 from tools.images.volume import Volume, find_volume, read_files
 
 _FIRMWARE = re.compile(rb"v\d+\.\d+[0-9A-Za-z.-]* on \d{4}-\d\d-\d\d")

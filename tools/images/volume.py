@@ -6,7 +6,7 @@ magic at offset 8, then version, block size and block count of the superblock (l
 20, 24 and 28).
 
 On the device every read of it is a call into Python (boot.py's AppVolume), so they are counted:
-a block is read whole, and what is in it is worth it (see packed.py).
+a block is read whole, and what is in it is worth it (see littlefs.py).
 """
 
 import logging
@@ -18,7 +18,7 @@ from littlefs import LittleFS, LittleFSError, UserContext, lfs
 
 from tools.chip.header import parse_image, round_up
 from tools.cli import Refused
-from tools.images.packed import DISK_VERSION, packed_volume
+from tools.images.littlefs import DISK_VERSION, packed_volume
 
 BLOCK_SIZE = 512  # half the reads of 256 for 5 % more bytes; 1024 takes 15 % more
 BLOCK_SIZES = (256, 512, 1024, 2048, 4096)
@@ -26,7 +26,7 @@ MAGIC = b"littlefs"
 MAGIC_OFFSET = 8
 # MicroPython's own cache, which the board's file system has (exact_volume); for the volume boot.py
 # asks for a larger one. A reader holds an inline file in one cache, so a file must never be inline
-# here and too long for the cache over there: packed.py goes up to 64 bytes.
+# here and too long for the cache over there: littlefs.py goes up to 64 bytes.
 DEVICE_CACHE = 128
 # No space; and that is also what "name too long" means once names have been checked: the entry
 # did not fit into the blocks that were left.

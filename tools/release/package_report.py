@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.chip.nor import SECTOR
-from tools.images.age import too_old
+from tools.images.oldest_firmware import too_old
 from tools.images.report import Report, ending
 from tools.release.pack import blocks, blocks_that_differ, check_image
 from tools.release.package_format import COMPRESSED, Head, PackageError, read_head

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from tools.chip import partitions, table
+from tools.chip import partition_csv, table
 from tools.sim import interpreter
 from tools.sim.boot import RESETS, Boot
 from tools.sim.contents import FlashContents
@@ -100,7 +100,7 @@ class Board(FlashContents):
         **settings: object,
     ) -> Board:
         """A board with erased flash and a partition table; settings: those of Board."""
-        entries = partitions.load(partitions_csv)
+        entries = partition_csv.load(partitions_csv)
         Flash.create(path)
         flash = Flash(path)
         end = max(entry.address + entry.size for entry in entries)

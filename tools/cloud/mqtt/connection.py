@@ -13,10 +13,10 @@ from typing import cast
 from tools.cloud.clock import Timer
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import packets, sign_in, topics
-from tools.cloud.mqtt.limits import Messages, topic_fits
 from tools.cloud.mqtt.sessions import Sessions
 from tools.cloud.mqtt.sign_in import BadSignIn
 from tools.cloud.mqtt.subscriptions import REFUSED, Subscriptions
+from tools.cloud.mqtt.throttling import Messages, topic_fits
 from tools.cloud.records import Message, SignedIn
 
 # A CONNECT has to come within this time and size; afterwards the platform's 256 KB hold.

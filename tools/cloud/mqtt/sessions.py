@@ -6,9 +6,9 @@ from typing import Generic, Protocol, TypeVar
 
 from tools.cloud.context import Context
 from tools.cloud.identity import Identity
-from tools.cloud.mqtt.limits import SignIns
 from tools.cloud.mqtt.registrar import Registrar
 from tools.cloud.mqtt.service import Service
+from tools.cloud.mqtt.throttling import SignIns
 from tools.cloud.records import Message
 
 

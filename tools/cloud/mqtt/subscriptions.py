@@ -5,7 +5,7 @@ from __future__ import annotations
 from tools.cloud.context import Context
 from tools.cloud.identity import Identity
 from tools.cloud.mqtt import packets, topics
-from tools.cloud.mqtt.limits import topic_fits
+from tools.cloud.mqtt.throttling import topic_fits
 
 REFUSED = 0x80
 

@@ -21,10 +21,10 @@ from tools.cli import Refused
 from tools.cloud.faults import Faults
 from tools.cloud.openapi import devices, firmwares, jobs, messages, modules, progress
 from tools.cloud.openapi.errors import ILLEGAL, GatewayError, ServiceError
-from tools.cloud.openapi.limits import Limits
 from tools.cloud.openapi.parameters import Parameters
 from tools.cloud.openapi.services import Services
 from tools.cloud.openapi.signature import Verifier
+from tools.cloud.openapi.throttling import Throttle
 from tools.cloud.openapi.uploads import SIZE_MAX, UploadError
 
 VERSION = "2018-01-20"
@@ -80,7 +80,7 @@ class OpenApi:
     def __init__(self, services: Services, verifier: Verifier, faults: Faults) -> None:
         self._services = services
         self._verifier = verifier
-        self._limits = Limits(services.clock, faults)
+        self._throttle = Throttle(services.clock, faults)
 
     def route(self) -> ApiRoute:
         """Where it is."""
@@ -127,7 +127,7 @@ class OpenApi:
                 "InvalidApi.NotFound",
                 "Specified api is not found, please check your url and method.",
             )
-        self._limits.count(action)
+        self._throttle.count(action)
         # The host is signed, so it is who called that gets to hear it again.
         called = f"{request.scope['scheme']}://{request.headers['host']}"
         if request.headers.get("content-type", "").startswith(_URL_ENCODED):

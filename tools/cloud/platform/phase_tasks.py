@@ -5,7 +5,7 @@ from __future__ import annotations
 from tools.cloud.operator.show import Row
 from tools.cloud.platform import batches
 from tools.cloud.platform.api import Api
-from tools.cloud.platform.standing import Begun, Standing
+from tools.cloud.platform.rollout_state import Begun, Standing
 
 
 class PhaseTasks:

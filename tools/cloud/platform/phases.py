@@ -1,8 +1,8 @@
 """A rollout in phases that stops itself, at the stand-in and at the platform alike.
 
 Nothing but the API's own calls: each phase is one or more static batches of named devices. What
-a look finds decides; how far it is stands in a file (standing.py), so that any look may be the
-last one of a program, and the next one another's.
+a look finds decides; how far it is stands in a file (rollout_state.py), so that any look may be
+the last one of a program, and the next one another's.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 from tools.cli import Refused
 from tools.cloud.operator.show import Row
-from tools.cloud.platform import batches, packages, standing, stopping
+from tools.cloud.platform import batches, packages, rollout_state, stopping
 from tools.cloud.platform.api import Api, NoAnswer
 from tools.cloud.platform.fleet import Fleet
 from tools.cloud.platform.phase_tasks import PhaseTasks
 from tools.cloud.platform.plan import Phase, Plan
-from tools.cloud.platform.standing import DONE, RUNNING, STOPPED, Begun
+from tools.cloud.platform.rollout_state import DONE, RUNNING, STOPPED, Begun
 
 _BATCH_DEVICES, _VERIFY_DEVICES = 200, 10
 _FEW = 10  # devices that are asked at each look while they soak; more only at the end
@@ -42,7 +42,7 @@ class Phases:
         api: Api,
         plan: Plan,
         path: Path,
-        held: standing.Standing,
+        held: rollout_state.Standing,
         clock: PassingTime,
         tell: Callable[[Row], None],
     ) -> None:
@@ -66,7 +66,7 @@ class Phases:
                     self._offer()
                 self._judge()
         finally:
-            standing.save(self._path, now)
+            rollout_state.save(self._path, now)
         return now.state
 
     def stop(self, why: str) -> int:
@@ -76,7 +76,7 @@ class Phases:
         for one in now.batches:
             spared += self._tasks.cancel(one, "Queued", "Notified", "Unconfirmed", "Scheduled")
         now.state, now.why = STOPPED, why
-        standing.save(self._path, now)
+        rollout_state.save(self._path, now)
         return spared
 
     # --- a phase begins ---
@@ -129,7 +129,7 @@ class Phases:
             some = names[at : at + _BATCH_DEVICES]
             # Kept before and after: a batch that nobody remembers would go on without a threshold.
             self.standing.doubt = True
-            standing.save(self._path, self.standing)
+            rollout_state.save(self._path, self.standing)
             if verify:
                 kept = ("TimeoutInMinutes", "DownloadProtocol")
                 terms = {name: self._plan.terms.get(name) for name in kept}
@@ -151,7 +151,7 @@ class Phases:
         now.batches.append(Begun(now.phase, job, names, verify))
         now.todo = [name for name in now.todo if name not in names]
         now.doubt = False
-        standing.save(self._path, now)
+        rollout_state.save(self._path, now)
         self._tell({**self._head("batch"), "devices": len(names), "job": job})
 
     def _adopt(self, package: str, verify: bool) -> None:
@@ -266,7 +266,7 @@ class Phases:
 
     def _pause(self) -> None:
         now = self.standing
-        wanted = standing.pause_of(self._path).exists()
+        wanted = rollout_state.pause_of(self._path).exists()
         if wanted and not now.paused:
             now.paused = True
             for one in now.of(now.phase):

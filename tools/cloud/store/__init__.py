@@ -4,9 +4,7 @@ Every method is one transaction.
 """
 
 from tools.cloud.store.devices import DeviceTables
-from tools.cloud.store.releases import ReleaseTables
-from tools.cloud.store.tasks import TaskTables
-from tools.cloud.store.things import (
+from tools.cloud.store.entities import (
     UNFINISHED,
     Batch,
     Difference,
@@ -17,6 +15,8 @@ from tools.cloud.store.things import (
     Release,
     Task,
 )
+from tools.cloud.store.releases import ReleaseTables
+from tools.cloud.store.tasks import TaskTables
 
 
 class CloudStore(DeviceTables, ReleaseTables, TaskTables):

@@ -6,7 +6,7 @@ import secrets
 
 from tools.cloud.identity import Identity
 from tools.cloud.store.database import Database
-from tools.cloud.store.things import Product
+from tools.cloud.store.entities import Product
 
 
 class DeviceTables(Database):

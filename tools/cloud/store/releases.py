@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from tools.cloud.store.database import Database
-from tools.cloud.store.things import Difference, PackageFile, Release
+from tools.cloud.store.entities import Difference, PackageFile, Release
 
 _RELEASE_FIELDS = "id, pk, module, version, name, size, md5, sha256, sign_method, data"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.cloud.identity import Identity
 from tools.cloud.store.database import Database
-from tools.cloud.store.things import UNFINISHED, Batch, Event, Fall, Task
+from tools.cloud.store.entities import UNFINISHED, Batch, Event, Fall, Task
 
 _TASK_FIELDS = (
     "id, pk, dn, module, version, source, state, step, desc, timeout_min, created, started, "

@@ -15,7 +15,7 @@ from tools.cli import Refused, as_json, json_option, worded
 from tools.flashing import board_options, bootloader
 from tools.flashing.files import other_board, other_kind
 from tools.images import Report, as_text, examine
-from tools.images.age import too_old
+from tools.images.oldest_firmware import too_old
 from tools.images.report import MERGED, OTHER
 from tools.places import read_input
 

@@ -13,10 +13,10 @@ from tools.chip.image import MAGIC
 from tools.chip.layout import Layout, load_layout
 from tools.cli import Refused, as_json, json_option, sorted_out, worded
 from tools.flashing import board_options, bootloader
-from tools.flashing.contents import Region, as_flash, regions
 from tools.flashing.fetching import check_name, firmware_file
 from tools.flashing.files import make_image, read_firmware, read_image
 from tools.flashing.nvs_image import check_replaceable, nvs_image, settings_for_flash
+from tools.flashing.regions import Region, as_flash, regions
 from tools.flashing.screen import Screen
 from tools.flashing.settings import check_there, shown
 from tools.images import examine

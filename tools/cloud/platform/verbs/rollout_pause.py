@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from tools.cloud.operator import show
-from tools.cloud.platform import standing
+from tools.cloud.platform import rollout_state
 
 NAME = "rollout pause"
 HELP = """\
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0. Raises Refused when nothing runs by this plan."""
-    standing.underway(options.plan, options.at)
-    standing.pause_of(options.plan).touch()
+    rollout_state.underway(options.plan, options.at)
+    rollout_state.pause_of(options.plan).touch()
     show.one(options, {"paused": str(options.plan)})
     return 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tools.cli import Refused
 from tools.cloud.operator import show
-from tools.cloud.platform import standing
+from tools.cloud.platform import rollout_state
 
 NAME = "rollout resume"
 HELP = """\
@@ -26,8 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0. Raises Refused when it is not paused."""
-    standing.underway(options.plan, options.at)
-    paused = standing.pause_of(options.plan)
+    rollout_state.underway(options.plan, options.at)
+    paused = rollout_state.pause_of(options.plan)
     if not paused.exists():
         raise Refused(f"{options.plan} is not paused", "There is nothing to do.")
     paused.unlink()

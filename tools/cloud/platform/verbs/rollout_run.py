@@ -9,9 +9,9 @@ from pathlib import Path
 from tools import exit_codes
 from tools.cli import as_json
 from tools.cloud.operator.show import Row
-from tools.cloud.platform import phases, place, plan, standing, watching, wording
+from tools.cloud.platform import phases, place, plan, rollout_state, watching, wording
 from tools.cloud.platform.api import NoAnswer
-from tools.cloud.platform.standing import DONE, STOPPED
+from tools.cloud.platform.rollout_state import DONE, STOPPED
 
 NAME = "rollout run"
 HELP = """\
@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 done, 3 stopped, 4 not finished. Raises Refused."""
     said = plan.read(options.plan)
-    with standing.alone(options.plan):
-        held = standing.load(options.plan, options.at, again=options.again)
+    with rollout_state.alone(options.plan):
+        held = rollout_state.load(options.plan, options.at, again=options.again)
         if held.state == STOPPED:
             tell(options, {"event": "ended", "state": held.state, "why": held.why})
             return exit_codes.STOPPED

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tools.cloud.operator import show
-from tools.cloud.platform import phases, place, plan, standing
+from tools.cloud.platform import phases, place, plan, rollout_state
 
 NAME = "rollout stop"
 HELP = """\
@@ -25,11 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """0 when it is over. Raises Refused."""
-    with standing.alone(options.plan):
-        held = standing.underway(options.plan, options.at)
+    with rollout_state.alone(options.plan):
+        held = rollout_state.underway(options.plan, options.at)
         api = place.connect(options)
         said = plan.read(options.plan)
         rollout = phases.Phases(api, said, options.plan, held, time, lambda event: None)
         show.one(options, {"stopped": str(options.plan), "cancelled": rollout.stop("by hand")})
-    standing.pause_of(options.plan).unlink(missing_ok=True)
+    rollout_state.pause_of(options.plan).unlink(missing_ok=True)
     return 0

@@ -1,6 +1,6 @@
-"""How often a device may sign in and speak, and how long its topics may be: "Limits" (30527).
+"""Whether a device signs in or speaks too often, or of too long topics: "Limits" (30527).
 
-The numbers are in faults.py, where a test or `serve --no-limits` changes them.
+limits.py has the numbers, of which a test or `serve --no-limits` takes some away.
 """
 
 from __future__ import annotations

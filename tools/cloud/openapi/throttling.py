@@ -1,27 +1,14 @@
-"""How often each operation may be called in a second, by its page (per account)."""
+"""Whether an operation is called too often: limits.py has how often it may be."""
 
 from __future__ import annotations
 
 from tools.cloud.clock import Clock
 from tools.cloud.faults import Faults
+from tools.cloud.limits import CALLS_PER_S, OTHER_CALLS_PER_S
 from tools.cloud.openapi.errors import GatewayError
 
-_USUAL = 10
-_OTHERS = {
-    "BatchGetDeviceState": 50,
-    "CancelOTATaskByJob": 5,
-    "ConfirmOTATask": 20,
-    "CreateOTADynamicUpgradeJob": 20,
-    "CreateOTAStaticUpgradeJob": 20,
-    "GetDeviceStatus": 500,
-    "Pub": 1600,
-    "QueryDevice": 50,
-    "QueryDeviceDetail": 50,
-    "QueryOTAFirmware": 20,
-}
 
-
-class Limits:
+class Throttle:
     """Counts calls. Raises GatewayError (Throttling.User) for one too many."""
 
     def __init__(self, clock: Clock, faults: Faults) -> None:
@@ -31,7 +18,7 @@ class Limits:
 
     def count(self, action: str) -> None:
         """Count a call of this operation."""
-        now, allowed = self._clock.monotonic(), _OTHERS.get(action, _USUAL)
+        now, allowed = self._clock.monotonic(), OTHER_CALLS_PER_S.get(action, CALLS_PER_S)
         calls = [when for when in self._calls.get(action, []) if now - when < 1.0]
         self._calls[action] = calls
         if len(calls) >= allowed and self._faults.limit_calls:
