@@ -62,7 +62,7 @@ CLOUD = (
         "limits",
         "open_files",
         "records",
-        "shown",
+        "printable",
         "store",
         "kept_files",
         "context",

@@ -18,7 +18,7 @@ from host_tests.kit.raw_mqtt import DN, PK, SECRET, RawDevice, online
 from tools.cloud import LocalCloud, control, records
 from tools.cloud.downloads import links
 from tools.cloud.identity import Identity
-from tools.cloud.operator import views
+from tools.cloud.operator import status_report
 
 
 def test_large_messages_do_not_fill_the_memory_of_a_server_that_runs_for_weeks(
@@ -86,6 +86,6 @@ def test_a_strangers_user_name_does_not_control_the_operators_terminal(tmp_path:
             device.connect(user_name="\x1b[2J\x1b]0;owned\x07&pk\u202e")
         cloud.wait_for(lambda: [n for n in cloud.notes if n.kind == "refused"], 10, "the note")
         note = next(n for n in cloud.notes if n.kind == "refused")
-    said = views.note_line(time.time(), note.kind, note.device, note.text)
+    said = status_report.note_line(time.time(), note.kind, note.device, note.text)
     assert "owned" in said
     assert said.isprintable()

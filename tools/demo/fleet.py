@@ -19,7 +19,7 @@ from rich.console import Console
 from tools import exit_codes
 from tools.cli import Refused
 from tools.cloud import LocalCloud
-from tools.cloud.platform.wording import worded
+from tools.cloud.platform.rollout_lines import line
 from tools.demo.boards import CRASH, PK, ROOT, confirmed, install_loader, provision
 from tools.demo.command import Command
 from tools.demo.seen import Seen, seen
@@ -266,7 +266,7 @@ def _counted(out: Console, said: dict[str, Any]) -> None:
 
 
 def _line(out: Console, event: dict[str, Any]) -> None:
-    out.print(f"  {worded(event)}", markup=False)
+    out.print(f"  {line(event)}", markup=False)
 
 
 def play(folder: Path, count: int, out: Console) -> bool:

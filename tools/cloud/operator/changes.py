@@ -1,4 +1,4 @@
-"""What is different between two reports (views.report), for who reads `watch` in a pipe."""
+"""What is different between two reports (status_report.py), for who reads `watch` in a pipe."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tools.cloud.operator import listing, show
 from tools.cloud.operator.show import Row
-from tools.cloud.shown import shown
+from tools.cloud.printable import shown
 from tools.terminal import painted
 
 # List -> what its rows are told apart by.

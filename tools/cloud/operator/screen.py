@@ -13,10 +13,10 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static
 
 from tools.cli import Refused
-from tools.cloud.operator import views
+from tools.cloud.operator import status_report
 from tools.cloud.operator.columns import Columns
 from tools.cloud.operator.show import Row
-from tools.cloud.shown import shown
+from tools.cloud.printable import shown
 
 PAUSE_S = 0.5
 SHARE = 10  # a look is followed by a pause of so many times what it took, at least
@@ -53,7 +53,7 @@ class WatchApp(App[None]):
         """What is on the screen, from above."""
         yield Static(id="summary", markup=False)
         yield Input(id="filter", placeholder="everything", select_on_focus=False)
-        for name, heads in views.HEADS.items():
+        for name, heads in status_report.HEADS.items():
             yield Columns(name, heads)
         yield Static(id="notes", markup=False)
         yield Static(_KEYS, id="keys", markup=False)
@@ -79,12 +79,16 @@ class WatchApp(App[None]):
         if snapshot is None:
             summary.update("no server runs: waiting for it")
             return
-        found = views.report(snapshot)
-        self._lists = {name: views.short(name, found[name]) for name in views.HEADS}
+        found = status_report.report(snapshot)
+        self._lists = {
+            name: status_report.short(name, found[name]) for name in status_report.HEADS
+        }
         self._lists["tasks"].reverse()  # the newest first
-        summary.update(shown(views.summary(found)))
+        summary.update(shown(status_report.summary(found)))
         notes = snapshot.get("notes", [])[-_NOTES:]
-        self.query_one("#notes", Static).update("\n".join(views.note_text(*one) for one in notes))
+        self.query_one("#notes", Static).update(
+            "\n".join(status_report.note_text(*one) for one in notes)
+        )
         self._fill()
 
     def _fill(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tools.cli import as_json, json_option, worded
-from tools.cloud.shown import shown
+from tools.cloud.printable import shown
 from tools.terminal import painted, watched
 
 Row = dict[str, Any]

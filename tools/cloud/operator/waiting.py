@@ -14,7 +14,7 @@ from tools import exit_codes
 from tools.cli import Refused
 from tools.cloud.operator import show
 from tools.cloud.operator.show import Row
-from tools.cloud.shown import shown
+from tools.cloud.printable import shown
 from tools.cloud.store import UNFINISHED
 from tools.terminal import painted
 

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from tools.cloud.page.bars import bar
 from tools.cloud.page.language import CODES, LANGUAGES, words
-from tools.cloud.shown import shown
+from tools.cloud.printable import shown
 
 # List -> key -> the row's HTML, in their order.
 Lists = dict[str, dict[str, str]]

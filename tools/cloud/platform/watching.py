@@ -10,7 +10,7 @@ from tools.cloud.operator import show
 from tools.cloud.operator.show import Row
 from tools.cloud.platform import batches
 from tools.cloud.platform.api import Api, NoAnswer
-from tools.cloud.shown import shown
+from tools.cloud.printable import shown
 
 DESK_S, PLATFORM_S = 1.0, 10.0
 

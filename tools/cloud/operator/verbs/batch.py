@@ -11,7 +11,7 @@ from tools.cloud.operator import arguments, listing, show
 from tools.cloud.operator.folder import CloudFolder
 from tools.cloud.ota.batches import RATE_MAX, BatchBook, Terms
 from tools.cloud.ota.tasks import TaskBook
-from tools.cloud.shown import shown
+from tools.cloud.printable import shown
 from tools.cloud.store import Task
 
 NAME = "batch"

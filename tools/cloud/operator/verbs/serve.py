@@ -14,7 +14,7 @@ from tools.cli import Refused
 from tools.cloud import control, open_files
 from tools.cloud.faults import CERTIFICATES
 from tools.cloud.mqtt import broker
-from tools.cloud.operator import arguments, first_update, listing, show, views
+from tools.cloud.operator import arguments, first_update, listing, show, status_report
 from tools.cloud.operator.addresses import addresses, is_here
 from tools.cloud.operator.folder import beginning, snapshot, unusable
 from tools.cloud.records import KEEP, Note
@@ -113,7 +113,9 @@ def run(options: argparse.Namespace) -> int:
 
     def tell(note: Note) -> None:
         told = (note.time, note.kind, note.device, note.text)
-        show.said(options, {"event": "note", **listing.note(*told)}, views.note_line(*told))
+        show.said(
+            options, {"event": "note", **listing.note(*told)}, status_report.note_line(*told)
+        )
 
     at = _broker(options)
     cloud = _started(options, at, tell)

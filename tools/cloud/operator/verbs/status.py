@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tools.cloud.operator import show, views
+from tools.cloud.operator import show, status_report
 from tools.cloud.operator.folder import snapshot
 
 NAME = "status"
@@ -24,5 +24,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """0 when there is something to show. Raises Refused."""
     found = snapshot(options.folder)
-    show.said(options, views.report(found), *views.lines(found))
+    show.said(options, status_report.report(found), *status_report.lines(found))
     return 0

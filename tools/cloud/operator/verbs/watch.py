@@ -11,7 +11,7 @@ from typing import Any
 
 from tools.cli import Refused
 from tools.cloud import control
-from tools.cloud.operator import changes, show, views
+from tools.cloud.operator import changes, show, status_report
 
 NAME = "watch"
 HELP = """\
@@ -42,12 +42,12 @@ def run(options: argparse.Namespace) -> int:
         return 0
     with contextlib.suppress(KeyboardInterrupt):
         before: show.Row = {}
-        now = views.report(first)
+        now = status_report.report(first)
         while True:
             for event in changes.changes(before, now):
                 show.said(options, event, changes.worded(event))
             time.sleep(_EVERY_S)
-            before, now = now, views.report(_now(options.folder))
+            before, now = now, status_report.report(_now(options.folder))
     return 0
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tools import exit_codes
 from tools.cli import as_json
 from tools.cloud.operator.show import Row
-from tools.cloud.platform import phases, place, plan, rollout_state, watching, wording
+from tools.cloud.platform import phases, place, plan, rollout_lines, rollout_state, watching
 from tools.cloud.platform.api import NoAnswer
 from tools.cloud.platform.rollout_state import DONE, STOPPED
 
@@ -79,4 +79,4 @@ def tell(options: argparse.Namespace, event: Row) -> None:
         why = f": {event['why']}" if event["why"] else ""
         print(f"{event['state']} already{why}; --again begins anew", flush=True)
     else:
-        print(wording.worded(event), flush=True)
+        print(rollout_lines.line(event), flush=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.cloud.operator import listing
 from tools.cloud.operator.show import Row, table
-from tools.cloud.shown import shown
+from tools.cloud.printable import shown
 from tools.terminal import painted
 
 _KINDS = {"refused": "red", "violation": "red", "task": "bold", "online": "green", "tls": "red"}

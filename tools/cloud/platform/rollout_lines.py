@@ -6,7 +6,7 @@ from tools.cloud.operator.show import Row
 from tools.cloud.platform import batches
 
 
-def worded(event: Row) -> str:
+def line(event: Row) -> str:
     """An event as a line for people."""
     head = ""
     if "phase" in event:
