@@ -114,6 +114,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # that send one would wait for ever.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.setdefault("ESPTOOL_CFGFILE", str(ROOT / "host_tests" / "kit" / "esptool.cfg"))
     keys.lend()
     compiled_tree.lend()
     port = config.getoption("--port")

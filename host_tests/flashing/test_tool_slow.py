@@ -62,8 +62,9 @@ def test_a_soft_reset_may_be_silent_for_longer_than_any_answer(
     rig.says("quiet")
     code, said = rig.flash(verb, *options[verb])
     assert code == 0, said
-    assert "the board is starting ... " in said
-    assert "does not answer" not in said
+    before, reset, since = said.partition("the board is starting ... ")
+    assert reset, before  # a busy machine's board may be late with its first answer, too
+    assert "does not answer" not in since
 
 
 def test_a_board_that_never_comes_back_from_a_soft_reset_is_given_up(
