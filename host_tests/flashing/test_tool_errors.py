@@ -215,6 +215,8 @@ def test_a_board_that_is_still_starting_is_asked_again_until_it_is_in_step(
         if b"\x05A\x01" in typed and broken < late:
             pasting = True
             return b"R\x01\x00\x10"
+        if b"\x03" in typed:
+            pasting = False  # as MicroPython does: whoever was answered too late begins anew
         if pasting:
             pasting = b"\x04" not in typed
             broken += not pasting
