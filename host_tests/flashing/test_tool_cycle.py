@@ -13,6 +13,7 @@ from host_tests.kit.rig import DN, PK, app
 from host_tests.kit.serial_rig import QUIET, QUIET_FOR_ALL, SerialRig
 from tools.cli import Refused
 from tools.flashing.link import Link
+from tools.flashing.verbs import monitor
 from tools.flashing.verbs.selftest import Check, verdict
 from tools.flashing.verbs.status import look
 
@@ -335,13 +336,25 @@ def test_a_board_that_dies_in_the_selftest_does_not_pass() -> None:
     assert verdict([], offline=True)[1] == 1
 
 
-def test_monitor_shows_the_console_with_the_time(rig: SerialRig) -> None:
-    code, said = rig.flash("monitor", "--restart", "--seconds", "0.6")
+def test_monitor_shows_the_console_with_the_time(
+    rig: SerialRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = monitor._print
+
+    def shown(text: str) -> None:
+        show(text)
+        if text == "quiet 1.0.0":
+            raise KeyboardInterrupt  # a person has seen it
+
+    monkeypatch.setattr(monitor, "_print", shown)
+    code, said = rig.flash("monitor", "--restart")
     assert code == 0
     lines = [line for line in said.splitlines() if line.endswith("quiet 1.0.0")]
     assert lines, said
     hour, minute, rest = lines[0].split()[0].split(":")
     assert (len(hour), len(minute), len(rest)) == (2, 2, 6)
+    code, _ = rig.flash("monitor", "--seconds", "0.1")
+    assert code == 0
 
 
 def _choose(rig: SerialRig, slot: int) -> None:

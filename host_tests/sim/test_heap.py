@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from host_tests.kit.chip_heap import HEAD, ROOT, near, said
+from host_tests.kit.sim_command import seen
 from host_tests.kit.sim_desk import IMAGES, make_board, run, start
 from tools.sim import Board
 
@@ -242,13 +243,8 @@ def test_the_command_line_tells_how_the_memory_was_used(tmp_path: Path) -> None:
     )
     assert made.returncode == 0, made.stderr
     for more in ([], ["--heap-report"]):
-        ran = subprocess.run(
-            [*sim, "run", flash, "--heap", "esp32", "--seconds", "1.5", *more],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        assert ran.returncode == 0
-        assert "heap: Python grew to 114 KB, IDF 80,204 free" in ran.stdout
-        assert ran.stdout.count("heap: boot 1: Python ") == 1
-        assert "grew once; IDF 80,204 free at least" in ran.stdout
+        code, said = seen(["run", flash, "--heap", "esp32", *more], "heap: Python grew")
+        assert code == 0
+        assert "heap: Python grew to 114 KB, IDF 80,204 free" in said
+        assert said.count("heap: boot 1: Python ") == 1
+        assert "grew once; IDF 80,204 free at least" in said
