@@ -15,7 +15,7 @@ from host_tests.kit.serial_rig import QUIET, SerialRig, Stranger, flash, raw_rep
 from tools.cli import Refused
 from tools.flashing import link as device_link
 from tools.flashing.link import Link
-from tools.flashing.patience import PATIENCE, Patience
+from tools.flashing.patience import PATIENCE
 from tools.flashing.ports import resolve
 from tools.flashing.refusals import explain_open
 from tools.programs import FLASH
@@ -24,17 +24,21 @@ VERBS = ("provision", "deploy", "status", "selftest", "monitor")
 READ = ("status", "selftest")
 
 
-HURRIED = replace(PATIENCE, ask=0.3, start=0.8, strange=0.5, announce=0.2, read=0.1)
+# Hurried only where giving up is what is wanted: whoever answers may be late on a busy machine.
+NOT_RESTARTED = replace(PATIENCE, announce=0.2)  # no stranger here restarts when it is left
+SILENT = replace(NOT_RESTARTED, ask=0.3, start=0.8, read=0.1)
+STRANGE = replace(NOT_RESTARTED, ask=0.3, strange=0.5, read=0.1)
+HALTING = replace(NOT_RESTARTED, ask=0.3, first=0.05, quiet=0.05, read=0.1)
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device_link, "PATIENCE", HURRIED)
+def _never_restarted(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "rig" not in request.fixturenames:
+        monkeypatch.setattr(device_link, "PATIENCE", NOT_RESTARTED)
 
 
 @pytest.fixture
-def rig(one_rig: SerialRig, monkeypatch: pytest.MonkeyPatch) -> SerialRig:
-    monkeypatch.setattr(device_link, "PATIENCE", Patience())  # this one does answer
+def rig(one_rig: SerialRig) -> SerialRig:
     one_rig.board.power_cut()
     one_rig.board.console.clear()
     one_rig.board.boots.clear()
@@ -92,7 +96,10 @@ def test_a_file_is_not_a_port(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", [v for v in VERBS if v != "monitor"])
-def test_a_silent_board_is_told_from_a_wrong_one(verb: str, tmp_path: Path) -> None:
+def test_a_silent_board_is_told_from_a_wrong_one(
+    verb: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_link, "PATIENCE", SILENT)
     with Stranger(lambda typed: b"") as there:
         code, said = flash(verb, "--port", there.port, *_arguments(verb, tmp_path))
     assert code == 1
@@ -107,7 +114,8 @@ def refused(answers: Callable[[bytes], bytes], verb: str = "status") -> str:
     return said
 
 
-def test_what_is_not_micropython_is_quoted() -> None:
+def test_what_is_not_micropython_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_link, "PATIENCE", STRANGE)
     said = refused(lambda typed: b"\r\nlogin: ")
     assert "is not MicroPython's REPL; it said: login:" in said
     assert "flash.py flash" in said
@@ -129,14 +137,20 @@ def test_circuitpython_is_refused_by_name() -> None:
     assert "runs circuitpython 10.0.0" in said
 
 
-def test_a_board_that_falls_silent_in_the_middle_is_told(rig: SerialRig) -> None:
+def test_a_board_that_falls_silent_in_the_middle_is_told(
+    rig: SerialRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_link, "PATIENCE", NOT_RESTARTED)
     with Link(rig.port) as link:
         link.clean()
         with pytest.raises(Refused, match="stopped answering"):
             link.run("import time\nwhile True: time.sleep(1)", timeout_s=0.3)
 
 
-def test_a_board_that_is_reset_in_the_middle_is_told_at_once(rig: SerialRig) -> None:
+def test_a_board_that_is_reset_in_the_middle_is_told_at_once(
+    rig: SerialRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_link, "PATIENCE", NOT_RESTARTED)
     with Link(rig.port) as link:
         link.clean()
         with pytest.raises(Refused, match=r"restarted by itself meanwhile \(SW\)"):
@@ -224,8 +238,7 @@ def test_a_board_that_is_still_starting_is_asked_again_until_it_is_in_step(
         return healthy(typed)
 
     with Stranger(answer) as there:
-        hurried = replace(HURRIED, first=0.05, quiet=0.05)
-        monkeypatch.setattr(device_link, "PATIENCE", hurried)
+        monkeypatch.setattr(device_link, "PATIENCE", HALTING)
         link = Link(there.port)
         link.interrupt()
         link._transport.close()

@@ -1,7 +1,7 @@
 """A board that takes its time: 12 s to start, and 15 s of silence in a soft reset.
 
-All times of these tests are a tenth, those of the board as those of tools/flash.py:
-SERIAL_SCALE=1 runs them in full.
+The board's times are a tenth here, and so is what tools/flash.py waits before it asks again or
+tells a person; not what it waits before it gives up. SERIAL_SCALE=1 runs all of it in full.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,12 +22,16 @@ from tools.flashing.waiting import Waiting
 SCALE = float(os.environ.get("SERIAL_SCALE", "0.1"))
 START_S = 12 * SCALE
 SOFT_S = 15 * SCALE
+_SHORT = Patience().scaled(SCALE)
+ASKING = replace(
+    Patience(), ask=_SHORT.ask, first=_SHORT.first, quiet=_SHORT.quiet, tell=_SHORT.tell
+)
 
 
 @pytest.fixture
 def rig(one_rig: SerialRig, monkeypatch: pytest.MonkeyPatch) -> Iterator[SerialRig]:
     """A slow board, off."""
-    monkeypatch.setattr(device_link, "PATIENCE", Patience().scaled(SCALE))
+    monkeypatch.setattr(device_link, "PATIENCE", ASKING)
     board = one_rig.board
     board.power_cut()
     board.console.clear()

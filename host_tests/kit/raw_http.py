@@ -10,6 +10,9 @@ from urllib.parse import urlsplit
 from host_tests.kit.raw_mqtt import TIMEOUT_S
 from tools.cloud import LocalCloud
 
+_END = b"\r\n\r\n"  # of a head
+_SILENCE_S = 0.3
+
 
 @dataclass
 class Reply:
@@ -30,12 +33,15 @@ def fetch(
     range_: str | None = None,
     method: str = "GET",
     stop_after: int | None = None,
-    timeout_s: float = TIMEOUT_S,
+    silent_after: int | None = None,
 ) -> Reply:
-    """One request over a raw socket, read until the server closes (or `stop_after` bytes)."""
+    """One request over a raw socket, read until the server closes (or `stop_after` bytes).
+
+    silent_after: bytes of the body behind which a moment of silence is the end, too.
+    """
     parts = urlsplit(link)
     assert parts.port is not None
-    sock = socket.create_connection(("127.0.0.1", parts.port), timeout_s)
+    sock = socket.create_connection(("127.0.0.1", parts.port), TIMEOUT_S)
     if parts.scheme == "https":
         context = ssl.create_default_context(cadata=cloud.ca_der)
         sock = context.wrap_socket(
@@ -60,7 +66,9 @@ def fetch(
                 break
             data += piece
             pieces += 1
-    head, _, body = data.partition(b"\r\n\r\n")
+            if silent_after is not None and len(data.partition(_END)[2]) >= silent_after:
+                sock.settimeout(_SILENCE_S)
+    head, _, body = data.partition(_END)
     first, *rest = head.decode("latin-1").split("\r\n")
     headers = dict(line.split(": ", 1) for line in rest)
     return Reply(int(first.split()[1]), headers, body, pieces, head, clean)
