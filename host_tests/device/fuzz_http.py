@@ -57,8 +57,10 @@ class Net:
 
 net = Net()
 sys.modules["time"] = clock  # for what is loaded later, and let go
-http_open = parts.use("job.http_open")  # loaded beforehand it stays, with what is exchanged in it
-http_open.socket = net
+# Loaded beforehand they stay, with what is exchanged in them.
+http_ask = parts.use("job.http_ask")
+http_open = parts.use("job.http_open")
+http_ask.net = http_open.socket = net
 http_open.time = wire.time = moving.time = clock
 reader = fetch.Download()  # does nothing but read
 source = reader.source = HttpSource(allow_http=True)

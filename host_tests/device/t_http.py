@@ -12,7 +12,9 @@ from alink.job.http import HttpSource
 from alink.job.offer import File
 from clock_fakes import Clock
 
-http_open = parts.use("job.http_open")  # loaded beforehand it stays, with what is exchanged in it
+# Loaded beforehand they stay, with what is exchanged in them.
+http_ask = parts.use("job.http_ask")
+http_open = parts.use("job.http_open")
 
 URL = "http://host/fw.bin?Signature=secret"
 FILE = File(10, "md5", b"", URL)
@@ -106,7 +108,7 @@ def source_of(**settings):
 
 def opened(answers, **settings):
     sock = Socket(answers)
-    http_open.socket = Sockets(sock)
+    http_ask.net = http_open.socket = Sockets(sock)
     source = source_of(allow_http=True, **settings)
     assert source.open(FILE, 0, 10) == 0
     return source, sock
@@ -142,7 +144,7 @@ def test_requests_is_itself_again_after_any_exception():
         for lookup in (exc, None):
             sock = Unwritable([])
             sock.fault = exc
-            http_open.socket = Sockets(sock, lookup)
+            http_ask.net = http_open.socket = Sockets(sock, lookup)
             try:
                 source_of(allow_http=True).open(FILE, 0, 10)
             except kind:
@@ -155,7 +157,7 @@ def test_requests_is_itself_again_after_any_exception():
 
 def test_an_interrupt_in_the_head_leaves_no_connection_open():
     sock = Socket([b"HTTP/1.1 200", KeyboardInterrupt()])
-    http_open.socket = Sockets(sock)
+    http_ask.net = http_open.socket = Sockets(sock)
     try:
         source_of(allow_http=True).open(FILE, 0, 10)
     except KeyboardInterrupt:
@@ -177,7 +179,7 @@ def test_a_link_is_not_sent_when_requests_has_gone_around_tls():
     careless = Careless()
     careless.socket = None
     sock = Socket([HEAD])
-    http_open.socket = Sockets(sock)
+    http_ask.net = http_open.socket = Sockets(sock)
     sys.modules["requests"] = careless
     link = File(10, "md5", b"", "https://host/fw.bin?Signature=secret")
     error = raises(errors.TLS, source_of().open, link, 0, 10)
@@ -251,7 +253,7 @@ def test_a_source_that_is_closed_lets_go_of_its_connection():
 def test_the_head_deadline_holds_across_the_wrap_of_the_ticks():
     clock = Clock((1 << 30) - 300)
     http_open.time = wire.time = clock
-    http_open.socket = Sockets(Socket([b"HTTP/1.1 "]))
+    http_ask.net = http_open.socket = Sockets(Socket([b"HTTP/1.1 "]))
     source = source_of(allow_http=True, head_timeout_ms=1000)
     began = clock.now
     raises(errors.TIMEOUT, source.open, FILE, 0, 10)

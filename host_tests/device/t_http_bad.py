@@ -2,7 +2,7 @@
 # no secret of a link is among them. MIT licence.
 
 from alink import errors
-from alink.job import http_bad, http_head
+from alink.job import http_answer, http_bad, http_head
 from alink.job.http_bad import error
 
 TOO_LONG, FOLDED, NO_HEADER, LENGTH, TWO_RANGES, ENCODING, PLACE, MISSING, PAGE, STATUS, RANGE = (
@@ -89,8 +89,8 @@ def test_no_words_of_a_server_fill_a_console_or_take_control_of_it():
     assert error(NO_HEADER, b"x" * 1000).detail == "not a header: '%s'" % ("x" * 40)
 
 
-def test_the_one_who_reads_heads_means_the_same_by_its_numbers():
-    # Constants of the compiler, in both files: see what a real head is answered with.
+def test_those_who_read_and_judge_heads_mean_the_same_by_their_numbers():
+    # Constants of the compiler, in all files: see what a real head is answered with.
     class Wire:
         def __init__(self, head):
             self.head = head
@@ -102,7 +102,8 @@ def test_the_one_who_reads_heads_means_the_same_by_its_numbers():
             self.at += 1
             return 1
 
-    http_bad.keep = http_head.keep = True
+    http_bad.keep = http_head.keep = http_answer.keep = True
+    block = bytearray(4096)
     for head, said in (
         (b"HTTP/1.1 200 OK\r\nA: " + b"x" * 1100, "head too long"),
         (b"HTTP/1.1 200 OK\r\nA: x\r\n y: z\r\n\r\n", "a folded header line"),
@@ -124,7 +125,7 @@ def test_the_one_who_reads_heads_means_the_same_by_its_numbers():
         (b"HTTP/1.1 206 P\r\n\r\n", "206 without Content-Range"),
     ):
         try:
-            http_head._read(Wire(head), bytearray(4096), 0, 20)
+            http_answer._start(block, http_head._read(Wire(head), block), 0, 20)
         except errors.AlinkError as e:
             assert e.detail == said, e
         else:

@@ -35,14 +35,17 @@ _SHAKING = const("TLS handshake")  # what a download says it is doing then
 _NO_NAME = const((-202, -200, -2, -3, -5))
 
 
-def named(exc, doing=""):
+def named(exc, doing="", where=None):
     """The AlinkError for `exc`; one that is an AlinkError is given back as it is.
 
     doing: str, what was being done, for the detail of a download's error; what is neither of the
     network nor of a TLS handshake is then the server's own answer (HTTP_HEAD). A positive errno is
     the network's (TIMEOUT or LINK), a negative one is mbedTLS's (TLS), a ValueError is mbedTLS's
-    words about a certificate (TLS).
+    words about a certificate (TLS). where: str, what the detail ends with, or None.
     """
+    if where is not None:
+        error = named(exc, doing)
+        return AlinkError(error.code, "%s (%s)" % (error.detail, where))
     if isinstance(exc, AlinkError):
         return exc
     words = _words(exc)

@@ -39,10 +39,15 @@ def fault(secure):
         stage = _Stage()
         log.level = 0
         url = "https://here" if secure else "http://here"
-        asked = parts.ask("job.http_link", "request", stage, url, 0)
-        opening = parts.use("job.http_open")
-        opening.wire = opening.socket = stage
-        opening.connect(stage, *asked)
+        count, link, where = parts.ask("job.http_link", "request", stage, url, 0)
+        part = parts.use("job.http_ask")
+        part.net = stage
+        place = part.look_up(link, where)
+        part = None
+        parts.drop("job", "")
+        part = parts.use("job.http_open")
+        part.wire = part.socket = stage
+        part.connect(stage, count, place, where)
     except MemoryError:
         pass  # a download frees some first
     except AlinkError as e:
@@ -52,7 +57,7 @@ def fault(secure):
         return "%s: %s" % (type(e).__name__, e)
     finally:
         log.level = level
-        opening = None
+        part = None
         parts.drop("job", "", "firmware")
     return None
 

@@ -47,8 +47,10 @@ class Source:
         count, link, where = parts.ask("job.http_link", "request", self, file.url, offset)
         if link[4] == "s":
             parts.ask("clock", "check")
-        parts.ask("job.http_open", "connect", self, count, link, where)
-        return parts.ask("job.http_head", "read", self, file.url, offset, size)
+        place = parts.ask("job.http_ask", "look_up", link, where)
+        parts.ask("job.http_open", "connect", self, count, place, where)
+        head = parts.ask("job.http_head", "read", self, where)
+        return parts.ask("job.http_answer", "judge", self, head, offset, size, where)
 
     def close(self):
         """Let go of the connection; again is harmless."""

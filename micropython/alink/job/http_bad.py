@@ -15,7 +15,7 @@ _E_EXPIRED = const(45)
 _TEXT_MAX = const(40)  # characters of a server's own words in an error
 _PLACE_MAX = const(120)  # and of where it redirects to
 
-# As in http_head.py: constants of the compiler, which take no RAM while they are in both.
+# As in http_head.py and http_answer.py: constants of the compiler, which take no RAM.
 _TOO_LONG = const(0)
 _FOLDED = const(1)
 _NO_HEADER = const(2)
@@ -40,7 +40,7 @@ _HEADS = {
 
 
 def error(what, value=None, a=0, b=0):
-    """-> AlinkError. what: int, as in http_head.py; value: bytes out of the head, a, b: int."""
+    """-> AlinkError. what: int, as told there; value: bytes out of the head, a, b: int."""
     code = _E_HTTP_HEAD
     if what in _HEADS:
         said = _HEADS[what]

@@ -67,8 +67,10 @@ def state():
 def opening():
     for name in (
         "alink.job.http_link",
+        "alink.job.http_ask",
         "alink.job.http_open",
         "alink.job.http_head",
+        "alink.job.http_answer",
         "alink.job.blocks_rest",
     ):
         if name in loaded:
