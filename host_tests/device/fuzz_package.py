@@ -15,9 +15,9 @@ _STEPS_MAX = 200000
 
 log.level = 0
 run = Run()
-parts.use("job.download").keep = parts.use("job.fetch").keep = True
+parts.use("job.https").keep = parts.use("job.fetch").keep = True
 parts.use("job.slot").keep = True
-Plain = parts.use("job.download").Source
+Plain = parts.use("job.https").Source
 Slot = parts.use("job.slot").Slot
 
 

@@ -29,7 +29,7 @@ def test_a_source_over_mqtt_that_an_application_made_works_for_the_second_job_to
 
 
 def test_a_source_over_https_that_an_application_made_works_for_the_second_job_too():
-    source = stays("job.http", "HttpSource", "job.download")()
+    source = stays("job.http", "HttpSource", "job.https")()
     parts.drop("job")
     try:
         source.open(File("https://user@/x"), 0, 10)

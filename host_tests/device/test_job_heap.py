@@ -52,7 +52,7 @@ class Flash(Target):
         self.got += n
 
 def once(url):
-    download = parts.use("job.download")
+    download = parts.use("job.https")
     fetch = parts.use("job.fetch")
     offer = parts.use("job.offer")
     file = offer.File(told["size"], "md5", bytes(16), url)
@@ -66,7 +66,7 @@ def once(url):
             one.step()
         opened = [one for one in sys.modules if one.startswith("alink.job.")]
         leaves = sorted([one[10:] for one in opened])
-        assert leaves == ["download", "fetch", "moving"], opened
+        assert leaves == ["fetch", "https", "moving"], opened
     except AlinkError:
         pass
     one.close()

@@ -110,7 +110,7 @@ OLD_BEHAVIOURS = (
     ),
     Mutant(
         "an answer without a length is refused",
-        "micropython/alink/job/http_head.py",
+        "micropython/alink/job/http_answer.py",
         "    if length < 0 and page:\n",
         "    if length < 0:\n",
         "host_tests/device/test_http_answers.py -k without_a_length",

@@ -191,7 +191,7 @@ def test_what_the_docstrings_tell_of_keeps_its_name() -> None:
         ("nvs", "Store"),
         ("errors", "AlinkError"),
         ("files/files", "FilesTarget"),
-        ("job/download", "Source"),
+        ("job/https", "Source"),
         ("job/blocks", "MqttSource"),
     ):
         tree = ast.parse(SOURCES[f"{module}.py"])

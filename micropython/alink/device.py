@@ -153,9 +153,9 @@ class Device:
                 link.pid = pid = pid % _PIDS + 1
                 link.issued += 1
                 number = pid.to_bytes(2, "big")
-        topic = topic.encode()
-        if isinstance(payload, str):
-            payload = payload.encode()
+        # (As bytes, without a copy.)
+        topic = memoryview(topic)
+        payload = memoryview(payload)
         packet = framed(0x30 | qos << 1, len(topic).to_bytes(2, "big"), topic, number, payload)
         try:
             link.send(packet, len(packet))

@@ -29,7 +29,7 @@ class Updater:
         target=None, source=None)
 
     device: Device, not necessarily connected. version: str, of the running software, as the
-    platform knows it. ca, allow_http: for the download (see job/download.py, Source). block_size:
+    platform knows it. ca, allow_http: for the download (see job/https.py, Source). block_size:
     bytes asked for at once in a download over MQTT, 4096 to 131072 (see job/blocks.py). way: how
     an update is taken, "beside" the MQTT session, "in turn" with it, or "alone", after a restart
     without the application; None chooses by the memory that is free (see job/ways.py).
@@ -40,7 +40,7 @@ class Updater:
     waits for and how often it is tried again (see job/retry.py). sign_key: your public RSA key
     (see job/signature.py), with which each file of a job has to be signed; None: the one in the
     settings, read for each job; without either, signatures are not looked at. target, source: in
-    place of the inactive slot, and of what the job names (see target.Target, job/download.Source).
+    place of the inactive slot, and of what the job names (see target.Target, job/http.HttpSource).
     Raises ValueError or TypeError for an argument that cannot work.
 
     Hooks, all optional; an exception in one is logged (in self_test it falls back, in on_job it

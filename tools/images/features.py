@@ -44,9 +44,10 @@ FEATURES = {
     ),
     "blocks": Feature(
         "downloads over MQTT",
-        ("job/blocks", "job/mqtt.py"),
+        ("job/mqtt.py",),
         re.compile(rb"\bblock_size\b"),
         by_default=True,
+        inner=("job/blocks",),
     ),
     "packages": Feature(
         "releases that come compressed, or as a difference",

@@ -11,6 +11,7 @@ that what is missing can be told.
 
 import ast
 import io
+import itertools
 import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -43,7 +44,9 @@ _BY_LEAF = "turn"
 def homes(modules: list[str]) -> dict[str, str]:
     """Module ("alink/job/run") -> where it stands in an image, for those that move."""
     found = {}
-    few = iter([leaf for leaf in LEAVES if len(leaf) <= 2])
+    # (When those are spent, names of which shorten.py has brought some.)
+    spare = (f"_{number}" for number in range(10))
+    few = itertools.chain([leaf for leaf in LEAVES if len(leaf) <= 2], spare)
     others = iter([leaf for leaf in LEAVES if len(leaf) > 2])
     for folder in _FOLDERS:
         prefix = f"alink/{folder}/"

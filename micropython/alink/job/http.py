@@ -1,8 +1,8 @@
 # For an application that makes its own source: downloads over HTTPS. MIT licence.
 #
-# What it uses is not let go when a job is over. The package itself takes job/download.py.
+# What it uses is not let go when a job is over. The package itself takes job/https.py.
 
-from . import download
+from . import https
 
-keep = download.keep = True  # type: ignore[attr-defined]
-HttpSource = download.Source
+keep = https.keep = True  # type: ignore[attr-defined]
+HttpSource = https.Source

@@ -1,4 +1,4 @@
-# The states of a run, and the legal moves between them. MIT licence.
+# What a new run has, its states, and the legal moves between them. MIT licence.
 #
 # Functions of the Run (run.py), loaded for a moment and let go.
 
@@ -35,6 +35,28 @@ MOVES = (
 )
 
 _REPLY_MS = const(30000)  # for the last report to be taken
+
+
+def fill(run, up, job, part, module):
+    """All that a new Run has, but for what its own __init__ has made."""
+    run.up = up
+    run.job = job
+    run.part = part
+    run.module = module
+    run.state = _NEW
+    run.way = 0
+    run.fetching = run.stale = run.held = False  # held: MQTT is signed off
+    run.said = ""  # of the way, when the download begins
+    run.index = 0  # of the job's file that is being fetched
+    run.before = 0  # bytes of the files before it
+    run.mark = 0  # bytes at which the percentage changes
+    run.told = 0  # percent, the last time
+    # When that was; in the end, until when the last report is waited for.
+    run.at = time.ticks_add(time.ticks_ms(), 0)
+    run.asks = 0  # how often a fresh link was asked for; asked: when
+    run.last = None  # what the last report says: (step, desc), or an AlinkError
+    # (closing: the report itself, under way. stale: another job of its module is offered: see
+    # ending.overtaken().)
 
 
 def go(run, state):

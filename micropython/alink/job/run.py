@@ -1,13 +1,15 @@
 # Run: one job, from its beginning to its end, one bounded step at a time. MIT licence.
 #
-# Here is what is needed all along; what is done once stands in states.py, starting.py, storing.py
-# and ending.py, loaded for their moment. RAM: the Download with its buffers, source, target.
+# Here is what is needed all along; what is done once stands in moves.py, states.py, starting.py,
+# storing.py and ending.py, loaded for their moment. RAM: the Download with its buffers, source,
+# target.
 
 import time
 
 from micropython import const
 
-from .. import parts
+from .. import log, parts
+from ..errors import AlinkError
 
 # States; what they mean and which may follow which stands in moves.py.
 _NEW = const(0)
@@ -31,34 +33,27 @@ class Run:
 
     up: Updater. job: Job, or None for one that could not even be read. part: modules.Module, or
     None for the slot. module: str, its name. Attributes: fetching (bool, renew() is welcome),
-    checking (False: see again.py), fetch (the Download, or None). The others are for
-    starting.py and ending.py.
+    checking (False: see again.py), fetch (the Download, or None). The others are told in
+    moves.py.
     """
 
     checking = False
 
-    def __init__(self, up, job, part, module):
-        self.up = up
-        self.job = job
-        self.part = part
-        self.module = module
-        self.state = _NEW
-        self.fetching = False
-        self.way = 0
-        self.held = False  # MQTT is signed off
-        self.fetch = self.target = self.block = None
-        self.said = ""  # of the way, when the download begins
-        self.index = 0  # of the job's file that is being fetched
-        self.before = 0  # bytes of the files before it
-        self.mark = 0  # bytes at which the percentage changes
-        self.told = 0  # percent, the last time
-        # When that was; in the end, until when the last report is waited for.
-        self.at = time.ticks_add(time.ticks_ms(), 0)
-        self.asked = None  # when a fresh link was asked for,
-        self.asks = 0  # how often
-        self.last = None  # what the last report says: (step, desc), or an AlinkError
-        self.closing = None  # the report itself, under way
-        self.stale = False  # another job of its module is offered: see ending.overtaken()
+    module: str
+    state: int
+    way: int
+    held: bool
+    said: str
+    index: int
+    before: int
+    mark: int
+    told: int
+    at: int
+
+    def __init__(self, *args):
+        self.up = self.job = self.fetch = self.target = self.block = None
+        self.asked = self.closing = None
+        parts.ask("job.moves", "fill", self, *args)
 
     @property
     def resting(self):
@@ -104,7 +99,7 @@ class Run:
                 self.go(_FETCHING)
                 self.up.set_state("downloading")
                 if self.said:
-                    parts.ask("job.progress", "tell", self, max(self.told, 1), self.said)
+                    self.tell(max(self.told, 1), self.said)
                     self.said = ""
             elif self.closing is None:
                 # Whatever it is, it is done once.
@@ -163,4 +158,21 @@ class Run:
         if percent >= self.told + _STEP_PERCENT and time.ticks_diff(now, self.at) >= _STEP_MS:
             self.told = percent - percent % _STEP_PERCENT
             self.at = now
-            parts.ask("job.progress", "tell", self, self.told)
+            self.tell(self.told)
+
+    def tell(self, step, desc="downloading"):
+        """Report `step` (int) and `desc` (str without quotes), if there is a session; it may get
+        lost. As reports.step(), but written down as it is: there is no text in it that JSON would
+        have to quote, and this is there when there is least room for anything else.
+        """
+        device = self.up.device
+        if device.connected:
+            of = "" if self.module == "default" else '"module":"%s",' % self.module
+            try:
+                device.publish(
+                    "/ota/device/progress/%s/%s" % (device.product_key, device.device_name),
+                    '{"id":"%s","params":{%s"step":"%d","desc":"%s"}}'
+                    % (device.next_id(), of, step, desc),
+                )
+            except AlinkError:
+                log.debug("progress not sent")

@@ -12,8 +12,6 @@ from .. import parts
 _BLOCK = const(4096)  # erase unit, and the piece in which everything travels
 _PART = const(1024)  # what is compared at once
 
-_HOMES = {"look": "job.image", "activate": "job.slot_check"}
-
 
 class Slot:
     """The app partition that does not run: the target of an update (see target.Target).
@@ -27,15 +25,16 @@ class Slot:
     work = None  # nothing waits to be done
     packs = True  # what comes may be a package: see package.py
 
-    def __init__(self):
-        self.label = self.part = self.block = self.rest = self.spare = None
-        self.method = self.digest = self.found = None
-        self.holds = self.views = None  # views: of the block, to be compared
-        # bytes; bytes that are in flash, bytes read back; blocks
-        self.size = self.at = self.checked = self.written = 0
+    label = rest = None  # what there is beside it is made by begin()
+    at: int
+    written: int
 
     def __getattr__(self, name):
-        home = _HOMES.get(name, "job.slot_rest")
+        home = "job.slot_rest"
+        if name == "look":
+            home = "job.image"
+        elif name == "activate":
+            home = "job.slot_check"
         return lambda *args: getattr(parts.use(home), name)(self, *args)
 
     def write(self, block, n):

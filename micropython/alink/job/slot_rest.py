@@ -51,14 +51,15 @@ def begin(slot, size, method, digest, block):
         raise AlinkError(_E_TOO_LARGE, "%d bytes, slot %d" % (size, info[3]))
     slot.part = part
     slot.label = info[4]
-    slot.rest = None
+    slot.rest = slot.spare = None
     slot.method = method
     slot.digest = digest
     slot.block = block
-    view = memoryview(block)
+    view = memoryview(block)  # views: to be compared
     slot.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
     slot.holds = None
     slot.size = size
+    # bytes that are in flash, bytes read back; blocks
     slot.at = slot.checked = slot.written = 0
 
 

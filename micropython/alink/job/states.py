@@ -3,8 +3,12 @@
 # Functions of the Run (run.py), loaded for a moment and let go.
 
 import esp32
+from micropython import const
 
 from .. import parts
+from ..errors import AlinkError
+
+_E_LEFT_OUT = const(30)
 
 
 def begin(run):
@@ -22,10 +26,14 @@ def _source(run):
     if run.job.files[run.index].stream is None:
         config = {"ca": ca, "allow_http": allow_http, "on_feed": up.feed_all}
         _take(config, fetch, "connect_timeout_ms", "head_timeout_ms", "stall_timeout_ms")
-        return parts.use("job.download").Source(**config)
+        return parts.use("job.https").Source(**config)
     config = {"block_size": block_size}
     _take(config, fetch, "gap_ms", "reply_timeout_ms")
-    return parts.use("job.blocks").MqttSource(up.device, **config)
+    try:
+        blocks = parts.use("job.blocks")
+    except ImportError:
+        raise AlinkError(_E_LEFT_OUT, "blocks") from None
+    return blocks.MqttSource(up.device, **config)
 
 
 def _take(config, fetch, *names):
@@ -50,7 +58,7 @@ def fetched(run):
         if run.up.options[1] is None:
             run.target.views = run.target.spare = None
         parts.drop(
-            "job.download",
+            "job.https",
             "job.fetch",
             "job.moving",
             "job.blocks",

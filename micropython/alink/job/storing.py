@@ -41,7 +41,7 @@ def _install(run):
     parts.ask("job.checkpoint", "clear", run.fetch.nvs)
     run.target.drop()
     up.call(up.on_progress, 100)
-    parts.ask("job.progress", "tell", run, 100, "installed")
+    run.tell(100, "installed")
     run.go(_TELLING)
     parts.use("hello").say(up, version, part.name)
 
