@@ -2,7 +2,7 @@
 
 
 from alink import errors
-from block_fakes import NAME, STREAM, body, fails, frame, pull, scene
+from block_fakes import NAME, STREAM, body, fails, frame, left, pull, scene
 from mqtt_fakes import publish_packet, turn
 
 
@@ -153,7 +153,7 @@ def test_a_block_that_stops_half_way_ends_the_session_and_pings_go_on_until_then
         clock.sleep_ms(20)
     net.last.incoming += publish_packet(NAME + "_reply", files.good(4096, 8192))[:6000]
     assert pull(clock, dev, source, 4096, 8192) == body(8192)[4096:]
-    assert source.net.left > 0
+    assert left(dev) > 0
     net.gateway.pingresp = False  # it would look like the rest of the block
     for _ in range(60):
         dev.poll()

@@ -5,7 +5,7 @@ import hashlib
 import micropython
 from alink.job import blocks, fetch
 from alink.job.offer import File
-from block_fakes import NAME, STREAM, body, frame, pull, scene
+from block_fakes import NAME, STREAM, body, frame, left, pull, scene
 from download_fakes import Flash
 from mqtt_fakes import publish_packet, turn
 
@@ -117,10 +117,10 @@ def test_a_download_that_is_given_up_leaves_the_session_in_step():
     clock, net, dev, _files, source = scene(size, block_size=65536)
     for at in (0, 4096, 8192):
         pull(clock, dev, source, at, at + 4096)
-    assert source.net.left > 0
+    assert left(dev) > 0
     source.close()
     turn(dev, clock, 1000)
-    assert source.net.left == -1
+    assert left(dev) == -1
     assert dev.connected
     pid = dev.publish("/x", b"y", 1)
     turn(dev, clock, 200)
@@ -227,5 +227,5 @@ def test_a_whole_download_with_damage_losses_and_odd_pieces_ends_with_the_right_
         assert b"".join([flash.kept[at] for at in sorted(flash.kept)]) == data, piece
         assert len(net.sockets) == 2
         # Nothing of it is left with the device.
-        assert source.net is None and source.stream is None and source.block is None
+        assert source.entry is None and source.stream is None and source.block is None
         assert not [one for one in dev._topics if one[0].endswith("/thing/file/download_reply")]

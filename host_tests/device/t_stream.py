@@ -3,10 +3,51 @@
 import micropython
 from alink import errors
 from alink.job import blocks_rest
-from alink.job.blocks import Stream
+from alink.job.blocks import MqttSource
+from block_fakes import left
 from mqtt_fakes import make, publish_packet, turn, up, world
 
 NAME = "/sys/a1B2c3D4e5F/greenhouse_07/thing/file/download_reply"
+
+
+class Stream(MqttSource):
+    """The messages on a topic of a Device, as far as an MqttSource knows them by itself."""
+
+    def __init__(self, device, topic):
+        super().__init__(device)
+        blocks_rest.listen(self, topic)
+
+    @property
+    def ready(self):
+        return self.device.connected and not self.device._signing
+
+    @property
+    def refused(self):
+        return self.entry[2] > 1
+
+    @property
+    def left(self):
+        return left(self.device)
+
+    def claim(self):
+        # As MqttSource does in front of a request.
+        link = self.device._link
+        if link is not None:
+            if link.stream is not self.topic:
+                link.stream = self.topic
+                link.view = memoryview(link.buf)[: len(self.topic)]
+            link.claimed = True
+            self.session = self.device.session
+
+    def release(self):
+        link = self.device._link
+        if link is not None:
+            link.claimed = False
+            link.left = -abs(link.left)
+
+    def send(self, packet):
+        self.packet = packet
+        return self.exchange(None, 0)
 
 
 def _scene(**changed):
@@ -28,7 +69,7 @@ def _read(dev, stream, size, piece=300):
     buf = bytearray(piece)
     got = b""
     while len(got) < size:
-        n = stream.readinto(buf, piece)
+        n = stream.exchange(buf, piece)
         if n is None:
             break
         got += buf[:n]
@@ -43,7 +84,7 @@ def test_a_claimed_message_is_read_in_pieces_and_the_next_packet_stands_behind_i
             dev.subscribe("/a", lambda topic, payload, got=got: got.append(payload))
             turn(dev, clock, 200)
             assert stream.left == -1
-            assert stream.readinto(bytearray(8), 8) is None
+            assert stream.exchange(bytearray(8), 8) is None
             stream.claim()
             net.last.piece = piece
             body = _body(5000)
@@ -76,12 +117,12 @@ def test_nothing_is_allocated_for_the_pieces_nor_for_the_polls_between_them():
         for _ in range(4):
             stream.claim()
             packet[-1] = 49
-            assert stream.send_prepared(packet)
+            assert stream.send(packet)
             left = 1000
             turns = 0
             while left:
                 dev.poll()
-                n = stream.readinto(buf, 256)
+                n = stream.exchange(buf, 256)
                 left -= n or 0
                 turns += 1
                 assert turns < 5000
@@ -133,7 +174,7 @@ def test_the_rest_of_a_released_message_is_read_past_and_the_next_one_taken():
     net.last.incoming += publish_packet(NAME, _body(3000)) + publish_packet(NAME, b"second")
     turn(dev, clock, 200)
     assert stream.left == 3000
-    assert stream.readinto(bytearray(100), 100) == 100
+    assert stream.exchange(bytearray(100), 100) == 100
     stream.release()
     stream.claim()
     assert stream.left == -1
@@ -165,16 +206,16 @@ def test_a_link_that_breaks_shows_in_connected():
         net.last.incoming += publish_packet(NAME, _body(3000))[:2000]
         turn(dev, clock, 200)
         assert stream.left == 3000
-        while stream.readinto(bytearray(500), 500):
+        while stream.exchange(bytearray(500), 500):
             pass
         if error is None:
             net.last.eof = True
         else:
             net.last.error = error
-        assert stream.readinto(bytearray(500), 500) is None
+        assert stream.exchange(bytearray(500), 500) is None
         assert not dev.connected
         assert stream.left == -1
-        assert not stream.send_prepared(blocks_rest.prepare("/q", b""))
+        assert not stream.send(blocks_rest.prepare("/q", b""))
         if isinstance(error, MemoryError):
             assert dev.error.code == errors.NO_MEMORY
         turn(dev, clock, 4000)
@@ -190,7 +231,7 @@ def test_a_stalled_block_ends_the_session():
     net.gateway.pingresp = True
     turn(dev, clock, 59000, 500)
     assert dev.connected
-    stream.readinto(bytearray(100), 100)
+    stream.exchange(bytearray(100), 100)
     turn(dev, clock, 59000, 500)
     assert dev.connected, "it moved meanwhile"
     turn(dev, clock, 3000, 500)
@@ -219,5 +260,5 @@ def test_a_device_that_is_off_has_no_stream():
     stream.release()
     assert not stream.ready
     assert not stream.refused
-    assert stream.readinto(bytearray(1), 1) is None
+    assert stream.exchange(bytearray(1), 1) is None
     stream.close()

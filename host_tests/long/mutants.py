@@ -70,9 +70,9 @@ MUTANTS = (
     ),
     Mutant(
         "7 report 100",
-        "micropython/alink/job/run.py",
-        "            elif self.closing.done() or (\n",
-        "            elif state == _STORED or self.closing.done() or (\n",
+        "micropython/alink/job/steps.py",
+        "    elif run.closing.done() or (\n",
+        "    elif state == _STORED or run.closing.done() or (\n",
     ),
     Mutant("8 restart", "micropython/alink/job/restart.py", "    machine.reset()\n", ""),
     Mutant("9 sign off", "micropython/alink/job/restart.py", "    up.device.disconnect()\n", ""),

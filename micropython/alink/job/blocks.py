@@ -38,106 +38,10 @@ _OFFSET_AT = const(80)
 _KEYS = (3355, 3059181, 807811, 4128661, 1838978)
 
 
-class Stream:
-    """The messages on `topic` (str) of a Device, which subscribes to it with its next poll().
-
-    A message is taken between claim() and release(), its payload read with readinto(); others on
-    the topic are read past. One Stream a Device at a time.
-    """
-
-    def __init__(self, device, topic):
-        device.subscribe(topic, None)
-        self._device = device
-        self._name = topic
-        self._topic = topic.encode()
-
-    @property
-    def ready(self):
-        """Whether a message can be asked for: signed in, and each subscription confirmed."""
-        return self._device.connected and not self._device._signing
-
-    @property
-    def refused(self):
-        """Whether the platform does not let the Device listen to the topic."""
-        for one in self._device._topics:
-            if one[0] == self._name:
-                return one[2] > 1
-        return False
-
-    def claim(self):
-        """Take the next message, until release() or the session's end."""
-        link = self._device._link
-        if link is not None:
-            if link.stream is not self._topic:
-                link.stream = self._topic
-                link.view = memoryview(link.buf)[: len(self._topic)]
-            link.claimed = True
-
-    def release(self):
-        """Take no message any more; the rest of one under way is read past."""
-        link = self._device._link
-        if link is not None:
-            link.claimed = False
-            link.left = -abs(link.left)
-
-    @property
-    def left(self):
-        """Bytes of the claimed message's payload not read yet (int), -1: none is under way."""
-        link = self._device._link
-        return link.left if link is not None and link.left > 0 else -1
-
-    def readinto(self, buf, n=-1):
-        """Up to `n` bytes (-1: as many as fit) of the claimed message's payload into `buf` -> how
-        many, None: nothing is there.
-
-        Never reads past the payload. A link that breaks shows in the Device, not as an exception.
-        """
-        device = self._device
-        link = device._link
-        if link is None or link.left <= 0:
-            return None
-        if n < 0:
-            n = len(buf)
-        try:
-            count = link.sock.readinto(buf, min(n, link.left))
-            if count == 0:
-                raise parts.ask("faults", "ended", _CLOSED)
-        except (OSError, ValueError, AlinkError, MemoryError) as exc:
-            device._lost(exc)
-            return None
-        except BaseException:
-            device._drop()  # what follows could not be understood
-            raise
-        if count:
-            link.left -= count
-        return count
-
-    def send_prepared(self, packet):
-        """Send a message that blocks_rest.prepare() made -> whether it left."""
-        device = self._device
-        if not device.connected:
-            return False
-        try:
-            device._link.send(packet, len(packet))
-        except (OSError, ValueError) as exc:
-            device._lost(exc)
-            return False
-        return True
-
-    def close(self):
-        """Forget the topic; what may still come on it is no longer subscribed to next time."""
-        self.release()
-        topics = self._device._topics
-        for one in topics:
-            if one[0] == self._name:
-                topics.remove(one)
-                break
-
-
 class MqttSource:
     """One file of the platform's, in blocks; opened as often as it is resumed.
 
-    A download.Source, but for deriving from it: that code would only lie beside this.
+    A Source (https.py), but for deriving from it: that code would only lie beside this.
 
     device: Device, whose session is used. block_size: int, bytes asked for at once, a multiple of
     4096 up to 131072; the first block of a file is 4096 in any case, since what is in it is acted
@@ -151,25 +55,23 @@ class MqttSource:
     file has another size, SUBSCRIBE when it does not let the device listen.
     """
 
+    config = {"stall_timeout_ms": 0x1FFFFFFF}
+
     def __init__(self, device, block_size=_BLOCK, gap_ms=100, reply_timeout_ms=10000):
         if block_size not in range(_BLOCK, _BLOCK_MAX + 1, _BLOCK):
             parts.ask("job.retry", "check", None, block_size)  # says what is wrong with it
-        self.config = {"stall_timeout_ms": 0x1FFFFFFF}
-        self.block = self.stream = None
-        self.unvouched = 0
         self.device = device
         self.limit = block_size
         self.gap_ms = self.gap = gap_ms
         self.timeout = reply_timeout_ms
-        # A Stream, the request, (streamId, fileId), and what comes.
-        self.net = self.packet = self.name = self.run = None
-        self.start = 0  # of the text in the request
-        self.id = self.offset = self.size = 0
-        self.session = -1  # in which a reply is waited for
         self.last = time.ticks_ms()  # of the last request
-        self.table = None  # of the CRC
-        self.buf = None  # what readinto() was called with
-        self.n = 0
+        # The topic of replies and the Device's entry of it, the request, (streamId, fileId), what
+        # comes, the table of the CRC, and what readinto() was called with.
+        self.topic = self.entry = self.packet = self.name = self.run = self.table = self.buf = None
+        self.block = self.stream = None
+        # start: of the text in the request.
+        self.start = self.id = self.offset = self.size = self.unvouched = self.n = 0
+        self.session = -1  # in which a reply is waited for
 
     def open(self, file, offset, size):
         """Get ready to ask for `file` from byte `offset` on. Sends nothing yet. Returns offset, or
@@ -200,7 +102,7 @@ class MqttSource:
 
     def _blocks(self):
         # What readinto() returns, one after the other.
-        net = self.net
+        device = self.device
         packet = self.packet
         table = self.table
         one = bytearray(1)
@@ -210,10 +112,15 @@ class MqttSource:
         while True:
             # The request, when its time has come.
             now = time.ticks_ms()
-            if not net.ready or 0 <= time.ticks_diff(now, self.last) < self.gap:
+            link = device._link
+            if (
+                not device.connected
+                or device._signing
+                or 0 <= time.ticks_diff(now, self.last) < self.gap
+            ):
                 yield None
                 continue
-            if net.refused:
+            if self.entry[2] > 1:
                 self._fail(_E_SUBSCRIBE, found)
             left = min(self.size - self.offset, self.limit if self.offset else _BLOCK)
             self.id += 1
@@ -221,18 +128,23 @@ class MqttSource:
             _put(packet, start + _SIZE_AT, 6, left)
             _put(packet, start + _OFFSET_AT, 8, self.offset)
             self.last = now
-            net.claim()
-            if not net.send_prepared(packet):
+            # The next message on the topic is taken, until all of it has come; session.py stops
+            # in front of its payload.
+            if link.stream is not self.topic:
+                link.stream = self.topic
+                link.view = memoryview(link.buf)[: len(self.topic)]
+            link.claimed = True
+            if not self.exchange(None, 0):
                 continue
-            self.session = self.device.session
+            self.session = device.session
             block = self.block  # free while a header comes: the piece before it is complete
             while True:
                 # Its reply, which begins with the size of a header.
-                while net.left < 0:
+                while link.left <= 0:
                     if time.ticks_diff(time.ticks_ms(), self.last) > self.timeout:
                         self._fail(_E_TIMEOUT, found)
                     yield None
-                if net.left < 2:
+                if link.left < 2:
                     self._fail(_E_BLOCK, found)
                 self.unvouched = crc = at = size = 0
                 buf = two
@@ -240,7 +152,7 @@ class MqttSource:
                 while True:
                     # n bytes into buf; the first read has them all, as a rule.
                     while at < n:
-                        count = net.readinto(one if at else buf, 1 if at else n)
+                        count = self.exchange(one if at else buf, 1 if at else n)
                         if not count:
                             yield None
                             continue
@@ -251,7 +163,7 @@ class MqttSource:
                         break
                     size = two[0] << 8 | two[1]
                     buf = block
-                    n = net.left
+                    n = link.left
                     at = 0
                     if two[0] == _BRACE and size > n:
                         # An error may come as a JSON object alone: its first two bytes make a size
@@ -274,15 +186,14 @@ class MqttSource:
                 # Late, twice, or of another file: the one that was asked for may still come.
                 # (Where there is no id, or none of the form that was sent, offset and length have
                 # to do.)
-                net.release()
-                net.claim()
+                link.left = -link.left
             if 0 <= found[4] != self.size:
                 self._fail(_E_HTTP_LENGTH, found)
-            if found[2] != left or net.left != left + 2:
+            if found[2] != left or link.left != left + 2:
                 self._fail(_E_BLOCK, found)
             while left:
                 buf = self.buf
-                count = net.readinto(buf, min(self.n, left))
+                count = self.exchange(buf, min(self.n, left))
                 if not count:
                     yield None
                     continue
@@ -299,14 +210,14 @@ class MqttSource:
                     yield count
             at = 0
             while at < 16:
-                if not net.readinto(one, 1):
+                if not self.exchange(one, 1):
                     yield None
                     continue
                 crc ^= one[0] << at
                 at += 8
             if crc:
                 self._fail(_E_BLOCK, None)
-            net.release()
+            link.claimed = False
             self.unvouched = 0
             self.session = -1
             self.offset += count
@@ -315,15 +226,48 @@ class MqttSource:
     def _fail(self, code, found):
         parts.ask("job.blocks_rest", "fault", self, code, found)
 
+    def exchange(self, buf, n):
+        """Up to `n` bytes of the claimed message's payload into `buf` -> how many, None: nothing
+        is there. With None for `buf` the request is sent -> 1, or None: it is lost.
+
+        Never reads past the payload. A link that breaks shows in the Device, not as an exception.
+        """
+        device = self.device
+        link = device._link
+        if link is None:
+            return None
+        try:
+            if buf is None:
+                link.send(self.packet, len(self.packet))
+                return 1
+            if link.left <= 0:
+                return None
+            count = link.sock.readinto(buf, min(n, link.left))
+            if count == 0:
+                raise parts.ask("faults", "ended", _CLOSED)
+        except (OSError, ValueError, AlinkError, MemoryError) as exc:
+            device._lost(exc)
+            return None
+        except BaseException:
+            device._drop()  # what follows could not be understood
+            raise
+        if count:
+            link.left -= count
+        return count
+
     def close(self):
         """Stop; what still comes of a reply is read past. Again is harmless."""
-        net = self.net
-        if net is not None:
-            if self.session >= 0:
-                net.release()
-            if self.block is None:  # the download is over
-                net.close()
-                self.net = self.packet = self.name = self.table = None
+        entry = self.entry
+        if entry is not None:
+            link = self.device._link
+            if link is not None and self.session >= 0:
+                link.claimed = False
+                link.left = -abs(link.left)
+            topics = self.device._topics
+            if self.block is None and entry in topics:
+                # The download is over: not asked for in the next session.
+                topics.remove(entry)
+                self.entry = self.packet = self.name = self.table = None
         self.session = -1
         self.stream = self.run = None
 

@@ -7,7 +7,6 @@ from micropython import const
 
 from ..errors import AlinkError
 from ..session import framed
-from .blocks import Stream
 
 _E_SUBSCRIBE = const(6)
 _E_TIMEOUT = const(7)
@@ -33,8 +32,8 @@ def open(source, file, offset, size):
     source.close()
     device = source.device
     topic = "/sys/%s/%s/thing/file/download" % (device.product_key, device.device_name)
-    if source.net is None:
-        source.net = Stream(device, topic + "_reply")
+    if source.entry is None:
+        listen(source, topic + "_reply")
     if source.name != file.stream:
         source.name = file.stream
         source.gap = source.gap_ms
@@ -52,9 +51,21 @@ def open(source, file, offset, size):
     source.stream = source
 
 
+def listen(source, topic):
+    """The replies on `topic` (str) are for this source, the only one of its Device, which
+    subscribes to it with its next poll().
+    """
+    topics = source.device._topics
+    source.device.subscribe(topic, None)
+    for one in topics:
+        if one[0] == topic:
+            source.entry = one  # [2] of it is above 1 when the platform does not let us listen
+    source.topic = topic.encode()
+
+
 def prepare(topic, payload):
-    """A message (str, bytes) of QoS 0 as the bytearray for Stream.send_prepared(); the payload is
-    at its end, to be changed in place.
+    """A message (str, bytes) of QoS 0 as the bytearray that is sent; the payload is at its end, to
+    be changed in place.
     """
     topic = topic.encode()
     return framed(0x30, len(topic).to_bytes(2, "big"), topic, payload)

@@ -55,8 +55,8 @@ def fill(run, up, job, part, module):
     run.at = time.ticks_add(time.ticks_ms(), 0)
     run.asks = 0  # how often a fresh link was asked for; asked: when
     run.last = None  # what the last report says: (step, desc), or an AlinkError
-    # (closing: the report itself, under way. stale: another job of its module is offered: see
-    # ending.overtaken().)
+    # (closing: the report itself, under way. others: steps.py, while it is loaded. stale: another
+    # job of its module is offered: see ending.overtaken().)
 
 
 def go(run, state):

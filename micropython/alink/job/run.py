@@ -1,8 +1,8 @@
 # Run: one job, from its beginning to its end, one bounded step at a time. MIT licence.
 #
-# Here is what is needed all along; what is done once stands in moves.py, states.py, starting.py,
-# storing.py and ending.py, loaded for their moment. RAM: the Download with its buffers, source,
-# target.
+# Here is what is needed while something is fetched; the steps before and behind that are in
+# steps.py, what is done once in moves.py, states.py, starting.py, storing.py and ending.py, loaded
+# for their moment. RAM: the Download with its buffers, source, target.
 
 import time
 
@@ -12,18 +12,15 @@ from .. import log, parts
 from ..errors import AlinkError
 
 # States; what they mean and which may follow which stands in moves.py.
-_NEW = const(0)
 _FETCHING = const(1)
 _VERIFYING = const(2)
 _TELLING = const(4)
-_STORED = const(5)
 _OVER = const(7)
-_VERIFIED = const(8)
 _BEGINNING = const(9)
 
 _IN_TURN = const(2)
 
-_REPLY_MS = const(30000)  # for "100" to be taken, and for a fresh link
+_REPLY_MS = const(30000)  # for a fresh link
 _STEP_MS = const(1000)  # progress at most once a second
 _STEP_PERCENT = const(5)
 
@@ -52,7 +49,7 @@ class Run:
 
     def __init__(self, *args):
         self.up = self.job = self.fetch = self.target = self.block = None
-        self.asked = self.closing = None
+        self.asked = self.closing = self.others = None
         parts.ask("job.moves", "fill", self, *args)
 
     @property
@@ -81,16 +78,13 @@ class Run:
 
     def step(self):
         """Do the next bounded thing; True when the run is over. Raises nothing but Ctrl-C."""
-        state = self.state
         try:
-            if state == _FETCHING:
+            if self.state == _FETCHING:
                 self._download()
-            elif state == _VERIFYING:
-                if self.target.finish():
-                    self.go(_VERIFIED)
-                    self.turn("states", "verified")
-            elif state == _BEGINNING:
+            elif self.state == _BEGINNING:
                 # (One after the other: each loads much.)
+                self.others = None
+                parts.drop("job.steps")
                 self.turn("states", "begin")
                 job = self.job
                 self.fetch.start(job.files[self.index], job.key, None, self.target)
@@ -101,22 +95,10 @@ class Run:
                 if self.said:
                     self.tell(max(self.told, 1), self.said)
                     self.said = ""
-            elif self.closing is None:
-                # Whatever it is, it is done once.
-                if state == _NEW:
-                    self.turn("starting", "start")
-                elif state == _VERIFIED:
-                    self.turn("storing", "turn")
-                else:
-                    self.turn("ending", "turn")
-                self.up.settle()
-            # "100" decides nothing at the platform: its answer is not waited for long.
-            elif self.closing.done() or (
-                state == _STORED and not 0 < time.ticks_diff(self.at, time.ticks_ms()) <= _REPLY_MS
-            ):
-                self.go(_OVER)
-                if state == _STORED:
-                    parts.use("job.restart").restart(self.up)
+            else:
+                if self.others is None:
+                    self.others = parts.use("job.steps")
+                self.others.step(self)
         except Exception as e:
             if _TELLING <= self.state <= _OVER:
                 raise  # it has ended: what is left to say is said when there is memory for it

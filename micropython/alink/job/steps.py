@@ -1,0 +1,43 @@
+# The steps of a run while nothing is fetched. MIT licence.
+#
+# Loaded when there is the first of them, and not while a file comes: that is run.py's own.
+
+import time
+
+from micropython import const
+
+from .. import parts
+
+# See moves.py.
+_NEW = const(0)
+_VERIFYING = const(2)
+_STORED = const(5)
+_OVER = const(7)
+_VERIFIED = const(8)
+
+_REPLY_MS = const(30000)  # for "100" to be taken
+
+
+def step(run):
+    """Do the next bounded thing of `run`. Raises what that raises."""
+    state = run.state
+    if state == _VERIFYING:
+        if run.target.finish():
+            run.go(_VERIFIED)
+            run.turn("states", "verified")
+    elif run.closing is None:
+        # Whatever it is, it is done once.
+        if state == _NEW:
+            run.turn("starting", "start")
+        elif state == _VERIFIED:
+            run.turn("storing", "turn")
+        else:
+            run.turn("ending", "turn")
+        run.up.settle()
+    # "100" decides nothing at the platform: its answer is not waited for long.
+    elif run.closing.done() or (
+        state == _STORED and not 0 < time.ticks_diff(run.at, time.ticks_ms()) <= _REPLY_MS
+    ):
+        run.go(_OVER)
+        if state == _STORED:
+            parts.use("job.restart").restart(run.up)
