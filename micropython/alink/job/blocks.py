@@ -134,7 +134,7 @@ class MqttSource:
                 link.stream = self.topic
                 link.view = memoryview(link.buf)[: len(self.topic)]
             link.claimed = True
-            if not self.exchange(None, 0):
+            if not self._exchange(None, 0):
                 continue
             self.session = device.session
             block = self.block  # free while a header comes: the piece before it is complete
@@ -152,7 +152,7 @@ class MqttSource:
                 while True:
                     # n bytes into buf; the first read has them all, as a rule.
                     while at < n:
-                        count = self.exchange(one if at else buf, 1 if at else n)
+                        count = self._exchange(one if at else buf, 1 if at else n)
                         if not count:
                             yield None
                             continue
@@ -193,7 +193,7 @@ class MqttSource:
                 self._fail(_E_BLOCK, found)
             while left:
                 buf = self.buf
-                count = self.exchange(buf, min(self.n, left))
+                count = self._exchange(buf, min(self.n, left))
                 if not count:
                     yield None
                     continue
@@ -210,7 +210,7 @@ class MqttSource:
                     yield count
             at = 0
             while at < 16:
-                if not self.exchange(one, 1):
+                if not self._exchange(one, 1):
                     yield None
                     continue
                 crc ^= one[0] << at
@@ -226,7 +226,7 @@ class MqttSource:
     def _fail(self, code, found):
         parts.ask("job.blocks_rest", "fault", self, code, found)
 
-    def exchange(self, buf, n):
+    def _exchange(self, buf, n):
         """Up to `n` bytes of the claimed message's payload into `buf` -> how many, None: nothing
         is there. With None for `buf` the request is sent -> 1, or None: it is lost.
 

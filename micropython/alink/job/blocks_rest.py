@@ -33,7 +33,7 @@ def open(source, file, offset, size):
     device = source.device
     topic = "/sys/%s/%s/thing/file/download" % (device.product_key, device.device_name)
     if source.entry is None:
-        listen(source, topic + "_reply")
+        attend(source, topic + "_reply")
     if source.name != file.stream:
         source.name = file.stream
         source.gap = source.gap_ms
@@ -51,7 +51,7 @@ def open(source, file, offset, size):
     source.stream = source
 
 
-def listen(source, topic):
+def attend(source, topic):
     """The replies on `topic` (str) are for this source, the only one of its Device, which
     subscribes to it with its next poll().
     """
