@@ -25,7 +25,7 @@ class Slot:
     work = None  # nothing waits to be done
     packs = True  # what comes may be a package: see package.py
 
-    label = rest = None  # what there is beside it is made by begin()
+    label = rest = spare = None  # what there is beside it is made by begin()
     at: int
     written: int
 

@@ -51,7 +51,7 @@ def begin(slot, size, method, digest, block):
         raise AlinkError(_E_TOO_LARGE, "%d bytes, slot %d" % (size, info[3]))
     slot.part = part
     slot.label = info[4]
-    slot.rest = slot.spare = None
+    slot.rest = None
     slot.method = method
     slot.digest = digest
     slot.block = block
