@@ -117,3 +117,22 @@ def test_session_and_download_share_one_context_and_another_ca_gets_its_own():
     assert wire.context() is not first
     assert wire.context() is wire.context()
     assert first.verify_mode == wire.context().verify_mode
+
+
+def test_the_authority_of_the_settings_is_read_when_it_is_needed_and_not_held():
+    der, another = _roots()[:2]
+    nvs = parts.use("nvs")  # loaded beforehand it stays, with what is exchanged in it
+    tls = parts.use("signin.tls")
+    stored = {"ca": der}
+    nvs.setting = stored.get
+    assert tls.kept(bytes(bytearray(der))) is True
+    assert tls.kept(None) is None and tls.kept(another) is another
+    assert tls.to_der(True) == [der]
+    first = wire.context(True)
+    assert first.verify_mode == firmware_tls.CERT_REQUIRED
+    assert wire.context(True) is first
+    # An application that has read it by itself: it is the same one.
+    assert wire.context(bytes(bytearray(der))) is first
+    assert wire.context(another) is not first
+    stored.clear()
+    assert "ca " in _refused(True)

@@ -113,6 +113,11 @@ class Store:
             raise AlinkError(_E_NVS, "erasing %s: %s" % (keys, e)) from None
 
 
+def setting(key):
+    """The blob `key` of the settings (bytes), or None."""
+    return Store(SETTINGS).get_bytes(key)
+
+
 def _unread(key, error, default):
     if error.errno not in (_NOT_FOUND, _TYPE_MISMATCH):
         log.info("NVS: %s cannot be read: %s" % (key, error))

@@ -86,7 +86,7 @@ def device(settings, **more):
         settings.get_text("host"),
         settings.get_int("port") or None,
         secure=bool(settings.get_int("secure", 1)),
-        ca=settings.get_bytes("ca"),
+        ca=_ca(settings),
         device_token=settings.get_text("device_token"),
         client_id=settings.get_text("client_id"),
         **more,
@@ -97,13 +97,14 @@ def updater(device, version, settings, **more):
     """The Updater of these settings; more: further arguments and hooks of its."""
     from .updater import Updater
 
-    ca = settings.get_bytes("ca")
-    if ca == device._settings[3]:
-        ca = device._settings[3]  # once in RAM
     return Updater(
         device,
         version,
-        ca=ca,
+        ca=_ca(settings),
         allow_http=bool(settings.get_int("allow_http")),
         **more,
     )
+
+
+def _ca(settings):
+    return parts.ask("signin.tls", "kept", settings.get_bytes("ca"))

@@ -9,6 +9,7 @@ _PROVE_MAX_MS = const(300000)
 _WAYS = (None, "beside", "in turn", "alone")
 
 # Places in the options.
+_CA = const(2)
 _BLOCK_SIZE = const(4)
 _WAY = const(5)
 _FETCH = const(6)
@@ -36,6 +37,8 @@ def checked(version, given):
     options = list(_DEFAULTS)
     for place, name in enumerate(_OPTIONS.split()):
         options[place] = given.pop(name, options[place])
+    if options[_CA] is not None:
+        options[_CA] = parts.ask("signin.tls", "kept", options[_CA])
     hooks = []
     for name in _HOOKS.split():
         hooks.append((name, given.pop(name, None)))

@@ -25,8 +25,22 @@ def context(ca=None):
     return ctx
 
 
+def kept(ca):
+    """What is kept of `ca`: True for the one in the settings, which can be read again: it has 1 KB
+    that an idle board need not hold.
+    """
+    return True if ca is not None and same(ca, True) else ca
+
+
+def same(*two):
+    """Whether two, as for wire.context(), are the same when True is read."""
+    one, other = [parts.ask("nvs", "setting", "ca") if ca is True else ca for ca in two]
+    return one == other
+
+
 def to_der(ca):
-    """`ca` as for wire.context() -> list of DER bytes. Raises ValueError where there is none.
+    """`ca` as for wire.context(), but None -> list of DER bytes. Raises ValueError where there is
+    none.
 
     PEM is taken apart here because not every build can parse it; a PEM file may hold several.
     """
@@ -37,6 +51,8 @@ def to_der(ca):
         if not found:
             raise ValueError("ca is empty: give at least one certificate")
         return found
+    if ca is True:
+        ca = parts.ask("nvs", "setting", "ca") or b""
     data = ca.encode() if isinstance(ca, str) else bytes(ca)
     if data[:1] == b"\x30":
         return [data]
