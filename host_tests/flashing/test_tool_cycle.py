@@ -25,8 +25,11 @@ RUNS = QUIET_FOR_ALL  # see conftest.py
 
 @pytest.fixture
 def rig(one_rig: SerialRig) -> SerialRig:
-    """The board as it was provisioned, in slot 0, out of development, with nothing said yet."""
+    """The board as it was provisioned, in slot 0, never developed on, with nothing said yet."""
     one_rig.board.power_cut()
+    for path in one_rig.board.files():
+        if path.startswith("/dev_app/"):
+            one_rig.board.remove_file(path)
     one_rig.board.erase_partition("otadata")
     one_rig.board.nvs_erase("alink")
     one_rig.board.nvs_erase("alink_ota")
