@@ -157,7 +157,7 @@ def test_what_begins_a_package_is_gone_before_the_inflater_takes_its_window():
         assert not one.step()
         if one.packed is not None:
             assert "alink.job.first" not in sys.modules
-    for name in ("first", "slot_rest", "moving"):
+    for name in ("first", "slot_begin", "slot_rest", "moving"):
         assert "alink.job." + name not in sys.modules, name
 
 

@@ -4,8 +4,8 @@
 # reply's payload is read off the socket in pieces, never held whole: session.py stops in front of
 # it where it is claimed, and reads past it where it is not. While blocks come nothing is
 # allocated: a header is read to where the next piece will lie, and scanned there without a parser.
-# What is done once, and what is said of failures, is in blocks_rest.py. RAM: the request (350
-# bytes) and a table of 512.
+# What is done once is in blocks_rest.py, what is said of failures in blocks_bad.py. RAM: the
+# request (350 bytes) and a table of 512.
 
 import time
 
@@ -224,7 +224,7 @@ class MqttSource:
             yield count
 
     def _fail(self, code, found):
-        parts.ask("job.blocks_rest", "fault", self, code, found)
+        parts.ask("job.blocks_bad", "fault", self, code, found)
 
     def _exchange(self, buf, n):
         """Up to `n` bytes of the claimed message's payload into `buf` -> how many, None: nothing

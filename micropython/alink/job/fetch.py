@@ -14,7 +14,14 @@ from ..errors import AlinkError
 _CHECKPOINT = const(61440)
 
 # What is let go before something moves.
-_PASSING = ("job.checkpoint", "job.waiting", "job.slot_rest", "job.first", "job.image")
+_PASSING = (
+    "job.checkpoint",
+    "job.waiting",
+    "job.slot_begin",
+    "job.slot_rest",
+    "job.first",
+    "job.image",
+)
 
 # States, for checkpoint.py, first.py, waiting.py and retry.py too.
 _DONE = const(0)

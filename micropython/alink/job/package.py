@@ -73,7 +73,7 @@ def turn(download):
     download.mover = None
     parts.drop("job.moving")
     target.begin(image, "sha256", digest, block)
-    parts.drop("job.slot_rest")
+    parts.drop("job.slot_begin")
     target.holds = (image, "sha256", digest)
     log.info("a package of an image of %d bytes" % image)
     packed = _empty()

@@ -88,7 +88,7 @@ class Run:
                 self.turn("states", "begin")
                 job = self.job
                 self.fetch.start(job.files[self.index], job.key, None, self.target)
-                parts.drop("job.slot_rest")
+                parts.drop("job.slot_begin")
                 self.turn("states", "begun")
                 self.go(_FETCHING)
                 self.up.set_state("downloading")

@@ -3,7 +3,8 @@
 # One write() erases and writes one 4096-byte flash block (about 50 ms on an ESP32, 500 ms at
 # worst), unless it holds the right bytes already (1 ms), and allocates nothing. The slot often
 # holds the release before the last, with most of it at the same place. What comes before is in
-# slot_rest.py, what comes after in slot_check.py, loaded when they are asked for.
+# slot_begin.py and slot_rest.py, what comes after in slot_check.py, each loaded when it is asked
+# for.
 
 from micropython import const
 
@@ -19,7 +20,8 @@ class Slot:
     label: str, of the partition, once begun. written: int, flash blocks that had to be written.
     spare: view of 1024 bytes, the download's, to compare with; while it is None every block is
     written. holds: (size, method, digest) of what is made of a package. Its methods beside these
-    are functions of slot_rest.py; look() is in image.py, activate() in slot_check.py.
+    are functions of slot_begin.py and slot_rest.py; look() is in image.py, activate() in
+    slot_check.py.
     """
 
     work = None  # nothing waits to be done
@@ -35,6 +37,8 @@ class Slot:
             home = "job.image"
         elif name == "activate":
             home = "job.slot_check"
+        elif name.startswith("begin"):
+            home = "job.slot_begin"
         return lambda *args: getattr(parts.use(home), name)(self, *args)
 
     def write(self, block, n):

@@ -1,21 +1,15 @@
-# Slot before a download moves: the partition found, what a reset has left read back. MIT licence.
+# Slot: what a reset has left is read back, and what no download needs while it moves. MIT licence.
 #
 # One recall() reads one flash block: that is the bound that poll() documents.
 
-import esp32
 from micropython import const
 
-from .. import trial
 from ..errors import AlinkError
 
 _E_JOB_FORM = const(20)
-_E_ON_TRIAL = const(26)
-_E_TOO_LARGE = const(66)
-_E_NO_SLOT = const(80)
 _E_FLASH = const(81)
 
 _BLOCK = const(4096)
-_PART = const(1024)
 
 
 def take(slot, version, index, name, count):
@@ -26,47 +20,6 @@ def take(slot, version, index, name, count):
 
 def drop(slot):
     """Nothing to let go of: see Target.drop()."""
-
-
-def begin(slot, size, method, digest, block):
-    """Get ready for an image; nothing is erased yet.
-
-    size: int, bytes. method: "md5" or "sha256", digest: bytes, what flash must hold at the end.
-    block: bytearray of 4096, used for reading back. Raises AlinkError ON_TRIAL, NO_SLOT or
-    TOO_LARGE.
-    """
-    if trial.running():
-        # The other slot holds the only fallback.
-        raise AlinkError(_E_ON_TRIAL)
-    running = esp32.Partition(esp32.Partition.RUNNING)
-    try:
-        part = running.get_next_update()
-    except OSError:
-        raise AlinkError(_E_NO_SLOT) from None
-    info = part.info()
-    if info[2] == running.info()[2]:
-        # Cannot happen by ESP-IDF's rules; writing there would stop the program for good.
-        raise AlinkError(_E_NO_SLOT)
-    if size > info[3]:
-        raise AlinkError(_E_TOO_LARGE, "%d bytes, slot %d" % (size, info[3]))
-    slot.part = part
-    slot.label = info[4]
-    slot.rest = None
-    slot.method = method
-    slot.digest = digest
-    slot.block = block
-    view = memoryview(block)  # views: to be compared
-    slot.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
-    slot.holds = None
-    slot.size = size
-    # bytes that are in flash, bytes read back; blocks
-    slot.at = slot.checked = slot.written = 0
-
-
-def begin_check(slot, size, method, digest, block):
-    """As begin(), for an image that is in the slot already: only finish() and activate()."""
-    begin(slot, size, method, digest, block)
-    slot.at = size
 
 
 def fault(slot, block, error):
