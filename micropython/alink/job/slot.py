@@ -37,7 +37,7 @@ class Slot:
             home = "job.image"
         elif name == "activate":
             home = "job.slot_check"
-        elif name.startswith("begin"):
+        elif name == "begin":
             home = "job.slot_begin"
         return lambda *args: getattr(parts.use(home), name)(self, *args)
 

@@ -47,9 +47,3 @@ def begin(slot, size, method, digest, block):
     slot.size = size
     # bytes that are in flash, bytes read back; blocks
     slot.at = slot.checked = slot.written = 0
-
-
-def begin_check(slot, size, method, digest, block):
-    """As begin(), for an image that is in the slot already: only finish() and activate()."""
-    begin(slot, size, method, digest, block)
-    slot.at = size

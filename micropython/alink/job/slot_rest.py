@@ -22,6 +22,12 @@ def drop(slot):
     """Nothing to let go of: see Target.drop()."""
 
 
+def begin_check(slot, size, method, digest, block):
+    """As begin(), for an image that is in the slot already: only finish() and activate()."""
+    slot.begin(size, method, digest, block)
+    slot.at = size
+
+
 def fault(slot, block, error):
     """What a write has raised (OSError), by its name."""
     raise AlinkError(_E_FLASH, "block %d: %s" % (block, error))
