@@ -143,6 +143,19 @@ def test_a_server_without_ranges_after_the_reset_does_not_garble_the_image(rig: 
     resumes(rig, image)
 
 
+def test_the_secret_part_of_a_link_waits_in_nvs_while_its_file_comes(rig: Rig) -> None:
+    """Heap is short then, and a link has 700 characters; it is asked for there after a break."""
+    image = rig.update("1.1.0", rig.image("1.1.0", size=SIZE))
+    cut_after(rig, 200_000)
+    link = rig.board.nvs_get("alink_ota", "link")
+    assert isinstance(link, bytes) and b"auth_key=" in link
+    rig.cloud.faults.cut_after = 50_000
+    rig.cloud.faults.cut_times = 1
+    rig.board.power_on()
+    resumes(rig, image)
+    assert [one.status for one in rig.fetched()[1:]] == [206, 206]
+
+
 def test_nothing_of_a_finished_update_stays_in_the_journal(rig: Rig) -> None:
     rig.update("1.1.0")
     rig.board.power_on()

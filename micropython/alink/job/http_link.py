@@ -1,5 +1,6 @@
 # The link of a download: is it one, and the request for a part of what it leads to. MIT licence.
 
+import esp32
 from micropython import const
 
 from .. import log
@@ -10,6 +11,7 @@ _E_JOB_PROTOCOL = const(22)
 _E_INSECURE = const(28)
 
 _BLOCK = const(4096)
+_JOURNAL = const("alink_ota")
 _REST = (
     b"\r\nUser-Agent: alink/1\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
     b"Range: bytes=%d-\r\n\r\n"
@@ -33,6 +35,8 @@ def request(source, url, offset):
     for name in source.config:
         if name not in _CONFIG:
             raise TypeError("HttpSource: there is no %s" % name)
+    if url.endswith("?"):
+        url = _whole(url, source.block)
     where = shown(url)
     start = url.find("://") + 3
     scheme = url[:start].lower()
@@ -76,6 +80,16 @@ def request(source, url, offset):
             raise AlinkError(_E_JOB_FIELD, "too long: " + where)
         source.block[at:n] = part
     return n, scheme + host + "/", where
+
+
+def _whole(url, block):
+    # What states.begun() has put aside. Without it the server will say that the link has expired.
+    try:
+        n = esp32.NVS(_JOURNAL).get_blob("link", block)
+        whole = str(memoryview(block)[:n], "utf-8")
+    except (OSError, ValueError):
+        return url
+    return whole if whole.startswith(url) else url
 
 
 def shown(url):

@@ -71,7 +71,8 @@ def end(run, state, last, said):
     """Nothing is left but to say `last`: (step, desc), or an AlinkError. said: the state."""
     if run.state != _NEW:
         nvs = parts.use("nvs")
-        nvs.hint(nvs.Store(nvs.JOURNAL).erase, "begun")  # no reset has ended it: see attempts.py
+        # (No reset has ended it: see attempts.py.)
+        nvs.hint(nvs.Store(nvs.JOURNAL).erase, "begun", "link")
     run.go(state)
     run.last = last
     run.block = None

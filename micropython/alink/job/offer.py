@@ -38,9 +38,10 @@ def File(size, method, digest, url=None, stream=None, name="", signature=None, d
     """One download of a job.
 
     size: int, bytes. method: "md5" or "sha256". digest: bytes, of the download. url: str, a
-    signed link, or None. stream: (streamId, fileId), two int, of a download over MQTT, or None.
-    name: str, "" unless the package has several files. signature: bytes, the platform's
-    `digestsign`, or None. diff: whether the platform says that it is a difference.
+    signed link, or None; without its query once the download has begun (see states.py). stream:
+    (streamId, fileId), two int, of a download over MQTT, or None. name: str, "" unless the package
+    has several files. signature: bytes, the platform's `digestsign`, or None. diff: whether the
+    platform says that it is a difference.
     """
     return _facts(
         size=size,

@@ -10,11 +10,14 @@ from ..errors import AlinkError
 
 _E_LEFT_OUT = const(30)
 
+_JOURNAL = const("alink_ota")
+_SHORT = const(100)  # characters of a query that are not worth it
+
 
 def begin(run):
     """Make the buffers, before anything is opened."""
     if run.fetch is None:
-        nvs = esp32.NVS("alink_ota")
+        nvs = esp32.NVS(_JOURNAL)
         run.fetch = parts.use("job.fetch").Download(nvs, run.up.options[6], run.block)
 
 
@@ -48,7 +51,24 @@ def begun(run):
     download = run.fetch
     download.source = source = _source(run)
     source.block = download.block
+    if run.up.options[0] is None:
+        _shelve(run.job.files[run.index])
     download.stall = source.config.get("stall_timeout_ms", 20000)
+
+
+def _shelve(file):
+    # A link has 700 characters and more, and is wanted when a connection is opened: meanwhile what
+    # is behind its question mark is in NVS alone (http_link.py reads it there).
+    link = file.url
+    end = 0 if link is None else link.find("?") + 1
+    if 0 < end < len(link) - _SHORT:
+        try:
+            nvs = esp32.NVS(_JOURNAL)
+            nvs.set_blob("link", link)
+            nvs.commit()
+            file.url = link[:end]
+        except OSError:
+            pass  # it stays here
 
 
 def fetched(run):

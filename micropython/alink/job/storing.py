@@ -37,7 +37,7 @@ def _install(run):
     up.set_state("installing")
     part.install(version)
     parts.ask("attempts", "put", Store(JOURNAL), run.job.key, 0)
-    hint(Store(JOURNAL).erase, "begun")
+    hint(Store(JOURNAL).erase, "begun", "link")
     parts.ask("job.checkpoint", "clear", run.fetch.nvs)
     run.target.drop()
     up.call(up.on_progress, 100)
