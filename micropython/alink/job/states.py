@@ -51,7 +51,7 @@ def begun(run):
     download = run.fetch
     download.source = source = _source(run)
     source.block = download.block
-    if run.up.options[0] is None:
+    if run.up.options[0] is None and run.part is None:
         _shelve(run.job.files[run.index])
     download.stall = source.config.get("stall_timeout_ms", 20000)
 
