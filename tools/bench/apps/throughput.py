@@ -62,7 +62,7 @@ esp32.NVS.commit = commit
 
 open_us = set_boot_us = 0
 moving = activating = 0  # ticks at which it began
-job = None
+job = link = None
 written = 0
 written_nvs_us = written_parts_us = 0
 ready = False
@@ -95,8 +95,9 @@ def watch(fetch):
 
 
 def on_job(offered):
-    global job
+    global job, link
     job = offered
+    link = offered.files[0].url  # all of it: see job/states.py
 
 
 def on_state(state):
@@ -171,7 +172,7 @@ while True:
     if ready:
         ready = False
         part = esp32.Partition(esp32.Partition.RUNNING).get_next_update()
-        loop_us, handshake_us, digest = bare(job.files[0].url, job.size, part)
+        loop_us, handshake_us, digest = bare(link, job.size, part)
         figures = {
             "alink_us": took(written, moving),
             "nvs_us": written_nvs_us,
