@@ -2,8 +2,7 @@
 
 import random
 
-from alink import errors
-from alink.job import blocks
+from alink import errors, parts
 from block_fakes import STREAM, crc16, fails, frame, pull, scene
 
 # protocol.md: "Worked frames", the toy image in blocks of 256 bytes.
@@ -38,7 +37,7 @@ def scanned(text):
     buf = bytearray(512)
     buf[: len(text)] = text
     found = [0] * 5
-    blocks.scan(buf, len(text), found)
+    parts.use("job.blocks_move").scan(buf, len(text), found)
     return tuple(found[1:])
 
 

@@ -143,7 +143,7 @@ class Fixed:
         if n == 4:
             return 4  # an acknowledgement
         for i in range(8):
-            self.packet[self.offset_at + i] = packet[self.source.start + 80 + i]
+            self.packet[self.offset_at + i] = packet[n - 28 + i]
         self.at = 0
         return n
 

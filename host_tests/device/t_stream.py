@@ -1,7 +1,7 @@
 # A topic whose messages are read piece by piece, without a heap. MIT licence.
 
 import micropython
-from alink import errors
+from alink import errors, parts
 from alink.job import blocks_rest
 from alink.job.blocks import MqttSource
 from block_fakes import left
@@ -16,6 +16,7 @@ class Stream(MqttSource):
     def __init__(self, device, topic):
         super().__init__(device)
         blocks_rest.attend(self, topic)
+        self.move = parts.use("job.blocks_move")
 
     @property
     def ready(self):
@@ -47,7 +48,10 @@ class Stream(MqttSource):
 
     def send(self, packet):
         self.packet = packet
-        return self._exchange(None, 0)
+        return self.exchange(None, 0)
+
+    def exchange(self, buf, n):
+        return self.move.exchange(self, buf, n)
 
 
 def _scene(**changed):
@@ -69,7 +73,7 @@ def _read(dev, stream, size, piece=300):
     buf = bytearray(piece)
     got = b""
     while len(got) < size:
-        n = stream._exchange(buf, piece)
+        n = stream.exchange(buf, piece)
         if n is None:
             break
         got += buf[:n]
@@ -84,7 +88,7 @@ def test_a_claimed_message_is_read_in_pieces_and_the_next_packet_stands_behind_i
             dev.subscribe("/a", lambda topic, payload, got=got: got.append(payload))
             turn(dev, clock, 200)
             assert stream.left == -1
-            assert stream._exchange(bytearray(8), 8) is None
+            assert stream.exchange(bytearray(8), 8) is None
             stream.claim()
             net.last.piece = piece
             body = _body(5000)
@@ -122,7 +126,7 @@ def test_nothing_is_allocated_for_the_pieces_nor_for_the_polls_between_them():
             turns = 0
             while left:
                 dev.poll()
-                n = stream._exchange(buf, 256)
+                n = stream.exchange(buf, 256)
                 left -= n or 0
                 turns += 1
                 assert turns < 5000
@@ -174,7 +178,7 @@ def test_the_rest_of_a_released_message_is_read_past_and_the_next_one_taken():
     net.last.incoming += publish_packet(NAME, _body(3000)) + publish_packet(NAME, b"second")
     turn(dev, clock, 200)
     assert stream.left == 3000
-    assert stream._exchange(bytearray(100), 100) == 100
+    assert stream.exchange(bytearray(100), 100) == 100
     stream.release()
     stream.claim()
     assert stream.left == -1
@@ -206,13 +210,13 @@ def test_a_link_that_breaks_shows_in_connected():
         net.last.incoming += publish_packet(NAME, _body(3000))[:2000]
         turn(dev, clock, 200)
         assert stream.left == 3000
-        while stream._exchange(bytearray(500), 500):
+        while stream.exchange(bytearray(500), 500):
             pass
         if error is None:
             net.last.eof = True
         else:
             net.last.error = error
-        assert stream._exchange(bytearray(500), 500) is None
+        assert stream.exchange(bytearray(500), 500) is None
         assert not dev.connected
         assert stream.left == -1
         assert not stream.send(blocks_rest.prepare("/q", b""))
@@ -231,7 +235,7 @@ def test_a_stalled_block_ends_the_session():
     net.gateway.pingresp = True
     turn(dev, clock, 59000, 500)
     assert dev.connected
-    stream._exchange(bytearray(100), 100)
+    stream.exchange(bytearray(100), 100)
     turn(dev, clock, 59000, 500)
     assert dev.connected, "it moved meanwhile"
     turn(dev, clock, 3000, 500)
@@ -260,5 +264,5 @@ def test_a_device_that_is_off_has_no_stream():
     stream.release()
     assert not stream.ready
     assert not stream.refused
-    assert stream._exchange(bytearray(1), 1) is None
+    assert stream.exchange(bytearray(1), 1) is None
     stream.close()

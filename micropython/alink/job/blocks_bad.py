@@ -10,24 +10,30 @@ _E_HTTP_LENGTH = const(42)
 _E_BLOCK = const(47)
 _E_BLOCK_REFUSED = const(48)
 
+_CRC = const(1)
+
 _GAP_MAX_MS = const(1000)
 _GAP_STEP_MS = const(100)
 
 
-def fault(source, code, found):
-    """Close `source`, and raise what is wrong with it: AlinkError of `code`.
+def fault(source, code):
+    """Close `source`, and raise what is wrong with it: AlinkError of -code; -1: the CRC.
 
-    found: list, what stands in the header; None: its CRC is wrong.
+    source.n: int, of BLOCK_REFUSED and HTTP_LENGTH what stands in the header.
     """
     at = source.offset
-    said = "at byte %d" % at if found else "CRC, at byte %d" % at
-    if code == _E_TIMEOUT:
+    said = "at byte %d" % at
+    code = -code
+    if code == _CRC:
+        code = _E_BLOCK
+        said = "CRC, " + said
+    elif code == _E_TIMEOUT:
         source.gap = min(max(2 * source.gap, _GAP_STEP_MS), _GAP_MAX_MS)
         said = "no reply for byte %d" % at
     elif code == _E_BLOCK_REFUSED:
-        said = "code %d for byte %d" % (found[1], at)
+        said = "code %d for byte %d" % (source.n, at)
     elif code == _E_HTTP_LENGTH:
-        said = "%d, not %d" % (found[4], source.size)
+        said = "%d, not %d" % (source.n, source.size)
     elif code == _E_SUBSCRIBE:
         said = "thing/file/download_reply"
     source.close()

@@ -79,6 +79,7 @@ class Download:
                 if self.offset == self.size:
                     # (One after the other: each is large.)
                     self.rest()
+                    self.source.close()
                     return parts.ask("job.waiting", "complete", self)
                 # After the data it vouches for: the target has written it.
                 self.next = min(self.offset + _CHECKPOINT, self.size)
@@ -110,7 +111,7 @@ class Download:
                 start = self.source.open(self.link, self.offset, self.size)
                 if start is None:
                     return False
-                parts.use("job.first").opened(self, start)
+                parts.ask("job.opened", "opened", self, start)
                 packed = self.packed
                 if packed is None:
                     self.mover = parts.use("job.moving")

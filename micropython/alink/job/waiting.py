@@ -48,7 +48,6 @@ def complete(download):
     """All bytes are in the target: True when they are the right ones."""
     file = download.file
     found = download.digest.digest()
-    download.source.close()
     if found != file.digest:
         found = binascii.hexlify(found[:4]).decode() + ".."
         if not download.kept:
