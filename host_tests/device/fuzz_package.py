@@ -91,8 +91,8 @@ def unpack(body, dice):
     try:
         while not fetch.step():
             steps += 1
-            if fetch.pause and fetch.waits:
-                fetch.pause = time.ticks_ms()
+            if fetch.waits:
+                fetch.last = time.ticks_ms()
             if fetch.state == 9 and flash_fakes.Partition.written - written:
                 run.bad("written before all was settled")
                 return None

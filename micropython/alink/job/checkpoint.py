@@ -42,22 +42,23 @@ def fill(one, config, block):
     # target's, or None. mover: moving.py, or what moves of a package, while it is loaded. packed:
     # see package.py. early: the part that makes the first block: first.py until it tells another.
     # doubt: what is wrong with bytes that are not vouched for yet: see retry.py.
-    one.file = one.digest = one.tail = one.doubt = None
+    one.file = one.digest = one.tail = None
     # at: bytes of the piece that are in place, whole KiB. next: offset of the next checkpoint,
     # or the end. kept: bytes of an earlier run that are trusted so far. recall: bytes to be
     # hashed out of the target. failed: tries in a row, at the offset `seen`. links: fresh ones
     # that may still be asked for.
     one.state = one.offset = one.size = one.at = one.next = one.kept = one.recall = 0
     one.failed = one.seen = one.links = 0
-    # Ticks: of the last byte, of the end of a pause, of the deadline. stall: ms.
-    one.last = one.pause = one.stop = one.stall = 0
+    # Ticks: of the last byte, or of the end of a pause; of the deadline. stall: ms.
+    one.last = one.stop = one.stall = 0
 
 
 def start(download, file, key, source, target):
     """See Download.start()."""
     config = download.config or {}
     download.target = target
-    download.work = target.work
+    if target.work is not None:
+        download.work = target.work
     download.file = download.link = file
     download.size = size = file.size
     download.links = config.get("fresh_links", 2)
@@ -67,7 +68,7 @@ def start(download, file, key, source, target):
     if source is not None:
         source.block = download.block
         download.source = source
-        download.stall = source.config.get("stall_timeout_ms", 20000)
+        download.stall = stall(source)
     _begin(download, 0)
     if target.label is None:
         download.nvs = None  # it cannot be resumed; another's checkpoint is left alone
@@ -92,6 +93,12 @@ def start(download, file, key, source, target):
             nvs.commit()
         except OSError as e:
             unsaved(e)
+
+
+def stall(source):
+    """So long no byte at all may come: ms (int). A source without settings knows it by itself."""
+    config = source.config
+    return 0x1FFFFFFF if config is None else config.get("stall_timeout_ms", 20000)
 
 
 # (The esp32.NVS itself: it is there while something moves, and nvs.py is not.)

@@ -39,6 +39,8 @@ class Download:
     once: 5.2 KB. Its attributes are told in checkpoint.py.
     """
 
+    work = doubt = None  # (of few downloads more than that)
+
     block: bytearray
     early: str
     state: int
@@ -48,7 +50,7 @@ class Download:
 
     def __init__(self, nvs=None, config=None, block=None):
         self.nvs = nvs
-        self.mover = self.packed = self.work = self.source = self.target = self.link = None
+        self.mover = self.packed = self.source = self.target = self.link = None
         self.waits = ""
         parts.ask("job.checkpoint", "fill", self, config, block)
 
@@ -94,11 +96,12 @@ class Download:
                 size = parts.use(early).turn(self)
                 if size:
                     # Looked at before it is written.
-                    parts.drop(early, "job.unpack")
+                    self.mover = None
+                    parts.drop(early, "job.moving", "job.unpack")
                     self.target.look(self.block, size)
                     parts.drop(*_PASSING)
-                    if self.mover is None:
-                        self.mover = parts.use(self.packed.code)
+                    packed = self.packed
+                    self.mover = parts.use("job.moving" if packed is None else packed.code)
                     self.state = _READY
                 elif self.early is not early:
                     parts.drop(early)  # (One after the other: each is large.)
@@ -133,7 +136,9 @@ class Download:
         """Give up: closes the connection. The checkpoint stays, for another try."""
         self.waits = ""
         self.state = _DONE
-        self.work = self.mover = self.packed = None
+        self.mover = self.packed = None
+        if self.work is not None:
+            self.work = None
         source = self.source
         if source is not None:
             source.block = None  # an application's source lives on, without it

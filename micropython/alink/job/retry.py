@@ -165,7 +165,7 @@ def trouble(download, error):
         again = download.target.label is None or download.packed is not None
         recall = 0 if again else download.offset - damaged
         parts.ask("job.checkpoint", "restart", download, error, recall)
-    download.pause = time.ticks_add(time.ticks_ms(), pause)
+    download.last = time.ticks_add(time.ticks_ms(), pause)
     download.waits = "pause"
     download.state = _PAUSE
 

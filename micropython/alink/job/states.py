@@ -53,7 +53,9 @@ def begun(run):
     source.block = download.block
     if run.up.options[0] is None and run.part is None:
         _shelve(run.job.files[run.index])
-    download.stall = source.config.get("stall_timeout_ms", 20000)
+    # (As checkpoint.stall(), which is not loaded now.)
+    config = source.config
+    download.stall = 0x1FFFFFFF if config is None else config.get("stall_timeout_ms", 20000)
 
 
 def _shelve(file):

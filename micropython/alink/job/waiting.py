@@ -34,7 +34,7 @@ def turn(download):
             download.next = min(offset + _CHECKPOINT, download.size)
             download.state = _OPEN
     elif state == _PAUSE:
-        if time.ticks_diff(time.ticks_ms(), download.pause) >= 0:
+        if time.ticks_diff(time.ticks_ms(), download.last) >= 0:
             download.waits = ""
             download.state = _RECALL if offset < download.recall else _OPEN
     elif download.link is not None:
