@@ -92,6 +92,27 @@ def test_half_an_option_is_refused_before_it_can_mean_another(
     assert " --help` tells" in error or "Options go behind it" in error
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "flash provision --device-secret S3CRET --json",
+        "flash provision --device-secret=S3CRET",
+        "flash --device-secret S3CRET provision --json",
+        "flash --device-secret S3CRET",
+        "--device-secret S3CRET flash provision",
+    ],
+)
+def test_a_secret_given_as_an_option_is_not_said_again(
+    typed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        alink.main(typed.split())
+    assert ended.value.code == 2
+    said = capsys.readouterr()
+    assert "--device-secret" in said.err
+    assert "S3CRET" not in said.err + said.out
+
+
 def test_no_command_of_a_checkout_takes_half_an_option() -> None:
     takes = []
     for path in sorted([*(ROOT / "tools").rglob("*.py"), *(ROOT / "host_tests/long").rglob("*")]):

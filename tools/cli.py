@@ -206,7 +206,10 @@ def _check_order(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
             if choices is None or known or alone or word == "--":
                 return
             verb = next((i for i, one in enumerate(words) if i > at and one in choices), None)
-            rest = ["VERB", *words[at:]] if verb is None else [*words[verb:], *words[at:verb]]
+            if verb is None:
+                rest = ["VERB", *_masked(words[at:])]
+            else:
+                rest = [*_masked(words[verb:]), *_masked(words[at:verb])]
             raise _WrongUsage(
                 parser,
                 f"{word.partition('=')[0]} stands in front of the verb",
@@ -215,6 +218,24 @@ def _check_order(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
         if choices is None or word not in choices:
             return
         parser = choices[word]
+
+
+def _masked(words: Sequence[str]) -> list[str]:
+    """The words without a secret that stands behind an option: no option takes one."""
+    told: list[str] = []
+    for word in words:
+        name, equals, _ = word.partition("=")
+        behind = bool(told) and "=" not in told[-1] and _is_secret(told[-1])
+        if behind and not word.startswith("-"):
+            told.append("...")
+        else:
+            told.append(f"{name}=..." if equals and _is_secret(name) else word)
+    return told
+
+
+def _is_secret(option: str) -> bool:
+    hides = any(word in option for word in ("secret", "pass", "token"))
+    return hides and option.startswith("--") and not option.endswith(("-file", ":"))
 
 
 def _choices(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser] | None:
@@ -255,7 +276,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{**settings, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
-        raise _WrongUsage(self, message)
+        raise _WrongUsage(self, " ".join(_masked(message.split(" "))))
 
     def _print_message(self, message: str, file: Any = None) -> None:
         file = file or sys.stderr

@@ -1,8 +1,8 @@
 """The platform's limits ("Limits", 30527): at the limit all is well, one more breaks it.
 
 Limits with a test elsewhere: CONNECTs a minute, keep alive and the client ID's length in
-test_cloud_sign_in.py; filters in a SUBSCRIBE, message size and the QoS 0 rate in
-test_cloud_gateway.py; `desc` in test_cloud_tasks.py.
+test_sign_in.py; filters in a SUBSCRIBE, message size and the QoS 0 rate in
+test_bounds.py; `desc` in test_tasks.py.
 """
 
 from __future__ import annotations

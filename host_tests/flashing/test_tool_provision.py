@@ -60,9 +60,14 @@ def test_what_is_not_given_is_kept_and_clear_forgets_everything(rig: SerialRig) 
     code, said = rig.flash("provision", "--host", "iot-abc.mqtt.iothub.aliyuncs.com")
     assert code == 0, said
     assert "kept as they were: product_key, device_name, device_secret, port" in said
+    rig.board.power_cut()
+    rig.board.nvs_set("alink_ota", "link", b"https://h/f?auth_key=1")
+    rig.board.power_on()
+    rig.wait_count("quiet 1.0.0", 2)
     code, said = rig.flash("provision", "--clear")
     assert code == 0, said
     assert _in_nvs(rig) == {}
+    assert ("alink_ota", "link") not in rig.board.nvs_keys("alink_ota")
 
 
 def test_an_open_network_has_no_password(rig: SerialRig) -> None:

@@ -157,6 +157,18 @@ def test_the_secret_part_of_a_link_waits_in_nvs_while_its_file_comes(rig: Rig) -
     assert [one.status for one in rig.fetched()[1:]] == [206, 206]
 
 
+def test_the_link_of_a_job_that_is_refused_after_a_reset_does_not_stay(rig: Rig) -> None:
+    rig.update("1.1.0", rig.image("1.1.0", size=SIZE))
+    cut_after(rig, 200_000)
+    assert "link" in [key for _, key in rig.board.nvs_keys("alink_ota")]
+    refusing = app(options="on_job=lambda job: 'not today'")
+    rig.board.write_slot(0, rig.image("1.0.0", refusing))
+    rig.board.power_on()
+    rig.ends("1.1.0", "FAILED")
+    rig.board.power_cut()
+    assert "link" not in [key for _, key in rig.board.nvs_keys("alink_ota")]
+
+
 def test_nothing_of_a_finished_update_stays_in_the_journal(rig: Rig) -> None:
     rig.update("1.1.0")
     rig.board.power_on()

@@ -31,6 +31,10 @@ _MANY = "job"
 # asks credentials on the board.
 _KNOWN = ("job/http", "job/mqtt", "job/download", "signin/credentials")
 
+# Asked for when something is wrong, and let go at once. A folder with fewer files is read faster:
+# to find one of them all of it is read.
+_SELDOM = ("job/blocks_bad", "job/http_bad", "job/image_bad", "job/overlong")
+
 # Short identifiers of any stock firmware.
 LEAVES = words(
     "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws id gc "
@@ -52,7 +56,11 @@ def homes(modules: list[str]) -> dict[str, str]:
         prefix = f"alink/{folder}/"
         for module in sorted(one for one in modules if one.startswith(prefix)):
             inner = module.removeprefix("alink/")
-            if inner not in _KNOWN and not keeps_name(inner + ".py") and "__init__" not in inner:
+            if (
+                inner not in _KNOWN + _SELDOM
+                and not keeps_name(inner + ".py")
+                and "__init__" not in inner
+            ):
                 leaf = next(few if folder == _MANY else others, "")
                 if leaf:
                     found[module] = f"alink/{leaf}"

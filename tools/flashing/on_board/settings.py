@@ -40,6 +40,13 @@ if ERASE:
         except OSError:
             pass  # was not there
     nvs.commit()
+    # Of a download that was under way: its signed link (micropython/alink/job/states.py).
+    ota = esp32.NVS("alink_ota")
+    try:
+        ota.erase_key("link")
+        ota.commit()
+    except OSError:
+        pass  # there is none
 found = {}
 for key in KEYS:
     data = value(key)

@@ -46,7 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "contact; its device name is listed on the platform, or may be any",
     )
     parser.add_argument("--file", help="settings as lines of key = value; - is standard input")
-    parser.add_argument("--clear", action="store_true", help="erase these settings, set nothing")
+    parser.add_argument(
+        "--clear",
+        action="store_true",
+        help="erase these settings, set nothing; who reads the raw flash may find them "
+        "for a while yet: `flash --erase-settings` leaves nothing",
+    )
     json_option(parser)
 
 
