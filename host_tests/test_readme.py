@@ -289,7 +289,7 @@ def test_every_figure_of_the_readme_was_measured_by_make_bench() -> None:
 
 def test_the_heap_that_is_left_is_what_the_figures_leave() -> None:
     left = re.search(r"\*\*(\d+) KB when idle and (\d+) KB at\s+the\s+worst", README)
-    over_mqtt = re.search(r"\(over\s+MQTT (\d+)\)", README)
+    over_mqtt = re.search(r"\(over\s+MQTT (\d+)[;)]", README)
     assert left
     assert over_mqtt
     alive = [int(row[1][:-6].replace(",", "")) for row in rows(README) if "alive" in row[0]]
