@@ -70,11 +70,10 @@ def go(run, state):
 def end(run, state, last, said):
     """Nothing is left but to say `last`: (step, desc), or an AlinkError. said: the state."""
     nvs = parts.use("nvs")
-    erase = nvs.Store(nvs.JOURNAL).erase
-    # A job that is refused may be the one whose link an earlier start has left.
-    nvs.hint(erase, "link")
-    if run.state != _NEW:
-        nvs.hint(erase, "begun")  # (No reset has ended it: see attempts.py.)
+    # A job that is refused may be the one whose link an earlier start has left. (No reset has
+    # ended one that had begun: see attempts.py.)
+    keys = ("link",) if run.state == _NEW else ("begun", "link")
+    nvs.hint(nvs.Store(nvs.JOURNAL).erase, *keys)
     run.go(state)
     run.last = last
     run.block = None
