@@ -201,19 +201,17 @@ def _check_order(parser: argparse.ArgumentParser, words: Sequence[str]) -> None:
     for at, word in enumerate(words):
         choices = _choices(parser)
         if word.startswith("-"):
-            known = word.partition("=")[0] in parser._option_string_actions
+            name = word.partition("=")[0]
+            known = name in parser._option_string_actions
             alone = all(one.startswith("-") for one in words[at:])  # what is missing is told then
             if choices is None or known or alone or word == "--":
                 return
             verb = next((i for i, one in enumerate(words) if i > at and one in choices), None)
-            if verb is None:
-                rest = ["VERB", *_masked(words[at:])]
-            else:
-                rest = [*_masked(words[verb:]), *_masked(words[at:verb])]
+            rest = ["VERB", *words[at:]] if verb is None else [*words[verb:], *words[at:verb]]
             raise _WrongUsage(
                 parser,
-                f"{word.partition('=')[0]} stands in front of the verb",
-                f"Options go behind it: `{parser.prog} {shlex.join(rest)}`.",
+                f"{name} stands in front of the verb",
+                f"Options go behind it: `{parser.prog} {shlex.join(_masked(rest))}`.",
             )
         if choices is None or word not in choices:
             return
