@@ -24,9 +24,8 @@ from .session import framed
 _E_LINK = const(5)
 _E_NO_MEMORY = const(84)
 
-# Why nothing signs in.
-_OFF = const(1)  # disconnect() was called: connect() is wanted
-_HELD = const(2)  # hold() was called: resume() is wanted
+# Why nothing signs in: until connect() is called, or until resume() is (_HELD = 2).
+_OFF = const(1)
 
 _IN_FLIGHT = const(8)  # QoS 1 messages that may wait for their PUBACK
 _PIDS = const(65535)
@@ -115,15 +114,12 @@ class Device:
         """
         parts.ask("blocking", "connect", self, timeout_ms)
 
-    def disconnect(self):
-        """Sign off and stay off until connect() is called."""
+    def disconnect(self, why=_OFF):
+        """Sign off and stay off until connect() is called. (why: int, for the package alone, which
+        signs off for a download: 2, until resume() is called.)
+        """
         self._drop(True)
-        self._off |= _OFF
-
-    def hold(self):
-        """Sign off, and let nothing sign in before resume(): the memory is wanted elsewhere."""
-        self._drop(True)
-        self._off |= _HELD
+        self._off |= why
 
     def resume(self):
         """Sign in again with the next poll(), unless it was off anyway."""
@@ -157,15 +153,19 @@ class Device:
         topic = memoryview(topic)
         payload = memoryview(payload)
         packet = framed(0x30 | qos << 1, len(topic).to_bytes(2, "big"), topic, number, payload)
+        self.send(packet)
+        if qos:
+            waiting[pid] = time.ticks_ms()
+        return pid
+
+    def send(self, packet):
+        """Send a whole packet (bytearray), as publish() does: for the package's own."""
         try:
-            link.send(packet, len(packet))
+            self._link.send(packet, len(packet))
         except OSError as exc:
             self._lost(exc)
             code = self.error.code
             raise AlinkError(code if code == _E_NO_MEMORY else _E_LINK, self.error.detail)
-        if qos:
-            waiting[pid] = time.ticks_ms()
-        return pid
 
     def acked(self, pid):
         """Whether the platform has acknowledged the QoS 1 message that publish() gave this packet

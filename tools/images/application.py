@@ -21,6 +21,7 @@ from tools.images.homes import homes, moved
 from tools.images.machine import MODULE, SOURCE, machine_code
 from tools.images.processor import check_mpy, of_chip
 from tools.images.program import NAME, compile_program
+from tools.images.short_texts import unnamed
 from tools.images.shorten import parse, shorten
 from tools.texts import decoded, is_name
 
@@ -202,8 +203,11 @@ def package(
 @lru_cache(maxsize=2)
 def _shortened(sources: tuple[tuple[str, bytes], ...]) -> dict[str, bytes]:
     # A second of work, the same for each image that is built of the same alink.
+    loader = LOADER.read_bytes()
     of = (part for name, source in sources for part in (name.encode(), source))
-    shortened: dict[str, bytes] = loads(kept(lambda: dumps(shorten(moved(dict(sources)))), *of))
+    shortened: dict[str, bytes] = loads(
+        kept(lambda: dumps(unnamed(shorten(moved(dict(sources))), loader)), *of, loader)
+    )
     return shortened
 
 

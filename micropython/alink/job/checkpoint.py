@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import time
 
-from micropython import RingIO, const
+from micropython import const
 
 from .. import log, parts
 
@@ -33,10 +33,7 @@ def fill(one, config, block):
     one.block = bytearray(_BLOCK) if block is None else block
     view = memoryview(one.block)
     one.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
-    # The ring's own memory is free whenever the ring is empty: between two blocks.
-    memory = bytearray(_PART + 1)
-    one.ring = RingIO(memory)
-    one.spare = memoryview(memory)[:_PART]
+    one.ring = one.spare = None  # see opened.room()
     one.config = config
     # file: File. digest: of what is in the target. tail: view of the last, short block. work: the
     # target's, or None. mover: moving.py, or what moves of a package, while it is loaded. packed:

@@ -36,12 +36,13 @@ class Download:
 
     nvs: esp32.NVS of the journal, for checkpoints; None: no resume after a reset. config: dict,
     see retry.check(), or None. block: bytearray of 4096, or None. All that is large is made at
-    once: 5.2 KB. Its attributes are told in checkpoint.py.
+    once, 4 KB, but for a ring of 1 KB (opened.py). Its attributes are told in checkpoint.py.
     """
 
     work = doubt = None  # (of few downloads more than that)
 
     block: bytearray
+    ring: object
     early: str
     state: int
     offset: int
@@ -112,9 +113,12 @@ class Download:
                 if self.packed is not None:
                     parts.ask("job.aside", "set_aside", self)
                 start = self.source.open(self.link, self.offset, self.size)
+                if self.ring is None:
+                    parts.ask("job.opened", "room", self)
                 if start is None:
                     return False
-                parts.ask("job.opened", "opened", self, start)
+                tight = parts.ask("idf", "tight")
+                parts.ask("job.opened", "opened", self, start, tight)
                 packed = self.packed
                 if packed is None:
                     self.mover = parts.use("job.moving")

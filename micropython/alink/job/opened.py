@@ -1,24 +1,37 @@
 # A download has a connection: what comes of it goes where? MIT licence.
+#
+# The ring is made when a connection is wanted: before TLS is, so that the heap need not grow
+# beside that; behind the look-up of a host, which takes more.
 
 import time
 
-from micropython import const
+from micropython import RingIO, const
 
 from .. import parts
 
+_PART = const(1024)
 _TIGHT_MS = const(5000)
 
 _PEEK = const(5)
 _MOVE = const(8)
 
 
-def opened(download, start):
-    """A connection is there, for the bytes from `start` (int) on."""
+def room(download):
+    """Make the ring of 1 KB, and `spare`, its own memory, which is free whenever the ring is
+    empty: between two blocks.
+    """
+    memory = bytearray(_PART + 1)
+    download.ring = RingIO(memory)
+    download.spare = download.target.spare = memoryview(memory)[:_PART]
+
+
+def opened(download, start, tight):
+    """A connection is there, for the bytes from `start` (int) on. tight: see idf.tight()."""
     # What a broken connection has left is no part of the piece that comes now.
     download.ring.readinto(download.block)
     download.at = 0
     download.last = time.ticks_ms()
-    if parts.ask("idf", "tight") is not None:
+    if tight is not None:
         # It may crawl: not for long, since there are other ways (see retry.broken()).
         download.stall = min(download.stall, _TIGHT_MS)
     if start != download.offset:

@@ -128,8 +128,12 @@ def trouble(download, error):
     # Of the bytes that are damaged, those that are in the target: what has come of the next piece
     # is lost in any case.
     damaged = 0
+    ring = download.ring
     if source.unvouched:
-        damaged = max(source.unvouched - download.at - download.ring.any(), 0)
+        damaged = max(source.unvouched - download.at - (ring.any() if ring else 0), 0)
+    if download.packed is None:
+        # Until the next connection is wanted; what a package has inflated lies in it.
+        download.ring = download.spare = download.target.spare = None
     if download.offset - damaged != download.seen:
         download.seen = download.offset - damaged
         download.failed = 0

@@ -10,6 +10,7 @@ from micropython import const
 
 from .. import log, parts
 from ..errors import AlinkError
+from ..session import framed
 
 # States; what they mean and which may follow which stands in moves.py.
 _FETCHING = const(1)
@@ -23,6 +24,7 @@ _IN_TURN = const(2)
 _REPLY_MS = const(30000)  # for a fresh link
 _STEP_MS = const(1000)  # progress at most once a second
 _STEP_PERCENT = const(5)
+_TOPIC = const(21)  # bytes of a progress report's topic in front of the names
 
 
 class Run:
@@ -150,11 +152,18 @@ class Run:
         device = self.up.device
         if device.connected:
             of = "" if self.module == "default" else '"module":"%s",' % self.module
+            name = "%s/%s" % (device.product_key, device.device_name)
+            text = '/ota/device/progress/%s{"id":"%s","params":{%s"step":"%d","desc":"%s"}}' % (
+                name,
+                device.next_id(),
+                of,
+                step,
+                desc,
+            )
+            count = (_TOPIC + len(name)).to_bytes(2, "big")
+            # (One packet, and nothing else of it, while it is sent.)
+            name = text = framed(0x30, count, memoryview(text))  # type: ignore[arg-type]
             try:
-                device.publish(
-                    "/ota/device/progress/%s/%s" % (device.product_key, device.device_name),
-                    '{"id":"%s","params":{%s"step":"%d","desc":"%s"}}'
-                    % (device.next_id(), of, step, desc),
-                )
+                device.send(text)
             except AlinkError:
                 log.debug("progress not sent")

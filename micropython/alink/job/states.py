@@ -11,6 +11,7 @@ from ..errors import AlinkError
 _E_LEFT_OUT = const(30)
 
 _JOURNAL = const("alink_ota")
+_HELD = const(2)  # see Device.disconnect()
 _SHORT = const(100)  # characters of a query that are not worth it
 
 
@@ -103,7 +104,7 @@ def hold(run, held):
     """Off the line (True) for as long as the download has one of its own."""
     run.held = held
     device = run.up.device
-    device.hold() if held else device.resume()
+    device.disconnect(_HELD) if held else device.resume()
 
 
 def release(run):

@@ -16,6 +16,7 @@ import micropython
 import network
 import ntptime  # noqa: F401
 import umqtt.simple  # noqa: F401
+from simchip import chip_nvs
 from version import VERSION
 
 NAMES = (
@@ -33,6 +34,7 @@ NAMES = (
 )
 STARTING, SIGNING_IN, REPORTING, IDLE, JUDGING, BEGINNING = range(6)
 OPENING, MOVING, VERIFYING, STORING, TRIAL = range(6, 11)
+KEY = 256  # bytes that a key of NVS takes in the sim, at least (a blob's takes 450)
 alloc = gc.mem_alloc
 collect = gc.collect
 loaded = sys.modules
@@ -40,7 +42,7 @@ worst = [0] * len(NAMES)
 least = 1 << 30  # while pieces move
 idle = [0] * 64
 idles = 0
-base = 0
+base = keys = 0
 weighing = True  # nothing is, before the base is known
 updater = None
 
@@ -84,7 +86,7 @@ def weigh():
         return
     weighing = True
     collect()
-    alive = alloc() - base
+    alive = alloc() - base - (chip_nvs.keys() - keys) * KEY
     at = state()
     if at == MOVING and alive < least:
         least = alive
@@ -146,6 +148,7 @@ while after - before < 6000:
     collect()
     after = alloc()
 micropython.qstr_info()
+keys = chip_nvs.keys()
 base = alloc()
 print("bench base", base)
 weighing = False
@@ -168,7 +171,7 @@ while True:
     updater.poll()
     if state() == IDLE and idles < len(idle):
         collect()
-        idle[idles] = alloc() - base
+        idle[idles] = alloc() - base - (chip_nvs.keys() - keys) * KEY
         idles += 1
         if idles == len(idle):
             micropython.qstr_info()
