@@ -145,5 +145,5 @@ class Download:
             self.work = None
         source = self.source
         if source is not None:
-            source.block = None  # an application's source lives on, without it
+            source.block = source.download = None  # an application's source lives on, without
             source.close()

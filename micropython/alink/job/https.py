@@ -17,7 +17,8 @@ class Source:
     with the same again; nothing else has touched buf meanwhile. It never blocks, never allocates,
     and raises AlinkError, OSError, or ValueError as TLS does. unvouched: int, when it has raised:
     how many of the bytes handed on last are damaged. block: the download's, free for use in
-    open(); None when the download is over: close() then has to let go of everything.
+    open(); None when the download is over: close() then has to let go of everything. download:
+    the package's own.
     """
 
     unvouched = 0
@@ -25,33 +26,32 @@ class Source:
     def __init__(self, **config):
         self.config = config
         self.on_feed = config.get("on_feed")
-        self.block = self.stream = self.place = None
+        self.block = self.stream = self.download = None
 
     def open(self, file, offset, size):
         """Get ready for `file` (offer.File) from byte `offset` on; all of it has `size` bytes.
 
-        Returns None once the host is looked up: it is called again with the next step, with the
-        same; then where the bytes really start (int): offset, or 0 when the server sends the whole
-        file to a request for a part. Bounded steps: the look-up has no time-out on an ESP32; then
-        connect_timeout_ms for connection, TLS handshake and request, head_timeout_ms for the head,
-        and one step of the handshake (a second on a slow chip). The look-up uses requests with
-        `socket` and `tls` exchanged meanwhile, so no other thread may.
+        Returns where the bytes really start (int): offset, or 0 when the server sends the whole
+        file to a request for a part. (Another source may return None: not yet, it is called again
+        with the next step.) One bounded step: connect_timeout_ms for connection, TLS
+        handshake and request, head_timeout_ms for the head; on top comes the look-up of the host,
+        which has no time-out on an ESP32, and one step of the handshake (a second on a slow chip).
+        Uses requests with `socket` and `tls` exchanged meanwhile, so no other thread may.
 
         Raises AlinkError: INSECURE, JOB_PROTOCOL or JOB_FIELD for a link not to be used at all;
         CLOCK, TLS, LINK, TIMEOUT, NO_MEMORY; EXPIRED (403, 410), HTTP_STATUS, HTTP_HEAD,
         HTTP_LENGTH, HTTP_REDIRECT, HTTP_CHUNKED. No error tells more of the link than host and
         path: the rest is a signature. Nothing is left open after an error.
         """
+        self.close()
         # (One after the other: each is large.)
-        if self.place is None:
-            self.close()
-            count, link, where = parts.ask("job.http_link", "request", self, file.url, offset)
-            if link[4] == "s":
-                parts.ask("clock", "check")
-            self.place = parts.ask("job.http_ask", "look_up", link, where), count, where
-            return None
-        place, count, where = self.place
-        self.place = None
+        count, link, where = parts.ask("job.http_link", "request", self, file.url, offset)
+        if link[4] == "s":
+            parts.ask("clock", "check")
+        place = parts.ask("job.http_ask", "look_up", link, where)
+        if self.download is not None and self.download.ring is None:
+            # After the largest of them, and before TLS, which leaves less room.
+            parts.ask("job.opened", "room", self.download)
         parts.ask("job.http_open", "connect", self, count, place, where)
         head = parts.ask("job.http_head", "read", self, where)
         return parts.ask("job.http_answer", "judge", self, head, offset, size, where)
@@ -59,6 +59,6 @@ class Source:
     def close(self):
         """Let go of the connection; again is harmless."""
         stream = self.stream
-        self.stream = self.place = None
+        self.stream = None
         if stream is not None:
             stream.close()

@@ -52,6 +52,7 @@ def begun(run):
     download = run.fetch
     download.source = source = _source(run)
     source.block = download.block
+    source.download = download
     if run.up.options[0] is None and run.part is None:
         _shelve(run.job.files[run.index])
     # (As checkpoint.stall(), which is not loaded now.)
