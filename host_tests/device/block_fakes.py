@@ -6,9 +6,10 @@ from array import array
 
 from alink import parts
 from alink.errors import AlinkError
-from alink.job import blocks, fetch, moving
+from alink.job import blocks, moving
 from alink.job.offer import File
 from mqtt_fakes import publish_packet, up, world
+from reader_fakes import Reader
 
 NAME = "/sys/a1B2c3D4e5F/greenhouse_07/thing/file/download"
 STREAM = (90417, 1)
@@ -103,7 +104,7 @@ class Source(blocks.MqttSource):
 
     def __init__(self, dev, **options):
         super().__init__(dev, **options)
-        self.reader = fetch.Download()
+        self.reader = Reader()
         self.reader.source = self
         self.reader.stall = 0x1FFFFFFF
 

@@ -10,11 +10,12 @@ import sys
 import mqtt_fakes
 from alink import errors, log, parts, wire
 from alink.errors import AlinkError
-from alink.job import fetch, moving
+from alink.job import moving
 from alink.job.http import HttpSource
 from alink.job.offer import File
 from clock_fakes import Clock
 from fuzz_common import Run
+from reader_fakes import Reader
 
 run = Run()
 log.level = 0
@@ -62,7 +63,7 @@ http_ask = parts.use("job.http_ask")
 http_open = parts.use("job.http_open")
 http_ask.net = http_open.socket = net
 http_open.time = wire.time = moving.time = clock
-reader = fetch.Download()  # does nothing but read
+reader = Reader()
 source = reader.source = HttpSource(allow_http=True)
 source.block = reader.block
 URL = "http://dl.example.net/ota/fw.bin?auth_key=1700000000-0-s3cret"

@@ -31,9 +31,9 @@ if told.get("year"):
 import requests
 from alink.errors import AlinkError
 from alink.job import moving
-from alink.job.fetch import Download
 from alink.job.http import HttpSource
 from alink.job.offer import File
+from reader_fakes import Reader
 
 if told.get("idf"):
     from alink import wire
@@ -65,7 +65,7 @@ source = HttpSource(
     head_timeout_ms=told.get("head_ms", 10000),
 )
 size = told["size"]
-reader = Download()  # does nothing but read
+reader = Reader()
 source.block = reader.block
 reader.source = source
 reader.file = File(size, "md5", b"", told["url"])

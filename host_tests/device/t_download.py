@@ -134,10 +134,11 @@ def test_a_block_on_its_way_from_the_socket_to_flash_costs_no_heap():
     slot.size = size
     slot.part = Part()
     slot.at = slot.written = 0
-    slot.spare = None
     one.source = download.Source()
     one.source.stream = stream
     one.target = slot
+    parts.ask("job.opened", "room", one)
+    slot.spare = None
     one.size = one.next = size
     one.digest = hashlib.sha256()
     one.state = 7

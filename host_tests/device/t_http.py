@@ -7,10 +7,11 @@ import sys
 import requests
 from alink import errors, parts, wire
 from alink.errors import AlinkError
-from alink.job import fetch, moving
+from alink.job import moving
 from alink.job.http import HttpSource
 from alink.job.offer import File
 from clock_fakes import Clock
+from reader_fakes import Reader
 
 # Loaded beforehand they stay, with what is exchanged in them.
 http_ask = parts.use("job.http_ask")
@@ -116,7 +117,7 @@ def opened(answers, **settings):
 
 def reader(source):
     """A Download that does nothing but read."""
-    one = fetch.Download()
+    one = Reader()
     one.source = source
     one.file = FILE
     one.size = 10

@@ -1,0 +1,14 @@
+# A Download that does nothing but read. MIT licence.
+
+from alink import parts
+from alink.job import fetch
+from alink.target import Target
+
+
+class Reader(fetch.Download):
+    """It has its buffers; what is read, and from where, is told by who uses it."""
+
+    def __init__(self):
+        super().__init__()
+        self.target = Target()
+        parts.ask("job.opened", "room", self)
