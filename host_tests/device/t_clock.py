@@ -102,8 +102,11 @@ def test_a_download_whose_certificate_seems_to_have_expired_is_tried_with_the_ri
     class Download:
         state = offset = at = links = failed = seen = 0
         stop = time.ticks_add(time.ticks_ms(), 100000)
-        config = None
+        config = packed = ring = None
         waits = ""
+
+        class target:
+            pass
 
         class source:
             unvouched = 0

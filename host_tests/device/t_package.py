@@ -27,8 +27,14 @@ def take(body, diff=False, target=None):
     one.file.diff = diff
     n = min(len(body), 1024)
     one.block[:n] = body[:n]
-    parts.use("job.package").turn(one)
+    judge(one)
     return one
+
+
+def judge(one):
+    """What takes a step where the first KiB of a package has come."""
+    parts.ask("job.opened", "room", one)
+    parts.use("job.package").turn(one)
 
 
 def code(body, **more):
@@ -148,7 +154,7 @@ def test_a_head_cut_short_borrows_no_byte_of_the_block_before():
     one = loading(compressed(IMAGE)[:60])
     one.block[:1024] = compressed(IMAGE)[:1024]
     try:
-        parts.use("job.package").turn(one)
+        judge(one)
     except AlinkError as e:
         assert e.code == errors.PACKAGE
     else:
@@ -209,5 +215,5 @@ def test_a_block_over_mqtt_has_a_place_of_its_own_while_the_download_fills_its_b
         one = loading(compressed(IMAGE))
         one.file.stream = stream_of
         one.block[:1024] = compressed(IMAGE)[:1024]
-        parts.use("job.package").turn(one)
+        judge(one)
         assert one.source.block is (one.block if stream_of is None else one.spare)

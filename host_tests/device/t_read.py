@@ -6,9 +6,10 @@ import sys
 import micropython
 from alink import errors
 from alink.errors import AlinkError
-from alink.job import download, fetch, moving
+from alink.job import download, moving
 from alink.job.offer import File
 from clock_fakes import Clock
+from reader_fakes import Reader
 
 
 class Stream:
@@ -36,7 +37,7 @@ class Stream:
 
 
 def reader(stream):
-    one = fetch.Download()
+    one = Reader()
     one.source = download.Source()
     one.source.stream = stream
     one.file = File(len(stream.data), "md5", b"", "https://host/fw.bin?Signature=secret")
