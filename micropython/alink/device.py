@@ -153,12 +153,12 @@ class Device:
         topic = memoryview(topic)
         payload = memoryview(payload)
         packet = framed(0x30 | qos << 1, len(topic).to_bytes(2, "big"), topic, number, payload)
-        self.send(packet)
+        self._send(packet)
         if qos:
             waiting[pid] = time.ticks_ms()
         return pid
 
-    def send(self, packet):
+    def _send(self, packet):
         """Send a whole packet (bytearray), as publish() does: for the package's own."""
         try:
             self._link.send(packet, len(packet))

@@ -27,22 +27,29 @@ _FOLDERS = {"signin": "signin", "after_reset": "reset", "job": "job"}
 # Its modules have one or two letters, which parts.drop("") knows; those of the others three.
 _MANY = "job"
 
-# Applications import these (README, docs), or derive from what is in them; flash.py selftest
-# asks credentials on the board.
-_KNOWN = ("job/http", "job/mqtt", "job/download", "signin/credentials")
+# Applications import these (README, docs), or derive from what is in them.
+_KNOWN = ("job/http", "job/mqtt", "job/download")
+
+# Of the modules beside the folders those that every update loads, and no application.
+_ROOT = tuple(words("attempts firmware hello idf proof record reports versions"))
 
 # Asked for when something is wrong, and let go at once. A folder with fewer files is read faster:
 # to find one of them all of it is read.
 _SELDOM = ("job/blocks_bad", "job/http_bad", "job/image_bad", "job/overlong")
 
-# Short identifiers of any stock firmware.
+# Short identifiers of any stock firmware; none that alink/__init__.py uses, whose globals they
+# will be.
 LEAVES = words(
     "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws id gc "
-    "pi on IN abs all any bin chr dir hex oct ord pow sum max min zip"
+    "pi on IN abs all any bin chr dir hex oct ord pow sum max min zip len map set int hash iter "
+    "next"
 )
 
 # Calls whose first argument is the last name of a module in job/ (Run.turn).
 _BY_LEAF = "turn"
+
+# Calls whose arguments are names of modules.
+_BY_NAME = ("use", "ask", "drop")
 
 
 def homes(modules: list[str]) -> dict[str, str]:
@@ -64,6 +71,9 @@ def homes(modules: list[str]) -> dict[str, str]:
                 leaf = next(few if folder == _MANY else others, "")
                 if leaf:
                     found[module] = f"alink/{leaf}"
+    for module in (f"alink/{one}" for one in _ROOT):
+        if module in modules:
+            found[module] = f"alink/{next(others)}"
     return found
 
 
@@ -95,8 +105,10 @@ def told(source: bytes, module: str, new: Mapping[str, str]) -> bytes:
 
     In texts ("job.run", "alink.job.run"), in the first argument of turn(), and after `from`.
     """
-    texts = dotted(new)
-    texts |= {f"alink.{old}": f"alink.{name}" for old, name in texts.items()}
+    whole = dotted(new)
+    # (A text of one word may be something else: see _places().)
+    texts = {old: name for old, name in whole.items() if "." in old}
+    texts |= {f"alink.{old}": f"alink.{name}" for old, name in whole.items()}
     texts |= _FOLDERS
     texts[f"{_MANY}."] = ""  # before the last name of a module: Run.turn()
     tree = parse(source)
@@ -168,6 +180,8 @@ def _places(
             called = getattr(node.func, "attr", "")
             if called == "drop":
                 found |= _folders(node, new)
+            if called in _BY_NAME:
+                found |= _by_name(node, new)
             first = node.args[0]
             if (
                 called == _BY_LEAF
@@ -178,6 +192,16 @@ def _places(
                 if name is not None:
                     found[first.lineno, first.col_offset] = name.rpartition("/")[2]
     return found
+
+
+def _by_name(call: ast.Call, new: Mapping[str, str]) -> dict[tuple[int, int], str]:
+    """Where a module that moved, but was in no folder, is asked for, and what to say."""
+    names = call.args if getattr(call.func, "attr", "") == "drop" else call.args[:1]
+    return {
+        (one.lineno, one.col_offset): new[f"alink/{one.value}"].removeprefix("alink/")
+        for one in names
+        if isinstance(one, ast.Constant) and one.value in _ROOT and f"alink/{one.value}" in new
+    }
 
 
 def _folders(call: ast.Call, new: Mapping[str, str]) -> dict[tuple[int, int], str]:

@@ -2,14 +2,10 @@
 #
 # One request, one reply, and a gap ("OTA updates", 89307; protocol of thing/file/download). Here
 # is what lives as long as a download: little, since RAM is short while it begins. How a source is
-# made is in blocks_make.py, what is done once when it is opened in blocks_rest.py, what moves in
+# made, and what is done once when it is opened, is in blocks_rest.py, what moves in
 # blocks_move.py, what is said of failures in blocks_bad.py. RAM: the request (350 bytes).
 
-from micropython import const
-
 from .. import parts
-
-_BLOCK = const(4096)
 
 
 class MqttSource:
@@ -43,7 +39,7 @@ class MqttSource:
     unvouched: int
 
     def __init__(self, *args, **options):
-        parts.ask("job.blocks_make", "fill", self, args, options)
+        parts.ask("job.blocks_rest", "fill", self, args, options)
 
     def open(self, file, offset, size):
         """Get ready to ask for `file` from byte `offset` on. Sends nothing yet. Returns offset, or
@@ -61,14 +57,7 @@ class MqttSource:
         """See Source: up to `n` bytes into buf, the block's last ones once its CRC is right."""
         device = self.device
         if self.session >= 0 and (device.session != self.session or not device.connected):
-            # The reply has died with its connection; what came of it before is as good as TCP,
-            # and the digest of the file has the last word.
-            self.session = -1
-            self.unvouched = 0
-            self.run = None
-            n = self.offset % _BLOCK
-            self.offset -= n
-            return -1 if n else None
+            return parts.ask("job.blocks_bad", "lost", self)
         if self.run is None:
             self.run = parts.use("job.blocks_move").blocks(self)
         self.buf = buf

@@ -1,4 +1,4 @@
-# A download in blocks: what is said of failures. MIT licence.
+# A download in blocks: what becomes of failures, and what is said of them. MIT licence.
 
 from micropython import const
 
@@ -11,9 +11,22 @@ _E_BLOCK = const(47)
 _E_BLOCK_REFUSED = const(48)
 
 _CRC = const(1)
+_BLOCK = const(4096)
 
 _GAP_MAX_MS = const(1000)
 _GAP_STEP_MS = const(100)
+
+
+def lost(source):
+    """The reply has died with its connection; what came of it before is as good as TCP, and the
+    digest of the file has the last word. Returns what readinto() does.
+    """
+    source.session = -1
+    source.unvouched = 0
+    source.run = None
+    n = source.offset % _BLOCK
+    source.offset -= n
+    return -1 if n else None
 
 
 def fault(source, code):

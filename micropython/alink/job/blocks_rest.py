@@ -1,11 +1,14 @@
-# A download in blocks: what is done once, when it is opened. MIT licence.
+# A download in blocks: how a source is made, and opened: what is done once. MIT licence.
 
 import os
 
 from micropython import const
 
+from .. import parts
 from ..session import framed
 
+_BLOCK = const(4096)
+_BLOCK_MAX = const(131072)
 _IDS = const(600000000)
 
 # The digits are put in place later, counted from the end (blocks_move.py); blanks in front of a
@@ -14,6 +17,26 @@ _REQUEST = (
     '{"version":"1.0","params":{"fileInfo":{"streamId":%d,"fileId":%d},'
     '"fileBlock":{"size":131072,"offset":16777216}},"id":"600000000"}'
 )
+
+
+def fill(source, args, options):
+    """All that a new MqttSource has; args, options: what it was called with (tuple, dict)."""
+    _fill(source, *args, **options)
+
+
+def _fill(source, device, block_size=_BLOCK, gap_ms=100, reply_timeout_ms=10000):
+    if block_size not in range(_BLOCK, _BLOCK_MAX + 1, _BLOCK):
+        parts.ask("job.retry", "check", None, block_size)  # says what is wrong with it
+    source.device = device
+    source.limit = block_size
+    source.gap = gap_ms
+    source.timeout = reply_timeout_ms
+    # The topic of replies and the Device's entry of it, the request, what comes, and what
+    # readinto() was called with.
+    source.topic = source.entry = source.packet = source.run = source.buf = None
+    source.block = source.stream = None
+    source.id = source.offset = source.size = source.unvouched = source.n = 0
+    source.session = -1  # in which a reply is waited for
 
 
 def open(source, file, offset, size):

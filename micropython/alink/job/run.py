@@ -164,6 +164,6 @@ class Run:
             # (One packet, and nothing else of it, while it is sent.)
             name = text = framed(0x30, count, memoryview(text))  # type: ignore[arg-type]
             try:
-                device.send(text)
+                device._send(text)
             except AlinkError:
                 log.debug("progress not sent")

@@ -63,7 +63,7 @@ def state():
         if name == "restarting":
             return STORING
         return MOVING if name == "downloading" else VERIFYING if name == "verifying" else BEGINNING
-    return IDLE if updater.hello is None and device.connected else REPORTING
+    return IDLE if "alink.hello" not in loaded and device.connected else REPORTING
 
 
 def opening():
