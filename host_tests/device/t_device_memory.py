@@ -116,7 +116,7 @@ def test_a_sign_in_without_memory_is_told_as_such_and_tried_again():
     for what in ("connect", "context", "socket"):
         net.refuse = 12 if what == "connect" else 0
         net.on_socket = _raise if what == "socket" else None
-        wire._shared = None
+        wire.shared = None
         dev = make(secure=what == "context", ca=b"\x30")
         if what == "context":
             parts.ask = lambda name, *args: (
@@ -127,7 +127,7 @@ def test_a_sign_in_without_memory_is_told_as_such_and_tried_again():
         net.on_socket = None
         assert dev.error.code == errors.NO_MEMORY, (what, dev.error)
         net.refuse = 0
-        wire._shared = b"\x30", _NoTls()
+        wire.shared = b"\x30", _NoTls()
         turn(dev, clock, 3000)
         assert dev.connected, what
 

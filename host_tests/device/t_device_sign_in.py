@@ -117,7 +117,7 @@ def test_an_unset_clock_is_named_before_any_connection_and_mended_within_seconds
     turn(dev, clock, 600000, 500)
     assert dev.error.code == errors.CLOCK
     assert not net.sockets
-    wire._shared = b"\x30", _NoTls()
+    wire.shared = b"\x30", _NoTls()
     clock.year = 2026
     turn(dev, clock, 2100)
     assert dev.connected

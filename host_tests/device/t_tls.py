@@ -8,6 +8,11 @@ import tls as firmware_tls
 from alink import clock, errors, parts, wire
 
 
+def context(*ca):
+    """One that both connections share."""
+    return parts.ask("signin.tls", "context", *ca)
+
+
 class _Clock:
     """Stands in for the module `time`: a board whose clock shows `year`."""
 
@@ -23,7 +28,7 @@ def _checked(year):
     assert clock.is_set() == (year >= 2024)
     try:
         clock.check()
-        wire.context()
+        context()
     except errors.AlinkError as exc:
         return exc
     return None
@@ -41,7 +46,7 @@ def test_a_board_that_woke_up_in_2000_is_told_to_set_its_clock():
 def test_no_context_is_made_while_the_clock_is_not_set():
     clock.time = _Clock(2000)
     try:
-        wire.context()
+        context()
     except errors.AlinkError as exc:
         assert exc.code == errors.CLOCK, exc
         return
@@ -53,16 +58,16 @@ def _roots():
 
 
 def test_certificates_are_always_required():
-    assert wire.context().verify_mode == firmware_tls.CERT_REQUIRED
+    assert context().verify_mode == firmware_tls.CERT_REQUIRED
     for der in _roots():
-        assert wire.context(der).verify_mode == firmware_tls.CERT_REQUIRED
+        assert context(der).verify_mode == firmware_tls.CERT_REQUIRED
 
 
 def _heap_of_a_context(ca):
-    wire._shared = None
+    wire.shared = None
     gc.collect()
     before = gc.mem_alloc()
-    wire.context(ca)
+    context(ca)
     gc.collect()
     return gc.mem_alloc() - before
 
@@ -92,7 +97,7 @@ def test_own_certificates_are_taken_as_pem_and_as_der():
     assert tls.to_der(both.decode()) == roots[:2]
     assert tls.to_der(bytearray(roots[2])) == [roots[2]]
     assert tls.to_der([both, roots[2]]) == roots
-    assert wire.context([both, roots[2]])
+    assert context([both, roots[2]])
 
 
 def test_something_that_is_no_certificate_is_refused_before_any_connection():
@@ -103,7 +108,7 @@ def test_something_that_is_no_certificate_is_refused_before_any_connection():
 
 def _refused(ca):
     try:
-        wire.context(ca)
+        context(ca)
     except ValueError as exc:
         return str(exc)
     raise AssertionError("accepted: %r" % ca)
@@ -111,12 +116,12 @@ def _refused(ca):
 
 def test_session_and_download_share_one_context_and_another_ca_gets_its_own():
     one, other = _roots()[:2]
-    first = wire.context(one)
-    assert wire.context(bytes(bytearray(one))) is first  # the same, read once more
-    assert wire.context(other) is not first
-    assert wire.context() is not first
-    assert wire.context() is wire.context()
-    assert first.verify_mode == wire.context().verify_mode
+    first = context(one)
+    assert context(bytes(bytearray(one))) is first  # the same, read once more
+    assert context(other) is not first
+    assert context() is not first
+    assert context() is context()
+    assert first.verify_mode == context().verify_mode
 
 
 def test_the_authority_of_the_settings_is_read_when_it_is_needed_and_not_held():
@@ -128,11 +133,11 @@ def test_the_authority_of_the_settings_is_read_when_it_is_needed_and_not_held():
     assert tls.kept(bytes(bytearray(der))) is True
     assert tls.kept(None) is None and tls.kept(another) is another
     assert tls.to_der(True) == [der]
-    first = wire.context(True)
+    first = context(True)
     assert first.verify_mode == firmware_tls.CERT_REQUIRED
-    assert wire.context(True) is first
+    assert context(True) is first
     # An application that has read it by itself: it is the same one.
-    assert wire.context(bytes(bytearray(der))) is first
-    assert wire.context(another) is not first
+    assert context(bytes(bytearray(der))) is first
+    assert context(another) is not first
     stored.clear()
     assert "ca " in _refused(True)

@@ -45,7 +45,7 @@ class Device:
 
     product_key, device_name, device_secret: the device triple. host: the instance's MQTT
     endpoint. port: int, by default 8883 with TLS and 1883 without. secure: TLS, verified against
-    `ca` (see wire.context). keepalive: s, 30..1200. client_id, sign_method, timestamp: see
+    `ca` (see signin/tls.py). keepalive: s, 30..1200. client_id, sign_method, timestamp: see
     signin/credentials.py. device_token: in place of a device secret (None then), with its
     client_id, what a registration gave to a device that was not listed (registration.py); TLS
     only. max_message: bytes of payload taken (an offer of 20 files has 20 KB); a longer message is

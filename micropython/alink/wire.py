@@ -11,31 +11,13 @@ import time
 
 from micropython import const
 
-from . import log, parts
+from . import log
 
 _PAUSE_MS = const(2)
 _IPPROTO_TCP = const(6)
 _TCP_NODELAY = const(1)
 
-_shared = None  # (ca, SSLContext) of the context made last
-
-
-def context(ca=None):
-    """A tls.SSLContext for a client that verifies chain, host name and dates.
-
-    ca: None for the platform's roots, or your own: PEM or DER, bytes or str, or a list or tuple of
-    those; True for the one in the settings, which is read when it is needed. Asked again for the
-    same it gives the same context: session and download share one in RAM. Raises AlinkError(CLOCK)
-    while the clock is not set, ValueError if `ca` holds no certificate, and what faults.named()
-    has a name for.
-    """
-    global _shared
-    if _shared is None or (
-        _shared[0] != ca and not parts.ask("signin.tls", "same", _shared[0], ca)
-    ):
-        _shared = None  # it goes before the next one is made
-        _shared = ca, parts.ask("signin.tls", "context", ca)
-    return _shared[1]
+shared = None  # type: tuple | None  # (ca, SSLContext) of the context made last: signin/tls.py
 
 
 class Wire:

@@ -42,7 +42,6 @@ class Download:
     work = doubt = None  # (of few downloads more than that)
 
     block: bytearray
-    ring: object
     early: str
     state: int
     offset: int
@@ -109,23 +108,15 @@ class Download:
             elif state > _OPEN:
                 parts.use("job.waiting").turn(self)
             elif state:
-                self.rest()
-                if self.packed is not None:
-                    parts.ask("job.aside", "set_aside", self)
-                start = self.source.open(self.link, self.offset, self.size)
-                if self.ring is None:
-                    parts.ask("job.opened", "room", self)
-                if start is None:
-                    return False
-                tight = parts.ask("idf", "tight")
-                parts.ask("job.opened", "opened", self, start, tight)
-                packed = self.packed
-                if packed is None:
-                    self.mover = parts.use("job.moving")
-                elif packed.inflate is not None:  # before that it is too early: see origin.py
-                    self.mover = parts.use(packed.code)
-                if _READY <= self.state < _CHECK:
-                    parts.drop(*_PASSING)
+                parts.ask("job.opening", "connect", self)
+                if self.state > _OPEN:
+                    packed = self.packed
+                    if packed is None:
+                        self.mover = parts.use("job.moving")
+                    elif packed.inflate is not None:  # before that it is too early: see origin.py
+                        self.mover = parts.use(packed.code)
+                    if _READY <= self.state < _CHECK:
+                        parts.drop(*_PASSING)
         except AlinkError as e:
             self.rest()
             parts.ask("job.retry", "trouble", self, e)

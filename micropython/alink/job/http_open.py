@@ -24,7 +24,7 @@ def connect(source, count, place, where):
     gc.collect()  # TLS wants its memory in large pieces
     try:
         if host is not None:
-            context = wire.context(config.get("ca"))
+            context = parts.ask("signin.tls", "context", config.get("ca"))
         raw = socket.socket(*kind)
         doing = "connecting"
         ms = config.get("connect_timeout_ms", 10000)

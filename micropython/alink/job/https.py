@@ -6,7 +6,7 @@ from .. import parts
 class Source:
     """Where a file comes from: over HTTPS with Range, unless derived from.
 
-    Settings, as keywords: ca: own CA certificates or None (see wire.context). allow_http: bool,
+    Settings, as keywords: ca: own CA certificates or None (see signin/tls.py). allow_http: bool,
     take http:// links too. on_feed: called while open() waits for TLS and for the answer, or None.
     connect_timeout_ms, head_timeout_ms: int, see open(), 10 s each; stall_timeout_ms: so long no
     byte at all may come, 20 s.

@@ -66,8 +66,8 @@ class Run:
         parts.ask("job.moves", "go", self, state)
 
     def turn(self, part, name, *args):
-        """Do what a function of "states", "starting", "storing" or "ending" (str) does. What
-        memory is not enough for can be done again.
+        """Do what a function of "states", "opening", "starting", "storing" or "ending" (str)
+        does. What memory is not enough for can be done again.
         """
         return parts.ask("job." + part, name, self, *args)
 
@@ -84,14 +84,7 @@ class Run:
             if self.state == _FETCHING:
                 self._download()
             elif self.state == _BEGINNING:
-                # (One after the other: each loads much.)
-                self.others = None
-                parts.drop("job.steps")
-                self.turn("states", "begin")
-                job = self.job
-                self.fetch.start(job.files[self.index], job.key, None, self.target)
-                parts.drop("job.slot_begin")
-                self.turn("states", "begun")
+                self.turn("opening", "begin")
                 self.go(_FETCHING)
                 self.up.set_state("downloading")
                 if self.said:

@@ -8,7 +8,7 @@ import time
 
 from micropython import const
 
-from .. import parts, wire
+from .. import parts
 from ..errors import AlinkError
 from ..session import Session
 
@@ -53,7 +53,7 @@ def sign_in(feeder, settings, pid):
     OSError, ValueError for a certificate, MemoryError. Nothing is left open then.
     """
     host, port, secure, ca, signed, keepalive, times, most = settings
-    context = wire.context(ca) if secure else None
+    context = parts.ask("signin.tls", "context", ca) if secure else None
     feeder._starts.append(time.ticks_ms())
     simple = parts.use("firmware").find("umqtt.simple")
     connect_ms, ack_ms, ping_ms = times

@@ -8,14 +8,28 @@ import binascii
 import tls
 from micropython import const
 
-from .. import parts
+from .. import parts, wire
 
 _BEGIN = const(b"-----BEGIN CERTIFICATE-----")
 _END = const(b"-----END CERTIFICATE-----")
 
 
 def context(ca=None):
-    """See wire.context(), which keeps what this makes."""
+    """A tls.SSLContext for a client that verifies chain, host name and dates.
+
+    ca: None for the platform's roots, or your own: PEM or DER, bytes or str, or a list or tuple of
+    those; True for the one in the settings, which is read when it is needed. Asked again for the
+    same it gives the same context: session and download share one in RAM (wire.shared). Raises
+    AlinkError(CLOCK) while the clock is not set, ValueError if `ca` holds no certificate, and what
+    faults.named() has a name for.
+    """
+    if wire.shared is None or (wire.shared[0] != ca and not same(wire.shared[0], ca)):
+        wire.shared = None  # it goes before the next one is made
+        wire.shared = ca, _made(ca)
+    return wire.shared[1]
+
+
+def _made(ca):
     parts.ask("clock", "check")  # before its time, every certificate would be refused
     ctx = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
     ctx.verify_mode = tls.CERT_REQUIRED
@@ -33,13 +47,13 @@ def kept(ca):
 
 
 def same(*two):
-    """Whether two, as for wire.context(), are the same when True is read."""
+    """Whether two, as for context(), are the same when True is read."""
     one, other = [parts.ask("nvs", "setting", "ca") if ca is True else ca for ca in two]
     return one == other
 
 
 def to_der(ca):
-    """`ca` as for wire.context(), but None -> list of DER bytes. Raises ValueError where there is
+    """`ca` as for context(), but None -> list of DER bytes. Raises ValueError where there is
     none.
 
     PEM is taken apart here because not every build can parse it; a PEM file may hold several.

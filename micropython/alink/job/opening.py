@@ -1,0 +1,32 @@
+# What begins a download, and what each of its connections begins with. MIT licence.
+#
+# Loaded for a moment each time: while something moves none of it is needed.
+
+from .. import parts
+
+
+def begin(run):
+    """The first step of a run (run.py) with a job's file. Raises what that raises."""
+    # (One after the other: each loads much.)
+    run.others = None
+    parts.drop("job.steps")
+    run.turn("states", "begin")
+    job = run.job
+    run.fetch.start(job.files[run.index], job.key, None, run.target)
+    parts.drop("job.slot_begin")
+    run.turn("states", "begun")
+
+
+def connect(download):
+    """Open a connection for the Download; its state is another one once it is there. Raises what
+    Source.open() raises.
+    """
+    download.rest()
+    if download.packed is not None:
+        parts.ask("job.aside", "set_aside", download)
+    start = download.source.open(download.link, download.offset, download.size)
+    if download.ring is None:
+        parts.ask("job.opened", "room", download)
+    if start is not None:
+        tight = parts.ask("idf", "tight")
+        parts.ask("job.opened", "opened", download, start, tight)
