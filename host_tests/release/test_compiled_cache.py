@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -35,6 +37,24 @@ def test_it_is_made_once_for_all_that_it_depends_on(folder: Path) -> None:
     found = [compiled_cache.kept(lambda: next(made), *one) for one in of]
     assert found == [b"first", b"second", b"first", b"third"]
     assert sum(1 for file in folder.glob("*/*")) == 3  # and nothing half made
+
+
+def test_two_threads_that_make_the_same_at_once_both_have_it(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = Barrier(2)
+    write = Path.write_bytes
+
+    def written(file: Path, data: bytes) -> int:
+        count = write(file, data)
+        both.wait(60)  # until the other's is half there, too
+        return count
+
+    monkeypatch.setattr(Path, "write_bytes", written)
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda _: compiled_cache.kept(lambda: b"made", b"of"), range(2))
+        assert list(found) == [b"made", b"made"]
+    assert [file.read_bytes() for file in folder.glob("*/*")] == [b"made"]
 
 
 def test_another_program_makes_it_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ of the same sources. Without the folder nothing is kept beyond the process.
 
 import hashlib
 import os
+import threading
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -35,8 +36,8 @@ def kept(make: Callable[[], bytes], *of: bytes) -> bytes:
         pass
     made = make()
     file.parent.mkdir(parents=True, exist_ok=True)
-    # Whole or not at all: another process may look at the same moment.
-    half = file.with_name(f"{file.name}.{os.getpid()}")
+    # Whole or not at all: another process, or thread, may look at the same moment, or make it.
+    half = file.with_name(f"{file.name}.{os.getpid()}-{threading.get_ident()}")
     half.write_bytes(made)
     half.replace(file)
     return made
