@@ -7,6 +7,12 @@ from alink import errors, parts, session, wire
 from mqtt_fakes import failure, make, publish_packet, turn, up, world
 
 
+def hold(dev):
+    # As job/states.py does it.
+    dev._drop(True)
+    dev._off |= 2
+
+
 def _heap():
     gc.collect()
     gc.collect()
@@ -191,7 +197,7 @@ def test_a_message_for_which_there_is_no_memory_is_skipped():
 def test_hold_signs_off_and_nothing_signs_in_before_resume():
     clock, net = world()
     dev = up(clock)
-    dev.disconnect(2)
+    hold(dev)
     assert not dev.connected
     assert dev.error is None
     assert net.gateway.packets[-1][0] == 0xE0, "the platform is told"
@@ -211,12 +217,12 @@ def test_what_was_off_stays_off_after_resume_and_what_was_lost_comes_back():
     clock, net = world()
     dev = up(clock)
     dev.disconnect()
-    dev.disconnect(2)
+    hold(dev)
     dev.resume()
     turn(dev, clock, 60000, 100)
     assert len(net.connects) == 1
     dev.connect()
-    dev.disconnect(2)
+    hold(dev)
     dev.disconnect()
     dev.connect()
     assert not dev.connected
@@ -227,7 +233,7 @@ def test_what_was_off_stays_off_after_resume_and_what_was_lost_comes_back():
     net.last.eof = True
     net.refuse = 113
     turn(dev, clock, 20000, 100)
-    dev.disconnect(2)
+    hold(dev)
     turn(dev, clock, 200000, 100)
     net.refuse = 0
     dev.resume()
@@ -242,7 +248,7 @@ def test_a_hold_while_it_signs_in_or_subscribes_holds():
     dev.subscribe("/a", lambda topic, payload: None)
     turn(dev, clock, 200)
     assert not dev.connected
-    dev.disconnect(2)
+    hold(dev)
     assert net.last.closed
     turn(dev, clock, 60000, 100)
     assert len(net.connects) == 1
@@ -256,7 +262,7 @@ def test_holding_again_and_again_does_not_break_the_platforms_limit():
     clock, net = world()
     dev = up(clock)
     for _ in range(20):
-        dev.disconnect(2)
+        hold(dev)
         turn(dev, clock, 1000, 100)
         dev.resume()
         turn(dev, clock, 1000, 100)

@@ -151,10 +151,12 @@ def test_a_traceback_of_a_board_can_be_read(
     console = tmp_path / "console.txt"
     console.write_text(
         f'oops\n  File "{new}", line 1, in {short}\n  File "main.py", line 3, in x\n'
+        f"ImportError: no module named '{new}'\nImportError: no module named 'lamp'\n"
     )
     assert image.main(["explain", str(console)]) == 0
     assert capsys.readouterr().out == (
         'oops\n  File "alink/job/run.py", in _download\n  File "main.py", line 3, in x\n'
+        "ImportError: no module named 'alink.job.run'\nImportError: no module named 'lamp'\n"
     )
 
 

@@ -24,8 +24,7 @@ from .session import framed
 _E_LINK = const(5)
 _E_NO_MEMORY = const(84)
 
-# Why nothing signs in: until connect() is called, or until resume() is (_HELD = 2).
-_OFF = const(1)
+_OFF = const(1)  # disconnect() was called: nothing signs in before connect(); 2: before resume()
 
 _IN_FLIGHT = const(8)  # QoS 1 messages that may wait for their PUBACK
 _PIDS = const(65535)
@@ -114,12 +113,10 @@ class Device:
         """
         parts.ask("blocking", "connect", self, timeout_ms)
 
-    def disconnect(self, why=_OFF):
-        """Sign off and stay off until connect() is called. (why: int, for the package alone, which
-        signs off for a download: 2, until resume() is called.)
-        """
+    def disconnect(self):
+        """Sign off and stay off until connect() is called."""
         self._drop(True)
-        self._off |= why
+        self._off |= _OFF
 
     def resume(self):
         """Sign in again with the next poll(), unless it was off anyway."""

@@ -8,6 +8,7 @@ from tools.cli import Refused
 from tools.images.homes import moved, of
 from tools.images.shorten import table
 
+_MISSING = re.compile(r"no module named '(alink[\w.]*)'")
 _LINE = re.compile(r'File "(alink[\w.]*)", (line \d+, )?in (\w+)')
 
 
@@ -35,4 +36,8 @@ def explainer(package: Path) -> Callable[[str], str]:
         function = names.get(module, {}).get(found[3], found[3])
         return f'File "{origins.get(module, module)}.py", in {function}'
 
-    return lambda text: _LINE.sub(explained, text)
+    def missing(found: re.Match[str]) -> str:
+        module = found[1].replace(".", "/")
+        return f"no module named '{origins.get(module, module).replace('/', '.')}'"
+
+    return lambda text: _MISSING.sub(missing, _LINE.sub(explained, text))

@@ -64,7 +64,7 @@ def start(download, file, key, source, target):
     download.waits = ""
     if source is not None:
         source.block = download.block
-        source.download = download
+        source._into = download
         download.source = source
         download.stall = stall(source)
     _begin(download, 0)

@@ -136,5 +136,5 @@ class Download:
             self.work = None
         source = self.source
         if source is not None:
-            source.block = source.download = None  # an application's source lives on, without
+            source.block = source._into = None  # an application's source lives on, without
             source.close()

@@ -17,8 +17,7 @@ class Source:
     with the same again; nothing else has touched buf meanwhile. It never blocks, never allocates,
     and raises AlinkError, OSError, or ValueError as TLS does. unvouched: int, when it has raised:
     how many of the bytes handed on last are damaged. block: the download's, free for use in
-    open(); None when the download is over: close() then has to let go of everything. download:
-    the package's own.
+    open(); None when the download is over: close() then has to let go of everything.
     """
 
     unvouched = 0
@@ -26,7 +25,7 @@ class Source:
     def __init__(self, **config):
         self.config = config
         self.on_feed = config.get("on_feed")
-        self.block = self.stream = self.download = None
+        self.block = self.stream = self._into = None
 
     def open(self, file, offset, size):
         """Get ready for `file` (offer.File) from byte `offset` on; all of it has `size` bytes.
@@ -49,9 +48,9 @@ class Source:
         if link[4] == "s":
             parts.ask("clock", "check")
         place = parts.ask("job.http_ask", "look_up", link, where)
-        if self.download is not None and self.download.ring is None:
+        if self._into is not None and self._into.ring is None:
             # After the largest of them, and before TLS, which leaves less room.
-            parts.ask("job.opened", "room", self.download)
+            parts.ask("job.opened", "room", self._into)
         parts.ask("job.http_open", "connect", self, count, place, where)
         head = parts.ask("job.http_head", "read", self, where)
         return parts.ask("job.http_answer", "judge", self, head, offset, size, where)

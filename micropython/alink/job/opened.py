@@ -21,8 +21,8 @@ def room(download):
     empty: between two blocks.
     """
     memory = bytearray(_PART + 1)
-    download.ring = RingIO(memory)
     download.spare = download.target.spare = memoryview(memory)[:_PART]
+    download.ring = RingIO(memory)  # last: with it all is there
 
 
 def opened(download, start, tight):

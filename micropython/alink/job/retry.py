@@ -122,18 +122,20 @@ def trouble(download, error):
     if code == _E_EXPIRED and download.links:
         download.links -= 1
         download.link = None
+        if not source.unvouched:
+            _rest(download)
         download.waits = "link"
         download.state = _LINK
         return
     # Of the bytes that are damaged, those that are in the target: what has come of the next piece
     # is lost in any case.
     damaged = 0
-    ring = download.ring
-    if source.unvouched:
-        damaged = max(source.unvouched - download.at - (ring.any() if ring else 0), 0)
-    if download.packed is None:
-        # Until the next connection is wanted; what a package has inflated lies in it.
-        download.ring = download.spare = download.target.spare = None
+    unvouched = source.unvouched
+    if unvouched:
+        ring = download.ring
+        damaged = max(unvouched - download.at - (ring.any() if ring else 0), 0)
+        source.unvouched = download.at = 0  # what comes next knows nothing of them
+    _rest(download)
     if download.offset - damaged != download.seen:
         download.seen = download.offset - damaged
         download.failed = 0
@@ -142,7 +144,7 @@ def trouble(download, error):
         code = _E_CLOCK  # it was wrong: now it may be right
     # A package acts on what has come of a block over MQTT before its CRC has: wrong is only what
     # is wrong a second time.
-    early = code not in _TRANSIENT and source.unvouched and download.packed is not None
+    early = code not in _TRANSIENT and unvouched and download.packed is not None
     if early and download.doubt != error.detail:
         download.doubt = error.detail
         code = _E_BLOCK
@@ -167,11 +169,17 @@ def trouble(download, error):
         # No digest can be turned back: what lies before the damage is hashed again, out of the
         # target; all of it is fetched again where it cannot be read back.
         again = download.target.label is None or download.packed is not None
-        recall = 0 if again else download.offset - damaged
+        recall = 0 if again else (download.offset - damaged) // _BLOCK * _BLOCK
         parts.ask("job.checkpoint", "restart", download, error, recall)
     download.last = time.ticks_add(time.ticks_ms(), pause)
     download.waits = "pause"
     download.state = _PAUSE
+
+
+def _rest(download):
+    # The ring goes until the next connection is wanted; what a package has inflated lies in it.
+    if download.packed is None:
+        download.ring = download.spare = download.target.spare = None
 
 
 def _lasting(error):

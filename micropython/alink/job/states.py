@@ -11,7 +11,7 @@ from ..errors import AlinkError
 _E_LEFT_OUT = const(30)
 
 _JOURNAL = const("alink_ota")
-_HELD = const(2)  # see Device.disconnect()
+_HELD = const(2)  # see device.py
 _SHORT = const(100)  # characters of a query that are not worth it
 
 
@@ -52,7 +52,7 @@ def begun(run):
     download = run.fetch
     download.source = source = _source(run)
     source.block = download.block
-    source.download = download
+    source._into = download
     if run.up.options[0] is None and run.part is None:
         _shelve(run.job.files[run.index])
     # (As checkpoint.stall(), which is not loaded now.)
@@ -105,7 +105,11 @@ def hold(run, held):
     """Off the line (True) for as long as the download has one of its own."""
     run.held = held
     device = run.up.device
-    device.disconnect(_HELD) if held else device.resume()
+    if held:
+        device._drop(True)
+        device._off |= _HELD
+    else:
+        device.resume()
 
 
 def release(run):
