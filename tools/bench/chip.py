@@ -43,8 +43,9 @@ def measure(say: Say, *, small: bool = False) -> Section:
         "bring; names are never freed. 64-bit port: the reference application on a board of the "
         "sim, with the bench's balance in it; gc.mem_alloc() after a collection behind each "
         "import, each look at the clock and each call into NVS or flash, less what was there "
-        "before the package (the interpreter, the sim, boot.py), plus its share of the table of "
-        f"names. Reckoned for a chip: that divided by {states.RATIO}, which is what all modules "
+        "before the package (the interpreter, the sim, boot.py) and what the sim takes for each "
+        "key of NVS since (256 bytes of it), plus its share of the table of names. Reckoned for a "
+        f"chip: that divided by {states.RATIO}, which is what all modules "
         "of an earlier alink took on the two. The worst moment is the most of judging, beginning, "
         "opening, moving, verifying, storing and trial. `loaded` is what was loaded then."
     )
