@@ -10,7 +10,7 @@ from alink.job import download, fetch, offer, slot
 from flash_fakes import Partition, fill
 
 # A test holds their functions while parts.drop() goes its rounds.
-KEPT = "aside checkpoint download fetch offer origin package patch slot unpack"
+KEPT = "aside checkpoint download fetch offer package slot unpack"
 for name in KEPT.split():
     name = "alink.job." + name
     __import__(name)

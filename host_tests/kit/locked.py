@@ -31,7 +31,7 @@ plain_use = parts.use
 
 def use(name):
     module = plain_use(name)
-    if name == "job.moving" or name == "job.unpack" or name == "job.patch":
+    if name == "job.moving" or name == "job.unpack":
         return Locked(module)
     return module
 

@@ -266,7 +266,7 @@ def _heap(say: Say) -> list[Figure]:
     with compiled_sim():
         full = _alive("full", 0)
         for kind in KINDS:
-            for window in WINDOWS[::2] if kind != "full" else (0,):
+            for window in (WINDOWS[0], WINDOWS[-1]) if kind != "full" else (0,):
                 alive = _alive(kind, window) if window else full
                 bits = f", window of {window} bits" if window else ""
                 more = round((alive - full) / states.RATIO)

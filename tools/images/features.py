@@ -54,7 +54,16 @@ FEATURES = {
         ("job/package.py",),
         re.compile(rb"(?!)"),  # the platform's matter alone
         by_default=True,
-        inner=("job/add.", "job/aside.", "job/origin.", "job/patch.", "job/unpack."),
+        inner=(
+            "job/add.",
+            "job/aside.",
+            "job/origin.",
+            "job/package_bad.",
+            "job/packed.",
+            "job/packed_first.",
+            "job/packed_last.",
+            "job/unpack.",
+        ),
     ),
     "signature": Feature(
         "signed packages", ("job/signature.py",), re.compile(rb"\bsign_key\b"), by_default=True

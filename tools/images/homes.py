@@ -35,7 +35,13 @@ _ROOT = tuple(words("attempts firmware hello idf proof record reports versions")
 
 # Asked for when something is wrong, and let go at once. A folder with fewer files is read faster:
 # to find one of them all of it is read.
-_SELDOM = ("job/blocks_bad", "job/http_bad", "job/image_bad", "job/overlong")
+_SELDOM = (
+    "job/blocks_bad",
+    "job/http_bad",
+    "job/image_bad",
+    "job/overlong",
+    "job/package_bad",
+)
 
 # Short identifiers of any stock firmware; none that alink/__init__.py uses, whose globals they
 # will be.

@@ -27,10 +27,10 @@ from tools.release.package_format import (
     read_head,
 )
 
-# A board has 1,088 bytes of the stream at a time, for 256 that come out: see docs/package.md.
-_PIECE = 64
-_PIECES = 16
-_LEAST = 256
+# A board has 932 bytes of the stream at a time, for 192 that come out: see docs/package.md.
+_PIECE = 32
+_PIECES = 28  # so many whole ones are in any 932 bytes
+_LEAST = 192
 
 _DAMAGED = "Get it again, or make it again with image.py pack."
 
@@ -118,7 +118,7 @@ class _Inflated:
         self._came.append(len(self._ready))
         if len(self._came) == _PIECES and sum(self._came) < _LEAST and not self._inflate.eof:
             raise _damaged(
-                f"its stream is damaged: {_PIECE * _PIECES:,} bytes of it make "
+                f"its stream is damaged: {_PIECE * _PIECES} bytes of it make "
                 f"{sum(self._came)}, and a board has no room for more at a time"
             )
         return True

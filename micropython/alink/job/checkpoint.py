@@ -31,8 +31,7 @@ def fill(one, config, block):
     of the same file may be put there at any time.
     """
     one.block = bytearray(_BLOCK) if block is None else block
-    view = memoryview(one.block)
-    one.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
+    one.view = _views(one.block)
     one.ring = one.spare = None  # see opened.room()
     one.config = config
     # file: File. digest: of what is in the target. tail: view of the last, short block. work: the
@@ -127,13 +126,20 @@ def _forget(nvs, *keys):
                 raise
 
 
+def _views(block):
+    # Of what is read into: from each KiB on.
+    view = memoryview(block)
+    return (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
+
+
 def _begin(download, recall):
     # Digest and target at their first byte; `recall` bytes come out of the target.
     file = download.file
     size = file.size
     if download.packed is not None:
         download.packed = download.mover = None
-        parts.drop("job.unpack", "job.patch")
+        parts.drop("job.unpack")
+        download.view = _views(download.block)
     download.recall = recall
     download.target.begin(size, file.method, file.digest, download.block)
     download.target.spare = download.spare

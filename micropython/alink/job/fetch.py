@@ -125,7 +125,7 @@ class Download:
     def rest(self):
         """Let go of all that moves: a connection is opened, or closed."""
         self.mover = None
-        parts.drop("job.moving", "job.unpack", "job.patch", *_PASSING)
+        parts.drop("job.moving", "job.unpack", *_PASSING)
 
     def close(self):
         """Give up: closes the connection. The checkpoint stays, for another try."""

@@ -11,17 +11,16 @@ from micropython import const
 from .. import parts
 
 _BLOCK = const(4096)  # erase unit, and the piece in which everything travels
-_PART = const(1024)  # what is compared at once
 
 
 class Slot:
     """The app partition that does not run: the target of an update (see target.Target).
 
     label: str, of the partition, once begun. written: int, flash blocks that had to be written.
-    spare: view of 1024 bytes, the download's, to compare with; while it is None every block is
-    written. holds: (size, method, digest) of what is made of a package. Its methods beside these
-    are functions of slot_begin.py and slot_rest.py; look() is in image.py, activate() in
-    slot_check.py.
+    spare: a buffer of the download's, as long as each of `views`, to compare with; while it is
+    None every block is written. holds: (size, method, digest) of what is made of a package. Its
+    methods beside these are functions of slot_begin.py and slot_rest.py; look() is in image.py,
+    activate() in slot_check.py.
     """
 
     work = None  # nothing waits to be done
@@ -56,11 +55,11 @@ class Slot:
         i = 0
         try:
             while spare is not None:
-                part.readblocks(at, spare, i * _PART)
+                part.readblocks(at, spare, i * len(spare))
                 if spare != self.views[i]:
                     break
                 i += 1
-                if i == _BLOCK // _PART:
+                if i == len(self.views):
                     return
             self.written += 1
             # The form with two arguments erases the block, then writes it.

@@ -87,7 +87,6 @@ def fetched(run):
             "job.moving",
             "job.blocks",
             "job.unpack",
-            "job.patch",
         )
     release(run)
     run.up.set_state("verifying")

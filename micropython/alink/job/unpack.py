@@ -1,10 +1,12 @@
 # What moves of a package: source -> digest -> ring -> inflater -> block -> target. MIT licence.
 #
 # DeflateIO takes its source byte by byte and cannot go on once that ran dry: before each piece the
-# ring must have what it may take. Of 256 bytes each takes 15 bits at worst, and two blocks may
+# ring must have what it may take. Of 192 bytes each takes 15 bits at worst, and two blocks may
 # begin in them, each with a head of 286 bytes. Nothing is allocated per piece: what there is was
-# made by package.py. For a compressed image this is all; what is done for a difference is in
-# patch.py.
+# made by packed.py.
+#
+# A difference is operations (docs/package.md), a compressed image is taken for one that inserts
+# all of it: so there is one module to load, and not one out of another while RAM is short.
 
 import time
 
@@ -12,20 +14,26 @@ from micropython import const
 
 from .. import parts
 
-# Of aside.py's list.
+# Of package_bad.py's list.
 _DAMAGED = const(0)
 _ENDS = const(1)
-_GOES_ON = const(2)
-_BEHIND = const(3)
+_NUMBER = const(4)
+
+_COPY = const(0)
+_ADD = const(1)
+_INSERT = const(2)
+_SEEK = const(3)
+_SEEKS = const(16)  # in a row: more make nothing, and could go on for hours
 
 _BLOCK = const(4096)
-_PART = const(1024)
-_PIECE = const(256)
-_SHIFT = const(8)
+_SPARE = const(512)
+_PART = const(1024)  # the ring
 _HEAD = const(80)
-_RING = const(1535)  # bytes that it holds
-_VIEWS = const(6)
-_LOW = const(1088)
+_RING = const(1023)  # bytes that it holds
+_PIECE = const(192)
+_LOW = const(932)
+_TURNS = const(128)  # in one step
+_WHOLE = const(4)  # below that nothing of an operation is left
 
 
 def feed(download):
@@ -35,23 +43,16 @@ def feed(download):
     """
     packed = download.packed
     ring = packed.ring
-    source = download.source
-    spare = download.spare
+    spare = packed.spare
     while True:
-        # Hashed where it lies in the ring, before anything else can come to lie there.
-        while download.offset - _HEAD - packed.hashed >= _PIECE:
-            download.digest.update(packed.views[(packed.hashed >> _SHIFT) % _VIEWS])
-            packed.hashed += _PIECE
         left = download.size - download.offset
         have = ring.any()
-        if not left and packed.tail is not None:
-            download.digest.update(packed.tail)
-            packed.tail = None
+        at = download.offset - _HEAD & _PART - 1  # where it comes to lie in the ring
         if not left or have >= _LOW:
             return True
-        want = min(packed.again or left, _RING - have, _PART)
+        want = min(packed.again or left, _RING - have, _SPARE, _PART - at)
         try:
-            count = source.stream.readinto(spare, want)
+            count = download.source.stream.readinto(spare, want)
         except (OSError, ValueError) as e:
             raise parts.ask("job.retry", "broken", download, e)
         now = time.ticks_ms()
@@ -74,78 +75,129 @@ def feed(download):
         else:
             ring.write(spare, count)
             download.offset += count
+            # Hashed where it lies in the ring, before anything else can come to lie there.
+            if at + count == _PART:
+                download.digest.update(download.spare)
+            elif count == left:
+                download.digest.update(packed.tail)
 
 
-def wrong(number):
-    """See aside.wrong()."""
-    return parts.ask("job.aside", "wrong", number)
-
-
-def inflate(packed, buf, n):
-    """`n` bytes out of the package into `buf`. Raises AlinkError PACKAGE."""
-    if _take(packed, buf, n) != n:
-        raise wrong(_ENDS)
-
-
-def _take(packed, buf, n):
-    # Up to n bytes; less only where the stream ends.
+def inflate(packed, n):
+    """`n` bytes out of the package into Packed.spare, a piece at most, after feed(). Raises
+    AlinkError PACKAGE.
+    """
     try:
-        return packed.inflate.readinto(buf, n)
+        if packed.inflate.readinto(packed.spare, n) == n:
+            return
+        n = _ENDS
     except (EOFError, OSError):
-        raise wrong(_DAMAGED) from None
-
-
-def at_end(download):
-    """Whether the package ends here (bool): else more has to arrive. Raises AlinkError PACKAGE."""
-    packed = download.packed
-    if not feed(download):
-        return False
-    if _take(packed, packed.one, 1):
-        raise wrong(_GOES_ON)
-    if packed.ring.any() or download.offset < download.size:
-        raise wrong(_BEHIND)
-    return True
+        n = _DAMAGED
+    raise parts.ask("job.package_bad", "wrong", n)
 
 
 def fill(download):
-    """Make the image's next block; True when it is whole, False when more has to arrive.
+    """Make the image's next block; True when it is whole, False when it is not yet. A step does a
+    bounded number of things, however many operations there are.
 
-    With the last one all of the package has come, and was right so far. Raises AlinkError:
-    PACKAGE, and as feed().
+    Raises AlinkError: PACKAGE, FLASH, and as feed().
     """
     packed = download.packed
-    left = packed.size - download.target.at
-    n = min(left, _BLOCK)
-    while packed.filled < n:
-        if not feed(download):
-            return False
-        want = min(n - packed.filled, _PIECE)
-        inflate(packed, packed.pieces[packed.filled >> _SHIFT], want)
-        packed.filled += want
-    return left > n or at_end(download)
+    target = download.target
+    spare = packed.spare
+    n = min(target.size - target.at, _BLOCK)
+    for _ in range(_TURNS):
+        room = n - packed.filled
+        if not room:
+            return True
+        todo = packed.todo
+        op = todo & 3
+        if (op != _COPY or todo < _WHOLE) and not feed(download):
+            break
+        if todo < _WHOLE:
+            _number(packed, target.size - target.at - packed.filled)
+            continue
+        k = min(todo >> 2, room)
+        if op == _COPY and k == _BLOCK:
+            _read(packed, download.block, k)
+        else:
+            if op == _COPY:
+                k = min(k, _SPARE)
+                _read(packed, spare, k)
+            else:
+                k = min(k, _PIECE)
+                inflate(packed, k)
+                if op == _ADD:
+                    _read(packed, packed.theirs, k)
+                    packed.add(spare, packed.theirs, k)
+            packed.out.write(spare, k)
+            packed.out.readinto(spare, k)  # (They are what it reads there, too.)
+        packed.filled += k
+        packed.todo = todo - (k << 2)
+        if op != _INSERT:
+            packed.at += k
+    return False
 
 
-def turn(download):
-    """One step of the first block -> bytes of the image when it is whole (int), else 0."""
-    if not download.mover.fill(download):
-        return 0
-    download.mover = None
-    return download.packed.size
+def _number(packed, room):
+    # An operation's number, which has come: it is the one that is done next. (Five bytes at most.)
+    # room: bytes of the image that are not there yet.
+    number = shift = 0
+    while True:
+        inflate(packed, 1)
+        byte = packed.spare[0]
+        if shift == 28 and byte > 3:
+            raise parts.ask("job.package_bad", "wrong", _NUMBER)
+        number |= (byte & 127) << shift
+        if byte < 128:
+            break
+        shift += 7
+    op = number & 3
+    n = number >> 2
+    at = packed.at
+    if op == _SEEK:
+        packed.at = at = at + (-(n >> 1) - 1 if n & 1 else n >> 1)
+        number = min(packed.todo, 0) - 1
+        good = number >= -_SEEKS and 0 <= at <= packed.source
+    else:
+        good = 0 < n <= room and (op == _INSERT or n <= packed.source - at)
+    if not good:
+        raise parts.ask("job.package_bad", "no_operation", number, room)
+    packed.todo = number
+
+
+def _read(packed, buf, n):
+    # n bytes of the source to the start of buf, which may be longer: then what follows is there,
+    # too; at the end of the flash partition what is in front is read with them, and overwritten.
+    at = packed.at
+    more = max(at + len(buf) - packed.end, 0)
+    at -= more
+    try:
+        packed.part.readblocks(at // _BLOCK, buf, at % _BLOCK)
+    except OSError as e:
+        raise parts.ask("job.package_bad", "unread", e)
+    if more:
+        for i in range(n):
+            buf[i] = buf[i + more]
 
 
 def move(download):
     """Bring one block of the image into the target; allocates nothing.
 
-    Returns 1 when the last one is there, else 0: see Download.step(). That one is not written
-    before all are known to be right: see aside.finish(). Raises AlinkError, as fill().
+    Returns 1 when the last one is there, and all of the package, else 0: see Download.step(). That
+    one is not written before all is known to be right: see packed_last.finish(). Raises
+    AlinkError, as fill().
     """
-    if not download.mover.fill(download):
-        return 0
+    target = download.target
     packed = download.packed
-    if packed.size - download.target.at <= _BLOCK:
-        packed.inflate = packed.ring = None
+    if not fill(download):
+        return 0
+    if target.size - target.at <= _BLOCK:
+        if not feed(download):
+            return 0
+        if download.offset < download.size:
+            parts.ask("job.packed_last", "at_end", download)
         return 1
     packed.filled = 0
     packed.digest.update(download.block)
-    download.target.write(download.block, _BLOCK)
+    target.write(download.block, _BLOCK)
     return 0

@@ -56,6 +56,6 @@ def complete(download):
         parts.ask("job.checkpoint", "restart", download, found)
         return False
     if download.packed is not None:
-        parts.ask("job.aside", "finish", download)
+        parts.ask("job.packed_last", "finish", download)
     download.close()
     return True

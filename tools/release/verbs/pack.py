@@ -53,9 +53,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--window",
         type=int,
         choices=WINDOWS,
-        metavar="10|11|12",
-        help="the board needs 2 ** WINDOW bytes of RAM to unpack it (default: the smallest that "
-        "costs no more than one part in a hundred of the bytes)",
+        default=WINDOWS[0],
+        metavar="9|10|11|12",
+        help="the board needs 2 ** WINDOW bytes of RAM to unpack it; each more saves one or two "
+        "parts in a hundred of the bytes (default: %(default)s, which fits any board)",
     )
     json_option(parser)
 

@@ -1,0 +1,102 @@
+# What a download holds of its package. MIT licence.
+#
+# Loaded once its head has been looked at. While a package is unpacked, the download's block is
+# for what comes out of it. The ring is a package's own then, with the same memory: what comes in
+# goes into it, and from there by pieces through the inflater.
+
+import hashlib
+
+import deflate
+import esp32
+from micropython import RingIO, const
+
+from .. import log, parts
+
+_HEAD = const(80)
+_BLOCK = const(4096)
+_PART = const(1024)  # the ring
+_SPARE = const(512)
+_HALF = const(256)
+_INSERT = const(2)  # of a difference's operations: see unpack.py
+
+
+class Packed:
+    """What there is of a package. Has no code of its own, as it outlives this module."""
+
+    code = "job.unpack"  # what moves
+
+
+def turn(download):
+    """Make all that a package needs; its head is in the block, and is right. Returns 0."""
+    packed = download.packed = _empty()
+    target = download.target
+    block = download.block
+    size = min(download.size, _PART)
+    # (download.spare: its memory. tail: of that, what will be hashed at the end.)
+    packed.ring = RingIO(download.spare)
+    packed.tail = download.spare[: (download.size - _HEAD) % _PART]
+    view = memoryview(block)
+    packed.ring.write(view[_HEAD:size])
+    download.digest.update(view[:_HEAD])
+    if size == download.size:
+        download.digest.update(packed.tail)
+    packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, block[6])
+    # spare: for what is read, then for what is inflated, then for what the slot holds.
+    packed.spare = target.spare = bytearray(_SPARE)
+    target.views = [view[at : at + _SPARE] for at in range(0, _BLOCK, _SPARE)]
+    if download.file.stream is not None:
+        download.source.block = packed.spare  # the block is not free while a header comes
+    # out: writes into the block. It is emptied at once, so that what comes next goes behind it.
+    packed.out = RingIO(block)
+    # filled: bytes of the image that are in the block. again: bytes of the package that come a
+    # second time. kept: the block is in flash, see aside.set_aside().
+    packed.filled = packed.again = 0
+    packed.kept = False
+    # source: of a difference, its size. digest: of what has been read of it; then of what is in
+    # the slot.
+    packed.source = int.from_bytes(block[44:48], "little")
+    packed.digest = hashlib.sha256()
+    download.view = download.tail = None  # not wanted, see checkpoint.py
+    download.offset = size
+    download.at = 0
+    download.next = download.size  # there are no checkpoints
+    # todo: number of the operation that is done, less what of it has been done; below 0: so many
+    # SEEK in a row.
+    if packed.source:
+        download.early = "job.origin"
+        packed.todo = 0
+        _differs(packed, block)
+    else:
+        download.early = "job.packed_first"
+        packed.todo = target.size << 2 | _INSERT
+    return 0
+
+
+def _differs(packed, block):
+    # theirs: bytes of the source, to be added to `spare` by add(); before that, the digest that
+    # the source should have. end: of its flash partition. at: in the source.
+    packed.theirs = memoryview(packed.spare)[_HALF:]
+    packed.theirs[:32] = block[48:_HEAD]
+    packed.part = esp32.Partition(esp32.Partition.RUNNING)
+    packed.end = packed.part.info()[3]
+    packed.at = 0
+    try:
+        packed.add = _adder("job.viper")
+    except (ImportError, ValueError, MemoryError) as e:
+        # Not in this image; for another processor, or for another version of MicroPython; or
+        # there is no memory for machine code.
+        log.debug("sums in bytecode:", e)
+        packed.add = _adder("job.add")
+
+
+def _adder(name):
+    # Once a download, not with each connection: no firmware gives back the memory of machine code
+    # before a reset. The function outlives its module, of which it needs nothing.
+    try:
+        return parts.use(name).add
+    finally:
+        parts.drop(name)
+
+
+def _empty():
+    return Packed()  # (Who checks types is not told that it has nothing yet.)
