@@ -3,7 +3,7 @@
 import hashlib
 import time
 
-from alink import errors
+from alink import errors, parts
 from alink.errors import AlinkError
 from alink.job import download
 from alink.job.fetch import Download
@@ -106,7 +106,9 @@ def run(source, target=None, the_file=None, kept=None, **options):
     pauses = {"retry_min_ms": 1, "retry_max_ms": 4}
     pauses.update(options)
     one = Download(kept, pauses)
-    one.start(the_file or file(), "default/1.1.0/key", source, target)
+    parts.ask(
+        "job.checkpoint", "start", one, the_file or file(), "default/1.1.0/key", source, target
+    )
     began = time.ticks_ms()
     while not one.step():
         if one.waits == "link":

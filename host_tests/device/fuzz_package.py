@@ -86,7 +86,7 @@ def unpack(body, dice):
     pauses = {"retry_min_ms": 0, "retry_max_ms": 0, "tries": 1000}
     fetch = parts.use("job.fetch").Download(None, pauses)
     written = flash_fakes.Partition.written
-    fetch.start(file, "default/1/x", source, target)
+    parts.ask("job.checkpoint", "start", fetch, file, "default/1/x", source, target)
     steps = 0
     try:
         while not fetch.step():

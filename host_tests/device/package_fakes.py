@@ -83,7 +83,9 @@ def loading(body, gives=1024, target=None, digest=None):
     one = fetch.Download(None, {"tries": 1})
     Partition.written = 0
     Partition.erased.clear()
-    one.start(file, "default/2/x", Source(body, gives), target or Any())
+    parts.ask(
+        "job.checkpoint", "start", one, file, "default/2/x", Source(body, gives), target or Any()
+    )
     return one
 
 
@@ -97,7 +99,11 @@ def moving(body, **more):
 
 
 def without_heap(one, blocks):
-    """Its steps until so many blocks are in the slot: none of them may allocate."""
+    """Its steps until so many blocks are in the slot: none behind the first may allocate, with
+    which what moves is loaded.
+    """
+    while not Partition.written:
+        assert not one.step()
     micropython.heap_lock()
     try:
         while Partition.written < blocks:

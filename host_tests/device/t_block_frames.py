@@ -36,7 +36,7 @@ def test_the_crc_is_the_platforms():
 def scanned(text):
     buf = bytearray(512)
     buf[: len(text)] = text
-    found = [0] * 5
+    found = [-1] * 5
     parts.use("job.blocks_move").scan(buf, len(text), found)
     return tuple(found[1:])
 

@@ -3,6 +3,7 @@
 import hashlib
 
 import micropython
+from alink import parts
 from alink.job import blocks, fetch
 from alink.job.offer import File
 from block_fakes import NAME, STREAM, body, frame, left, pull, scene
@@ -211,7 +212,7 @@ def test_a_whole_download_with_damage_losses_and_odd_pieces_ends_with_the_right_
         one = fetch.Download(None, {"retry_min_ms": 10, "retry_max_ms": 10})
         flash = Flash()
         file = File(size, "md5", hashlib.md5(data).digest(), None, STREAM)
-        one.start(file, "key", source, flash)
+        parts.ask("job.checkpoint", "start", one, file, "key", source, flash)
         cut = False
         for _ in range(20000):
             dev.poll()

@@ -104,7 +104,7 @@ def test_a_target_looks_at_the_first_block_before_anything_is_written():
 def test_nothing_is_loaded_while_it_moves():
     one = Download(None, {"retry_min_ms": 1, "retry_max_ms": 1})
     parts.drop("job.retry", "job.checkpoint", "job.waiting")
-    one.start(file(), "key", Source(("cut", 5000)), Target())
+    parts.ask("job.checkpoint", "start", one, file(), "key", Source(("cut", 5000)), Target())
     while one.offset < 8192:
         one.step()
         if one.offset:
@@ -169,7 +169,7 @@ def test_a_download_without_room_for_what_arrives_is_no_network_trouble():
     idf.spare = lambda: (3700, 1300)
     source = Dripping()
     one = Download(None, {"tries": 8})
-    one.start(file(), "key", source, Target())
+    parts.ask("job.checkpoint", "start", one, file(), "key", source, Target())
     try:
         while one.offset < 4096:
             one.step()

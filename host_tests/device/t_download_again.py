@@ -1,6 +1,6 @@
 # What a try that failed leaves to the next: damage is counted once, the ring goes. MIT licence.
 
-from alink import errors
+from alink import errors, parts
 from alink.errors import AlinkError
 from alink.job.fetch import Download
 from download_fakes import BODY, Flash, Kept, Source, file, run
@@ -56,7 +56,7 @@ def test_damage_is_counted_once_however_often_it_cannot_be_opened_again():
         source = Odd(("cut", cut), errors.LINK, errors.LINK, errors.LINK, errors.LINK)
         target = Flash()
         one = Download(Kept(), {"retry_min_ms": 1, "retry_max_ms": 4, "tries": 8})
-        one.start(file(), "key", source, target)
+        parts.ask("job.checkpoint", "start", one, file(), "key", source, target)
         while not one.step():
             assert one.offset >= 0 and one.recall % 4096 == 0, (cut, one.offset, one.recall)
         assert target.begun == 1, (cut, target.begun)

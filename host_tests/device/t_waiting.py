@@ -58,17 +58,21 @@ def running(waits):
 def test_a_main_loop_may_sleep_while_a_download_pauses_or_waits_for_a_link():
     for waits in ("pause", "link"):
         board, run = running(waits)
+        run.step()
         assert not board.busy, waits
         run.fetch.waits = ""
+        run.step()
         assert board.busy
 
 
 def test_a_main_loop_may_sleep_while_there_is_no_link_for_a_report():
     board, run = running("")
-    run.fetch = None
+    run.state = 4  # telling
     run.closing = Report()
+    run.step()
     assert board.busy
     board.device.connected = False
+    run.step()
     assert not board.busy
 
 

@@ -60,7 +60,7 @@ def once(url):
     parts.drop("job.offer")
     one = fetch.Download(None, {"tries": 1})
     target = Flash()
-    one.start(file, "key", download.Source(ca=ca), target)
+    parts.ask("job.checkpoint", "start", one, file, "key", download.Source(ca=ca), target)
     try:
         while target.got < 8192:
             one.step()

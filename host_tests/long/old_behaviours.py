@@ -118,8 +118,8 @@ OLD_BEHAVIOURS = (
     Mutant(
         "every poll asks for a fresh link anew",
         "micropython/alink/job/run.py",
-        "                self.asked is None\n",
-        "                True\n",
+        "not 0 < time.ticks_diff(self.asked, time.ticks_ms()) <= _REPLY_MS",
+        "True",
         WAITING,
     ),
     Mutant(

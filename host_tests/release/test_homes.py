@@ -145,9 +145,9 @@ text = "job.run is no name here", "idf"
 def test_a_traceback_of_a_board_can_be_read(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    new = of(ALINK)["alink/job/run"].replace("/", ".")
+    new = of(ALINK)["alink/job/gate"].replace("/", ".")
     names = table(moved(SOURCES))[new.replace(".", "/")]
-    short = next(name for name, old in names.items() if old == "_download")
+    short = next(name for name, old in names.items() if old == "_contents")
     console = tmp_path / "console.txt"
     console.write_text(
         f'oops\n  File "{new}", line 1, in {short}\n  File "main.py", line 3, in x\n'
@@ -155,8 +155,8 @@ def test_a_traceback_of_a_board_can_be_read(
     )
     assert image.main(["explain", str(console)]) == 0
     assert capsys.readouterr().out == (
-        'oops\n  File "alink/job/run.py", in _download\n  File "main.py", line 3, in x\n'
-        "ImportError: no module named 'alink.job.run'\nImportError: no module named 'lamp'\n"
+        'oops\n  File "alink/job/gate.py", in _contents\n  File "main.py", line 3, in x\n'
+        "ImportError: no module named 'alink.job.gate'\nImportError: no module named 'lamp'\n"
     )
 
 

@@ -62,10 +62,11 @@ class MqttSource:
             self.run = parts.use("job.blocks_move").blocks(self)
         self.buf = buf
         self.n = n
-        n = next(self.run)
-        if n is not None and n < 0:
-            parts.ask("job.blocks_bad", "fault", self, n)
-        return n
+        try:
+            n = next(self.run)
+        except BaseException as exc:
+            return parts.ask("job.blocks_bad", "broken", self, exc)
+        return n if n is None or n > 0 else parts.ask("job.blocks_bad", "fault", self, n)
 
     def close(self):
         """Stop; what still comes of a reply is read past. Again is harmless."""

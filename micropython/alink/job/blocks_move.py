@@ -12,18 +12,11 @@ from .. import parts
 
 _E_SUBSCRIBE = const(6)
 _E_TIMEOUT = const(7)
-_E_HTTP_LENGTH = const(42)
-_E_BLOCK = const(47)
-_E_BLOCK_REFUSED = const(48)
 
 _CRC = const(1)  # for blocks_bad.py
 
-_CLOSED = const(259)  # see session.py
-
 _BLOCK = const(4096)
-_BRACE = const(123)
 _HEAD_MAX = const(512)  # bytes of JSON looked at; the platform's have about 130
-_IDS = const(600000000)  # those of requests begin here, out of reach of Device.next_id()
 
 # Where the digits stand in the request, from its end: see blocks_rest.py.
 _SIZE_AT = const(-38)
@@ -62,39 +55,45 @@ def blocks(source):
     """What MqttSource.readinto() returns, one after the other, until something is wrong.
 
     What is wrong is a negative number, see blocks_bad.fault(), and the last one; where it is one
-    that stands in the header, that is put into source.n.
+    that stands in the header, that is put into source.n. 0: the other side has closed. Never reads
+    past the message's payload (link.left). Raises what sockets do.
     """
     device = source.device
     packet = source.packet
     table = _TABLE
     crc = at = n = size = count = left = 0
     link = block = None
-    found = [0, 0, 0, 0, 0]
+    # What scan() finds in a header (see _KEYS), and what it ought to.
+    found = [0] * 5
+    want = source.want
     one = bytearray(1)
     last = time.ticks_ms()  # of the last request
     while True:
         # The request, when its time has come.
-        now = time.ticks_ms()
-        link = device._link
-        if not device.connected or device._signing or 0 <= time.ticks_diff(now, last) < source.gap:
+        if (
+            not device.connected
+            or device._signing
+            or 0 <= time.ticks_diff(time.ticks_ms(), last) < source.gap
+        ):
             yield None
             continue
+        link = device._link
         if source.entry[2] > 1:
             yield -_E_SUBSCRIBE
-        left = min(source.size - source.offset, source.limit if source.offset else _BLOCK)
-        source.id += 1
-        _put(packet, _ID_AT, 9, source.id)
+        want[3] = at = source.offset
+        want[2] = left = min(want[4] - at, source.limit if at else _BLOCK)
+        want[0] += 1
+        _put(packet, _ID_AT, 9, want[0])
         _put(packet, _SIZE_AT, 6, left)
-        _put(packet, _OFFSET_AT, 8, source.offset)
-        last = now
+        _put(packet, _OFFSET_AT, 8, at)
+        last = time.ticks_ms()
         # The next message on the topic is taken, until all of it has come; session.py stops
         # in front of its payload.
         if link.stream is not source.topic:
             link.stream = source.topic
             link.view = memoryview(link.buf)[: len(source.topic)]
         link.claimed = True
-        if not exchange(source, None, 0):
-            continue
+        link.send(packet, len(packet))
         source.session = device.session
         block = source.block  # free while a header comes: the piece before it is complete
         while True:
@@ -103,58 +102,45 @@ def blocks(source):
                 if time.ticks_diff(time.ticks_ms(), last) > source.timeout:
                     yield -_E_TIMEOUT
                 yield None
-            if link.left < 2:
-                yield -_E_BLOCK
             source.unvouched = crc = at = size = 0
-            n = 2
-            while True:
+            n = min(link.left, 2)
+            while at < n:
                 # n bytes into block; the first read has them all, as a rule.
-                while at < n:
-                    count = exchange(source, one if at else block, 1 if at else n)
-                    if not count:
-                        yield None
-                        continue
-                    if at:
-                        block[at] = one[0]
-                    at += count
-                if size:
-                    break
-                first = block[0]
-                size = first << 8 | block[1]
-                n = link.left
-                if first == _BRACE and size > n:
-                    # An error may come as a JSON object alone: its first two bytes make a size
-                    # of 31,500.
-                    size = n = max(n, 0) + 2
-                else:
-                    at = 0
-                if not 0 < size <= n:
-                    yield -_E_BLOCK
-                n = min(size, _HEAD_MAX)
+                count = link.sock.readinto(one if at else block, 1 if at else n)
+                if not count:
+                    yield count
+                    continue
+                link.left -= count
+                if at:
+                    block[at] = one[0]
+                at += count
+                if at == n and not size:
+                    size = block[0] << 8 | block[1]
+                    if size <= link.left:
+                        at = 0
+                    # (Else it may be JSON alone: see blocks_bad.judge().)
+                    n = min(size, link.left + at, _HEAD_MAX)
+            # Where there is no id, and no length of the file, the others have to do.
+            found[0] = want[0]
+            found[1] = found[2] = found[3] = -1
+            found[4] = want[4]
             scan(block, n, found)
-            if found[0] < _IDS or found[0] == source.id:
-                if found[1] not in (200, -1):
-                    source.n = found[1]
-                    yield -_E_BLOCK_REFUSED
-                if first == _BRACE or size > n or found[1] < 0 or found[3] < 0:
-                    yield -_E_BLOCK
-                if found[3] == source.offset:
-                    break
+            if found == want and size == n and link.left == left + 2:
+                break
+            count = parts.ask("job.blocks_bad", "judge", source, found, size, n)
+            if count < 0:
+                yield count
+            if count:
+                break
             # Late, twice, or of another file: the one that was asked for may still come.
-            # (Where there is no id, or none of the form that was sent, offset and length have
-            # to do.)
             link.left = -link.left
-        if 0 <= found[4] != source.size:
-            source.n = found[4]
-            yield -_E_HTTP_LENGTH
-        if found[2] != left or link.left != left + 2:
-            yield -_E_BLOCK
         while left:
             block = source.buf
-            count = exchange(source, block, min(source.n, left))
+            count = link.sock.readinto(block, min(source.n, left))
             if not count:
-                yield None
+                yield count
                 continue
+            link.left -= count
             for at in range(count):
                 crc ^= block[at]
                 crc = table[crc & 15] ^ crc >> 4
@@ -166,9 +152,11 @@ def blocks(source):
                 yield count
         at = 0
         while at < 16:
-            if not exchange(source, one, 1):
-                yield None
+            n = link.sock.readinto(one, 1)
+            if not n:
+                yield n
                 continue
+            link.left -= 1
             crc ^= one[0] << at
             at += 8
         if crc:
@@ -178,36 +166,6 @@ def blocks(source):
         source.session = -1
         source.offset += count
         yield count
-
-
-def exchange(source, buf, n):
-    """Up to `n` bytes of the claimed message's payload into `buf` -> how many, None: nothing is
-    there. With None for `buf` the request is sent -> 1, or None: it is lost.
-
-    Never reads past the payload. A link that breaks shows in the Device, not as an exception.
-    """
-    device = source.device
-    link = device._link
-    if link is None:
-        return None
-    try:
-        if buf is None:
-            link.send(source.packet, len(source.packet))
-            return 1
-        if link.left <= 0:
-            return None
-        count = link.sock.readinto(buf, min(n, link.left))
-        if count:
-            link.left -= count
-            return count
-        if count == 0:
-            device._lost(parts.ask("faults", "ended", _CLOSED))
-    except (OSError, ValueError, MemoryError) as exc:
-        device._lost(exc)
-        return None
-    except BaseException:
-        device._drop()  # what follows could not be understood
-        raise
 
 
 def _put(packet, at, width, number):
@@ -220,11 +178,10 @@ def _put(packet, at, width, number):
 def scan(buf, end, found):
     """Find the numbers of _KEYS in the JSON of buf[:end], which may be cut off anywhere.
 
-    found: list, to be filled: -1 where there is no whole number. Keys count at any depth and in
-    any order; of two equal ones the last. Allocates nothing, never raises.
+    found: list, to be changed where there is such a key: -1 where it has no whole number. Keys
+    count at any depth and in any order; of two equal ones the last. Allocates nothing, never
+    raises.
     """
-    for i in range(len(_KEYS)):
-        found[i] = -1
     at = 0
     while at < end:
         at += 1

@@ -35,7 +35,9 @@ def _fill(source, device, block_size=_BLOCK, gap_ms=100, reply_timeout_ms=10000)
     # readinto() was called with.
     source.topic = source.entry = source.packet = source.run = source.buf = None
     source.block = source.stream = None
-    source.id = source.offset = source.size = source.unvouched = source.n = 0
+    source.offset = source.unvouched = source.n = 0
+    # What the next header has to say: id, code, bytes of the block, its offset, those of the file.
+    source.want = [0, 200, 0, 0, 0]
     source.session = -1  # in which a reply is waited for
 
 
@@ -48,11 +50,11 @@ def open(source, file, offset, size):
         attend(source, topic + "_reply")
     if source.packet is None:
         # Not from the start each time: a reply to an earlier job may still be under way.
-        source.id = _IDS + int.from_bytes(os.urandom(3), "big")
+        source.want[0] = _IDS + int.from_bytes(os.urandom(3), "big")
         source.packet = prepare(topic, (_REQUEST % file.stream).encode())
     source.unvouched = 0
     source.offset = offset
-    source.size = size
+    source.want[4] = size
     source.stream = source
 
 

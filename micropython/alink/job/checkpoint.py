@@ -22,8 +22,8 @@ _OPEN = const(1)
 _RECALL = const(2)  # what is in the target already is hashed
 
 
-def fill(one, config, block):
-    """All that a new Download (fetch.py) has, but for what its own __init__ has made.
+def fill(one, nvs=None, config=None, block=None):
+    """All that a new Download (fetch.py) has; for the arguments see there.
 
     block: bytearray of 4096, what moves at once. offset: int, bytes that are in the target and in
     the digest. waits: str, why nothing moves: "link" when the link has expired, "pause" before
@@ -33,7 +33,10 @@ def fill(one, config, block):
     one.block = bytearray(_BLOCK) if block is None else block
     one.view = _views(one.block)
     one.ring = one.spare = None  # see opened.room()
+    one.nvs = nvs
     one.config = config
+    one.mover = one.packed = one.source = one.target = one.link = None
+    one.waits = ""
     # file: File. digest: of what is in the target. tail: view of the last, short block. work: the
     # target's, or None. mover: moving.py, or what moves of a package, while it is loaded. packed:
     # see package.py. early: the part that makes the first block: first.py until it tells another.
@@ -50,7 +53,12 @@ def fill(one, config, block):
 
 
 def start(download, file, key, source, target):
-    """See Download.start()."""
+    """Begin the download of a file from its first byte; nothing is fetched yet.
+
+    download: Download. file: offer.File. key: str, the job's. source: Source, or None: it has to
+    come before the first step, see states.begun(). target: Target. Raises AlinkError when the
+    target refuses it (size, trial, no slot).
+    """
     config = download.config or {}
     download.target = target
     if target.work is not None:

@@ -36,7 +36,7 @@ def turn(run):
         # Somebody stopped it, with Ctrl-C for instance.
         raise AlinkError(_E_MODULE, "interrupted")
     elif state == _TELLING:
-        run.go(_OVER)
+        run.turn("moves", "go", _OVER)
     else:
         _close(run)
 
@@ -56,7 +56,7 @@ def overtaken(run):
 def _close(run):
     # The last report, at QoS 1, and no other.
     if run.stale and run.state == _FAILING:
-        run.go(_OVER)
+        run.turn("moves", "go", _OVER)
         return
     last = run.last
     if isinstance(last, AlinkError):

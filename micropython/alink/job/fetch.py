@@ -13,16 +13,6 @@ from ..errors import AlinkError
 # Bytes between two checkpoints. With the block that was under way, a reset costs 64 KiB at most.
 _CHECKPOINT = const(61440)
 
-# What is let go before something moves.
-_PASSING = (
-    "job.checkpoint",
-    "job.waiting",
-    "job.slot_begin",
-    "job.slot_rest",
-    "job.first",
-    "job.image",
-)
-
 # States, for checkpoint.py, first.py, waiting.py and retry.py too.
 _DONE = const(0)
 _OPEN = const(1)
@@ -34,34 +24,31 @@ _CHECK = const(9)  # of a package, the first block is made
 class Download:
     """Brings one file of a job into a target; made once a job, started for each file.
 
+    Download(nvs=None, config=None, block=None)
+
     nvs: esp32.NVS of the journal, for checkpoints; None: no resume after a reset. config: dict,
     see retry.check(), or None. block: bytearray of 4096, or None. All that is large is made at
-    once, 4 KB, but for a ring of 1 KB (opened.py). Its attributes are told in checkpoint.py.
+    once, 4 KB, but for a ring of 1 KB (opened.py). Its attributes are told in checkpoint.py, and
+    start() is there, too.
     """
 
     work = doubt = None  # (of few downloads more than that)
 
     block: bytearray
     early: str
+    waits: str
     state: int
     offset: int
     size: int
     next: int
+    nvs: "NVS"  # type: ignore[name-defined]  # noqa: F821
+    mover: "Module"  # type: ignore[name-defined]  # noqa: F821
+    packed: "Packed"  # type: ignore[name-defined]  # noqa: F821
+    source: "Source"  # type: ignore[name-defined]  # noqa: F821
+    target: "Target"  # type: ignore[name-defined]  # noqa: F821
 
-    def __init__(self, nvs=None, config=None, block=None):
-        self.nvs = nvs
-        self.mover = self.packed = self.source = self.target = self.link = None
-        self.waits = ""
-        parts.ask("job.checkpoint", "fill", self, config, block)
-
-    def start(self, *args):
-        """Begin the download of a file from its first byte; nothing is fetched yet.
-
-        file: offer.File. key: str, the job's. source: Source, or None: it has to come before the
-        first step, see states.begun(). target: Target. Raises AlinkError when the target
-        refuses it (size, trial, no slot).
-        """
-        parts.ask("job.checkpoint", "start", self, *args)
+    def __init__(self, *args):
+        parts.ask("job.checkpoint", "fill", self, *args)
 
     def step(self):
         """Do one bounded thing; True once everything is in the target and the digest is right.
@@ -76,6 +63,10 @@ class Download:
             if self.work is not None and self.work():
                 return False
             if _READY <= state < _CHECK:
+                if self.mover is None:
+                    self.rest()
+                    packed = self.packed
+                    self.mover = parts.use("job.moving" if packed is None else packed.code)
                 if not self.mover.move(self) or self.offset < self.next:
                     return False
                 if self.offset == self.size:
@@ -95,13 +86,9 @@ class Download:
                 early = self.early
                 size = parts.use(early).turn(self)
                 if size:
-                    # Looked at before it is written.
-                    self.mover = None
-                    parts.drop(early, "job.moving", "job.unpack")
+                    # Looked at before it is written, and without what moves.
+                    self.rest()
                     self.target.look(self.block, size)
-                    parts.drop(*_PASSING)
-                    packed = self.packed
-                    self.mover = parts.use("job.moving" if packed is None else packed.code)
                     self.state = _READY
                 elif self.early is not early:
                     parts.drop(early)  # (One after the other: each is large.)
@@ -109,23 +96,27 @@ class Download:
                 parts.use("job.waiting").turn(self)
             elif state:
                 parts.ask("job.opening", "connect", self)
-                if self.state > _OPEN:
-                    packed = self.packed
-                    if packed is None:
-                        self.mover = parts.use("job.moving")
-                    elif packed.inflate is not None:  # before that it is too early: see origin.py
-                        self.mover = parts.use(packed.code)
-                    if _READY <= self.state < _CHECK:
-                        parts.drop(*_PASSING)
         except AlinkError as e:
             self.rest()
             parts.ask("job.retry", "trouble", self, e)
         return False
 
     def rest(self):
-        """Let go of all that moves: a connection is opened, or closed."""
+        """Let go of all that moves, and of what is not needed while something does: before that,
+        and before a connection is opened, or closed.
+        """
         self.mover = None
-        parts.drop("job.moving", "job.unpack", *_PASSING)
+        parts.drop(
+            "job.moving",
+            "job.unpack",
+            "job.checkpoint",
+            "job.waiting",
+            "job.slot_begin",
+            "job.slot_rest",
+            "job.first",
+            "job.packed_first",
+            "job.image",
+        )
 
     def close(self):
         """Give up: closes the connection. The checkpoint stays, for another try."""

@@ -4,6 +4,8 @@
 
 from micropython import const
 
+from .. import parts
+
 _BLOCK = const(4096)
 _PART = const(1024)
 
@@ -18,6 +20,8 @@ def turn(download):
     """
     size = download.size
     mover = download.mover
+    if mover is None:
+        download.mover = mover = parts.use("job.moving")
     if download.state == _PEEK:
         if mover.read(download, download.view, min(size, _PART)):
             download.at = _PART

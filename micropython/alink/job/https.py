@@ -42,18 +42,8 @@ class Source:
         HTTP_LENGTH, HTTP_REDIRECT, HTTP_CHUNKED. No error tells more of the link than host and
         path: the rest is a signature. Nothing is left open after an error.
         """
-        self.close()
-        # (One after the other: each is large.)
-        count, link, where = parts.ask("job.http_link", "request", self, file.url, offset)
-        if link[4] == "s":
-            parts.ask("clock", "check")
-        place = parts.ask("job.http_ask", "look_up", link, where)
-        if self._into is not None and self._into.ring is None:
-            # After the largest of them, and before TLS, which leaves less room.
-            parts.ask("job.opened", "room", self._into)
-        parts.ask("job.http_open", "connect", self, count, place, where)
-        head = parts.ask("job.http_head", "read", self, where)
-        return parts.ask("job.http_answer", "judge", self, head, offset, size, where)
+        # (Let go in opening.py: this is deep in calls.)
+        return parts.use("job.https_open").open(self, file, offset, size)
 
     def close(self):
         """Let go of the connection; again is harmless."""

@@ -38,22 +38,23 @@ _REPLY_MS = const(30000)  # for the last report to be taken
 
 
 def fill(run, up, job, part, module):
-    """All that a new Run has, but for what its own __init__ has made."""
+    """All that a new Run has."""
     run.up = up
     run.job = job
     run.part = part
     run.module = module
     run.state = _NEW
     run.way = 0
-    run.fetching = run.stale = run.held = False  # held: MQTT is signed off
+    run.fetching = run.resting = run.held = False  # held: MQTT is signed off
+    run.fetch = run.target = run.block = run.closing = run.others = None
     run.said = ""  # of the way, when the download begins
     run.index = 0  # of the job's file that is being fetched
     run.before = 0  # bytes of the files before it
     run.mark = 0  # bytes at which the percentage changes
     run.told = 0  # percent, the last time
     # When that was; in the end, until when the last report is waited for.
-    run.at = time.ticks_add(time.ticks_ms(), 0)
-    run.asks = 0  # how often a fresh link was asked for; asked: when
+    run.at = run.asked = time.ticks_ms()
+    run.asks = 0  # how often a fresh link was asked for; asked: until when an answer may come
     run.last = None  # what the last report says: (step, desc), or an AlinkError
     # (closing: the report itself, under way. others: steps.py, while it is loaded. stale: another
     # job of its module is offered: see ending.overtaken().)
@@ -74,7 +75,7 @@ def end(run, state, last, said):
     # ended one that had begun: see attempts.py.)
     keys = ("link",) if run.state == _NEW else ("begun", "link")
     nvs.hint(nvs.Store(nvs.JOURNAL).erase, *keys)
-    run.go(state)
+    go(run, state)
     run.last = last
     run.block = None
     run.at = time.ticks_add(time.ticks_ms(), _REPLY_MS)

@@ -2,7 +2,11 @@
 #
 # Loaded for a moment each time: while something moves none of it is needed.
 
+from micropython import const
+
 from .. import parts
+
+_FETCHING = const(1)  # see moves.py
 
 
 def begin(run):
@@ -12,9 +16,15 @@ def begin(run):
     parts.drop("job.steps")
     run.turn("states", "begin")
     job = run.job
-    run.fetch.start(job.files[run.index], job.key, None, run.target)
+    file = job.files[run.index]
+    parts.ask("job.checkpoint", "start", run.fetch, file, job.key, None, run.target)
     parts.drop("job.slot_begin")
     run.turn("states", "begun")
+    run.turn("moves", "go", _FETCHING)
+    run.up.set_state("downloading")
+    if run.said:
+        run.turn("progress", "tell", run.told, run.said)
+        run.said = ""
 
 
 def connect(download):
@@ -24,7 +34,10 @@ def connect(download):
     download.rest()
     if download.packed is not None:
         parts.ask("job.aside", "set_aside", download)
-    start = download.source.open(download.link, download.offset, download.size)
+    try:
+        start = download.source.open(download.link, download.offset, download.size)
+    finally:
+        parts.drop("job.https_open")
     if download.ring is None:
         parts.ask("job.opened", "room", download)
     if start is not None:

@@ -63,14 +63,14 @@ def start_file(run, index):
     if run.part is not None or len(job.files) > 1:
         run.target.take(job.version, index, file.name, len(job.files))
     run.index = index
-    run.asked = None
+    run.asked = time.ticks_ms()
     run.asks = run.mark = 0
-    run.go(_BEGINNING)
+    run.turn("moves", "go", _BEGINNING)
 
 
 def renew(run, job):
     """The job under way, offered once more: its link may be fresh, or of another kind."""
-    run.asked = None
+    run.asked = time.ticks_ms()
     run.asks = 0
     file = job.files[run.index]
     if (run.job.files[run.index].stream is None) == (file.stream is None):

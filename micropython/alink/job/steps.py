@@ -21,9 +21,10 @@ _REPLY_MS = const(30000)  # for "100" to be taken
 def step(run):
     """Do the next bounded thing of `run`. Raises what that raises."""
     state = run.state
+    run.resting = run.closing is not None and not run.up.device.connected
     if state == _VERIFYING:
         if run.target.finish():
-            run.go(_VERIFIED)
+            run.turn("moves", "go", _VERIFIED)
             run.turn("states", "verified")
     elif run.closing is None:
         # Whatever it is, it is done once.
@@ -38,6 +39,6 @@ def step(run):
     elif run.closing.done() or (
         state == _STORED and not 0 < time.ticks_diff(run.at, time.ticks_ms()) <= _REPLY_MS
     ):
-        run.go(_OVER)
+        run.turn("moves", "go", _OVER)
         if state == _STORED:
             parts.use("job.restart").restart(run.up)

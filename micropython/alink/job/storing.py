@@ -33,7 +33,7 @@ def _install(run):
     part = run.part
     version = run.job.version
     parts.ask("attempts", "more", Store(JOURNAL), run.job.key)
-    run.go(_INSTALLING)
+    run.turn("moves", "go", _INSTALLING)
     up.set_state("installing")
     part.install(version)
     parts.ask("attempts", "put", Store(JOURNAL), run.job.key, 0)
@@ -41,8 +41,8 @@ def _install(run):
     parts.ask("job.checkpoint", "clear", run.fetch.nvs)
     run.target.drop()
     up.call(up.on_progress, 100)
-    run.tell(100, "installed")
-    run.go(_TELLING)
+    run.turn("progress", "tell", 100, "installed")
+    run.turn("moves", "go", _TELLING)
     parts.use("hello").say(up, version, part.name)
 
 
