@@ -275,7 +275,7 @@ MUTANTS = (
     Mutant(
         "a block is compared to its end",
         "micropython/alink/job/slot.py",
-        "                if i == _BLOCK // _PART:\n",
+        "                if i == len(self.views):\n",
         "                if i == 1:\n",
         "host_tests/update/test_written.py",
     ),
