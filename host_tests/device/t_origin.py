@@ -44,11 +44,13 @@ def test_the_main_loop_has_its_turn_while_a_whole_image_is_hashed():
     one = begun(SOURCE)
     while one.packed is None:
         one.step()
-    for checked in (16384, 20000):
+    came = one.packed.ring.any()
+    for checked in (16384, 0):  # and from there the image is made
+        assert one.early == "job.origin"
         assert not one.step()
-        assert one.packed.checked == checked
-        assert one.packed.inflate is None, "made too early: it needs the memory"
-    assert one.packed.found is None and one.packed.wanted is None
+        assert one.packed.place == checked
+        assert one.packed.ring.any() == came, "inflated too early: the window needs the memory"
+    assert one.early != "job.origin"
 
 
 def test_the_time_that_hashing_takes_is_not_held_against_the_server():

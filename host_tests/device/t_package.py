@@ -56,8 +56,8 @@ def changed(body, at, value):
 
 def test_a_package_is_known_by_its_head_and_the_slot_is_to_hold_its_image():
     one = take(compressed(IMAGE))
-    assert one.target.size == 5000 and one.target.holds[0] == 5000
-    assert one.target.digest == one.target.holds[2] != one.file.digest
+    assert one.target.size == 5000
+    assert one.target.digest == hashlib.sha256(IMAGE).digest() != one.file.digest
     assert one.target.size == 5000 and not one.packed.source
     assert one.offset == 1024 and one.state == 9
 

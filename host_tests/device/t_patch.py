@@ -156,7 +156,7 @@ def test_flash_that_cannot_be_read_is_not_the_packages_fault():
         def readblocks(self, *args):
             raise OSError(5)
 
-    one.packed.part = Worn()
+    one.packed.mine = Worn()
     e = refused(one)
     assert e.code == errors.FLASH and "reading what runs" in e.detail, e
 

@@ -169,3 +169,4 @@ def test_the_inflaters_window_is_free_when_the_digest_is_compared():
     assert packed.inflate is not None
     assert through(one) == IMAGE
     assert packed.inflate is None and packed.ring is None
+    assert packed.holds == (14000, "sha256", hashlib.sha256(IMAGE).digest())

@@ -282,14 +282,14 @@ MUTANTS = (
     Mutant(
         "a difference is to what runs",
         "micropython/alink/job/origin.py",
-        "            if packed.digest.digest() != packed.theirs[:32]:\n",
+        "            if packed.found.digest() != packed.theirs[:32]:\n",
         "            if False:\n",
         PACKED_REFUSED + " -k another_release",
     ),
     Mutant(
         "a package makes the image that its head tells of",
         "micropython/alink/job/packed_last.py",
-        "    if packed.digest.digest() != target.digest:\n",
+        "    if packed.found.digest() != packed.digest:\n",
         "    if False:\n",
         PACKED_REFUSED + " -k has_a_name",
     ),
@@ -310,7 +310,7 @@ MUTANTS = (
     Mutant(
         "nothing stands behind a package's stream",
         "micropython/alink/job/packed_last.py",
-        "        elif packed.ring.any() or download.offset < download.size:\n",
+        "        elif packed.ring.any() or more:\n",
         "        elif False:\n",
         PACKED_REFUSED + " -k has_a_name",
     ),

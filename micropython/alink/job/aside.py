@@ -20,7 +20,7 @@ def set_aside(download):
     """
     packed = download.packed
     if packed.filled and not packed.kept:
-        if not download.target.at:
+        if not packed.at:
             parts.ask("job.checkpoint", "restart", download, "no block was whole")
             return
         _flash(download, "writeblocks")
@@ -33,13 +33,13 @@ def resume(download):
     if packed.kept:
         _flash(download, "readblocks")
         packed.kept = False
-    download.state = _MOVE if download.target.at else _CHECK
+    download.state = _MOVE if packed.at else _CHECK
 
 
 def _flash(download, name):
-    target = download.target
-    at = target.at // _BLOCK
+    packed = download.packed
+    at = packed.at // _BLOCK
     try:
-        getattr(target.part, name)(at, download.block)
+        getattr(packed.part, name)(at, download.block)
     except OSError as e:
-        target.fault(at, e)
+        packed.fault(at, e)

@@ -145,6 +145,7 @@ def _begin(download, recall):
     file = download.file
     size = file.size
     if download.packed is not None:
+        download.packed.inflate = None
         download.packed = download.mover = None
         parts.drop("job.unpack")
         download.view = _views(download.block)

@@ -21,18 +21,18 @@ def turn(download):
     packed = download.packed
     block = download.block
     for _ in range(_AT_ONCE):
-        n = min(packed.source - packed.at, _BLOCK)
+        n = min(packed.source - packed.place, _BLOCK)
         try:
-            packed.part.readblocks(packed.at // _BLOCK, block, 0)
+            packed.mine.readblocks(packed.place // _BLOCK, block, 0)
         except OSError as e:
             raise parts.ask("job.package_bad", "unread", e)
-        packed.digest.update(block if n == _BLOCK else memoryview(block)[:n])
-        packed.at += n
-        if packed.at == packed.source:
-            if packed.digest.digest() != packed.theirs[:32]:
+        packed.found.update(block if n == _BLOCK else memoryview(block)[:n])
+        packed.place += n
+        if packed.place == packed.source:
+            if packed.found.digest() != packed.theirs[:32]:
                 raise parts.ask("job.package_bad", "not_source", packed.source, packed.theirs)
-            packed.digest = hashlib.sha256()
-            packed.at = 0
+            packed.found = hashlib.sha256()
+            packed.place = 0
             download.early = "job.packed_first"
             break
     download.last = time.ticks_ms()  # what came meanwhile has waited

@@ -56,14 +56,12 @@ def turn(download):
         or block[_HEAD + 1] & 0x20  # a dictionary
     ):
         raise AlinkError(_E_PACKAGE, "its head")
-    digest = bytes(block[12:44])
     download.mover = None
     parts.drop("job.moving")
-    target.begin(image, "sha256", digest, block)
+    target.begin(image, "sha256", bytes(block[12:44]), block)
     parts.drop("job.slot_begin")
     if source > esp32.Partition(esp32.Partition.RUNNING).info()[3]:
         raise parts.ask("job.package_bad", "not_source", source, block[48:52])
-    target.holds = (image, "sha256", digest)
     log.info("a package of an image of %d bytes" % image)
     download.early = "job.packed"  # (the block is left as it is for that)
     download.state = _CHECK

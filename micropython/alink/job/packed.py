@@ -1,8 +1,9 @@
-# What a download holds of its package. MIT licence.
+# What a slot holds of the package that it is filled from. MIT licence.
 #
-# Loaded once its head has been looked at. While a package is unpacked, the download's block is
-# for what comes out of it. The ring is a package's own then, with the same memory: what comes in
-# goes into it, and from there by pieces through the inflater.
+# Loaded once its head has been looked at. It all stands in the Slot itself, since an object of its
+# own would cost 300 bytes: Download.packed is the target, while a package comes. The download's
+# block is for what comes out of it then, and the memory of the download's ring for one of the
+# package's own: what comes in goes into it, and from there by pieces through the inflater.
 
 import hashlib
 
@@ -20,16 +21,9 @@ _HALF = const(256)
 _INSERT = const(2)  # of a difference's operations: see unpack.py
 
 
-class Packed:
-    """What there is of a package. Has no code of its own, as it outlives this module."""
-
-    code = "job.unpack"  # what moves
-
-
 def turn(download):
     """Make all that a package needs; its head is in the block, and is right. Returns 0."""
-    packed = download.packed = _empty()
-    target = download.target
+    packed = download.packed = download.target
     block = download.block
     size = min(download.size, _PART)
     # (download.spare: its memory. tail: of that, what will be hashed at the end.)
@@ -42,8 +36,8 @@ def turn(download):
         download.digest.update(packed.tail)
     packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, block[6])
     # spare: for what is read, then for what is inflated, then for what the slot holds.
-    packed.spare = target.spare = bytearray(_SPARE)
-    target.views = [view[at : at + _SPARE] for at in range(0, _BLOCK, _SPARE)]
+    packed.spare = bytearray(_SPARE)
+    packed.views = [view[at : at + _SPARE] for at in range(0, _BLOCK, _SPARE)]
     if download.file.stream is not None:
         download.source.block = packed.spare  # the block is not free while a header comes
     # out: writes into the block. It is emptied at once, so that what comes next goes behind it.
@@ -52,10 +46,10 @@ def turn(download):
     # second time. kept: the block is in flash, see aside.set_aside().
     packed.filled = packed.again = 0
     packed.kept = False
-    # source: of a difference, its size. digest: of what has been read of it; then of what is in
-    # the slot.
+    # source: of a difference, its size. found: the hash of what has been read of it; then of what
+    # is in the slot.
     packed.source = int.from_bytes(block[44:48], "little")
-    packed.digest = hashlib.sha256()
+    packed.found = hashlib.sha256()
     download.view = download.tail = None  # not wanted, see checkpoint.py
     download.offset = size
     download.at = 0
@@ -68,18 +62,18 @@ def turn(download):
         _differs(packed, block)
     else:
         download.early = "job.packed_first"
-        packed.todo = target.size << 2 | _INSERT
+        packed.todo = packed.size << 2 | _INSERT
     return 0
 
 
 def _differs(packed, block):
     # theirs: bytes of the source, to be added to `spare` by add(); before that, the digest that
-    # the source should have. end: of its flash partition. at: in the source.
+    # the source should have. mine: its flash partition; end: of that. place: in the source.
     packed.theirs = memoryview(packed.spare)[_HALF:]
     packed.theirs[:32] = block[48:_HEAD]
-    packed.part = esp32.Partition(esp32.Partition.RUNNING)
-    packed.end = packed.part.info()[3]
-    packed.at = 0
+    packed.mine = esp32.Partition(esp32.Partition.RUNNING)
+    packed.end = packed.mine.info()[3]
+    packed.place = 0
     try:
         packed.add = _adder("job.viper")
     except (ImportError, ValueError, MemoryError) as e:
@@ -96,7 +90,3 @@ def _adder(name):
         return parts.use(name).add
     finally:
         parts.drop(name)
-
-
-def _empty():
-    return Packed()  # (Who checks types is not told that it has nothing yet.)

@@ -6,11 +6,9 @@ from .. import parts
 def turn(download):
     """One step of it -> bytes of the image when the block is there (int), else 0.
 
-    Raises AlinkError, as unpack.fill().
+    Raises AlinkError, as unpack.move().
     """
     mover = download.mover
     if mover is None:
         download.mover = mover = parts.use("job.unpack")
-    if not mover.fill(download):
-        return 0
-    return download.target.size
+    return download.packed.size if mover.move(download) else 0

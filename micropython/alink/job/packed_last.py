@@ -11,14 +11,15 @@ _BEHIND = const(3)
 _OTHER = const(8)
 
 
-def at_end(download):
-    """The package ends here: raises AlinkError PACKAGE if it does not."""
-    packed = download.packed
+def at_end(packed, more):
+    """The package ends here: raises AlinkError PACKAGE if it does not. more: bool, not all of it
+    has come.
+    """
     wrong = None
     try:
         if packed.inflate.readinto(packed.spare, 1):
             wrong = _GOES_ON
-        elif packed.ring.any() or download.offset < download.size:
+        elif packed.ring.any() or more:
             wrong = _BEHIND
     except (EOFError, OSError):
         wrong = _DAMAGED
@@ -31,12 +32,12 @@ def finish(download):
 
     Raises AlinkError: PACKAGE, FLASH.
     """
-    at_end(download)
     packed = download.packed
-    target = download.target
-    packed.inflate = packed.ring = None
-    n = target.size - target.at
-    packed.digest.update(memoryview(download.block)[:n])
-    if packed.digest.digest() != target.digest:
+    at_end(packed, False)
+    packed.inflate = packed.ring = packed.out = packed.tail = packed.theirs = packed.add = None
+    n = packed.size - packed.at
+    packed.found.update(memoryview(download.block)[:n])
+    if packed.found.digest() != packed.digest:
         raise parts.ask("job.package_bad", "wrong", _OTHER)
-    target.write(download.block, n)
+    packed.write(download.block, n)
+    packed.holds = (packed.size, "sha256", packed.digest)

@@ -24,7 +24,8 @@ class Slot:
     """
 
     work = None  # nothing waits to be done
-    packs = True  # what comes may be a package: see package.py
+    packs = True  # what comes may be a package: see packed.py for what there is of it here
+    code = "job.unpack"  # what moves then
 
     label = rest = spare = None  # what there is beside it is made by begin()
     at: int

@@ -35,6 +35,8 @@ _LOW = const(932)
 _TURNS = const(128)  # in one step
 _WHOLE = const(4)  # below that nothing of an operation is left
 
+_CHECK = const(9)
+
 
 def feed(download):
     """Read until the ring has enough for a piece, or all of the rest; False: more has to arrive.
@@ -83,8 +85,8 @@ def feed(download):
 
 
 def inflate(packed, n):
-    """`n` bytes out of the package into Packed.spare, a piece at most, after feed(). Raises
-    AlinkError PACKAGE.
+    """`n` bytes out of the package into `spare`, a piece at most, after feed(). Raises AlinkError
+    PACKAGE.
     """
     try:
         if packed.inflate.readinto(packed.spare, n) == n:
@@ -95,28 +97,29 @@ def inflate(packed, n):
     raise parts.ask("job.package_bad", "wrong", n)
 
 
-def fill(download):
-    """Make the image's next block; True when it is whole, False when it is not yet. A step does a
-    bounded number of things, however many operations there are.
+def move(download):
+    """Bring one block of the image into the target; allocates nothing. A step does a bounded
+    number of things, however many operations there are.
 
-    Raises AlinkError: PACKAGE, FLASH, and as feed().
+    Returns 1 when the last one is there, and all of the package, else 0: see Download.step(). That
+    one is not written before all is known to be right: see packed_last.finish(). The first one is
+    left in the download's block, too, as long as nobody has looked at it. Raises AlinkError:
+    PACKAGE, FLASH, and as feed().
     """
     packed = download.packed
-    target = download.target
     spare = packed.spare
-    n = min(target.size - target.at, _BLOCK)
-    for _ in range(_TURNS):
-        room = n - packed.filled
-        if not room:
-            return True
+    n = min(packed.size - packed.at, _BLOCK)
+    turns = _TURNS
+    while packed.filled < n:
         todo = packed.todo
         op = todo & 3
-        if (op != _COPY or todo < _WHOLE) and not feed(download):
-            break
+        if not turns or ((op != _COPY or todo < _WHOLE) and not feed(download)):
+            return 0
+        turns -= 1
         if todo < _WHOLE:
-            _number(packed, target.size - target.at - packed.filled)
+            _number(packed)
             continue
-        k = min(todo >> 2, room)
+        k = min(todo >> 2, n - packed.filled)
         if op == _COPY and k == _BLOCK:
             _read(packed, download.block, k)
         else:
@@ -134,13 +137,23 @@ def fill(download):
         packed.filled += k
         packed.todo = todo - (k << 2)
         if op != _INSERT:
-            packed.at += k
-    return False
+            packed.place += k
+    if download.state == _CHECK:
+        return 1
+    if packed.size - packed.at > _BLOCK:
+        packed.filled = 0
+        packed.found.update(download.block)
+        packed.write(download.block, _BLOCK)
+        return 0
+    if not feed(download):
+        return 0
+    if download.offset < download.size:
+        parts.ask("job.packed_last", "at_end", packed, True)
+    return 1
 
 
-def _number(packed, room):
+def _number(packed):
     # An operation's number, which has come: it is the one that is done next. (Five bytes at most.)
-    # room: bytes of the image that are not there yet.
     number = shift = 0
     while True:
         inflate(packed, 1)
@@ -153,9 +166,10 @@ def _number(packed, room):
         shift += 7
     op = number & 3
     n = number >> 2
-    at = packed.at
+    at = packed.place
+    room = packed.size - packed.at - packed.filled
     if op == _SEEK:
-        packed.at = at = at + (-(n >> 1) - 1 if n & 1 else n >> 1)
+        packed.place = at = at + (-(n >> 1) - 1 if n & 1 else n >> 1)
         number = min(packed.todo, 0) - 1
         good = number >= -_SEEKS and 0 <= at <= packed.source
     else:
@@ -168,36 +182,13 @@ def _number(packed, room):
 def _read(packed, buf, n):
     # n bytes of the source to the start of buf, which may be longer: then what follows is there,
     # too; at the end of the flash partition what is in front is read with them, and overwritten.
-    at = packed.at
+    at = packed.place
     more = max(at + len(buf) - packed.end, 0)
     at -= more
     try:
-        packed.part.readblocks(at // _BLOCK, buf, at % _BLOCK)
+        packed.mine.readblocks(at // _BLOCK, buf, at % _BLOCK)
     except OSError as e:
         raise parts.ask("job.package_bad", "unread", e)
     if more:
         for i in range(n):
             buf[i] = buf[i + more]
-
-
-def move(download):
-    """Bring one block of the image into the target; allocates nothing.
-
-    Returns 1 when the last one is there, and all of the package, else 0: see Download.step(). That
-    one is not written before all is known to be right: see packed_last.finish(). Raises
-    AlinkError, as fill().
-    """
-    target = download.target
-    packed = download.packed
-    if not fill(download):
-        return 0
-    if target.size - target.at <= _BLOCK:
-        if not feed(download):
-            return 0
-        if download.offset < download.size:
-            parts.ask("job.packed_last", "at_end", download)
-        return 1
-    packed.filled = 0
-    packed.digest.update(download.block)
-    target.write(download.block, _BLOCK)
-    return 0
