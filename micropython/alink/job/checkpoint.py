@@ -39,7 +39,7 @@ def fill(one, nvs=None, config=None, block=None):
     one.waits = ""
     # file: File. digest: of what is in the target. tail: view of the last, short block. work: the
     # target's, or None. mover: moving.py, or what moves of a package, while it is loaded. packed:
-    # see package.py. early: the part that makes the first block: first.py until it tells another.
+    # see packed.py. early: the part that makes the first block: first.py until it tells another.
     # doubt: what is wrong with bytes that are not vouched for yet: see retry.py.
     one.file = one.digest = one.tail = None
     # at: bytes of the piece that are in place, whole KiB. next: offset of the next checkpoint,
