@@ -3,7 +3,17 @@
 import hashlib
 import sys
 
-from package_fakes import Partition, errors, fill, loading, moving, refused, through, without_heap
+from package_fakes import (
+    Partition,
+    errors,
+    fill,
+    loading,
+    moving,
+    parts,
+    refused,
+    through,
+    without_heap,
+)
 from package_maker import bomb, compressed, head, stream
 
 IMAGE = bytes((i * 31 + (i >> 8) * 7) & 255 for i in range(14000))
@@ -170,3 +180,13 @@ def test_the_inflaters_window_is_free_when_the_digest_is_compared():
     assert through(one) == IMAGE
     assert packed.inflate is None and packed.ring is None
     assert packed.holds == (14000, "sha256", hashlib.sha256(IMAGE).digest())
+
+
+def test_the_inflaters_window_is_free_when_all_of_a_package_comes_once_more():
+    fill(1, b"")
+    one = moving(compressed(IMAGE))
+    slot = one.packed
+    parts.ask("job.checkpoint", "restart", one, "a test")
+    assert one.packed is None and slot.inflate is None
+    assert through(one) == IMAGE
+    assert one.source.opened == [0, 0]
