@@ -69,6 +69,16 @@ def test_a_damaged_block_is_told_from_a_good_one():
         assert broken(junk) == errors.BLOCK, junk
 
 
+def test_a_header_without_what_is_known_anyway_is_taken():
+    def short(at, n, good):
+        text = '{"code":200,"data":{"bSize":%d,"bOffset":%d}}' % (n, at)
+        return [frame(text, body(5000)[at : at + n])]
+
+    clock, _net, dev, files, source = scene(5000, short, short)
+    assert pull(clock, dev, source, 0, 5000) == body(5000)
+    assert len(files.requests) == 2
+
+
 def test_a_reply_for_another_place_is_not_taken_for_the_one_asked_for():
     size = 12288
     clock, _net, dev, files, source = scene(size)

@@ -1,4 +1,5 @@
-# A download in blocks: what becomes of failures, and what is said of them. MIT licence.
+# A download in blocks: headers that are odd, what becomes of failures, and what is said of them.
+# MIT licence.
 
 from micropython import const
 

@@ -18,10 +18,11 @@ _CRC = const(1)  # for blocks_bad.py
 _BLOCK = const(4096)
 _HEAD_MAX = const(512)  # bytes of JSON looked at; the platform's have about 130
 
-# Where the digits stand in the request, from its end: see blocks_rest.py.
-_SIZE_AT = const(-38)
-_OFFSET_AT = const(-20)
-_ID_AT = const(-2)
+# Where the last digits of numbers stand in the request, from its end: see blocks_rest.py.
+_SIZE_AT = const(-39)
+_OFFSET_AT = const(-21)
+_ID_AT = const(-3)
+_FIRST = const(-45)  # what is in front of them all
 
 # What scan() looks for: hashes of id, code, bSize, bOffset, fileLength (see there). Another key
 # that has the same by chance does no harm but to make a good block a bad one.
@@ -83,9 +84,16 @@ def blocks(source):
         want[3] = at = source.offset
         want[2] = left = min(want[4] - at, source.limit if at else _BLOCK)
         want[0] += 1
-        _put(packet, _ID_AT, 9, want[0])
-        _put(packet, _SIZE_AT, 6, left)
-        _put(packet, _OFFSET_AT, 8, at)
+        # Digits, and blanks in front of them; 0 may be the offset alone.
+        count = want[0]
+        for n in range(_ID_AT, _FIRST, -1):
+            if n == _OFFSET_AT:
+                count = at
+            elif n == _SIZE_AT:
+                count = left
+            if packet[n] == 32 or 48 <= packet[n] < 58:
+                packet[n] = 48 + count % 10 if count or n == _OFFSET_AT else 32
+                count //= 10
         last = time.ticks_ms()
         # The next message on the topic is taken, until all of it has come; session.py stops
         # in front of its payload.
@@ -166,13 +174,6 @@ def blocks(source):
         source.session = -1
         source.offset += count
         yield count
-
-
-def _put(packet, at, width, number):
-    # The number's decimal digits, behind blanks; at: where they end, from the packet's end.
-    for i in range(at - 1, at - width - 1, -1):
-        packet[i] = 48 + number % 10 if number or i == at - 1 else 32
-        number //= 10
 
 
 def scan(buf, end, found):

@@ -17,7 +17,7 @@ from version import VERSION
 now = time.ticks_us
 took = time.ticks_diff
 # Since the download began: in NVS (C on a chip, Python on the sim), and in loading parts of the
-# package and letting them go (once for each, however long the file is).
+# package and letting them go (once for each, and once for each report of progress).
 nvs_us = parts_us = 0
 loading = False
 
