@@ -6,6 +6,7 @@ import micropython
 from alink import parts
 from alink.job import blocks, fetch
 from alink.job.offer import File
+from alink.session import packets
 from block_fakes import NAME, STREAM, body, frame, left, pull, scene
 from download_fakes import Flash
 from mqtt_fakes import publish_packet, turn
@@ -174,7 +175,7 @@ def test_a_block_on_its_way_from_request_to_digest_costs_no_heap():
         fixed = Fixed(source, whole, whole.index(b'"bOffset":') + 10)
         # The rest of the session's life is this socket's.
         dev._link.sock = fixed
-        dev._link.recv = dev._link._packets((10000, 60000, 300000, 8192))
+        dev._link.recv = packets(dev._link, (10000, 60000, 300000, 8192))
         dev.poll()
         digest = hashlib.sha256()
         done = 0

@@ -4,6 +4,7 @@ import micropython
 from alink import errors
 from alink.job import blocks_bad, blocks_rest
 from alink.job.blocks import MqttSource
+from alink.session import packets
 from block_fakes import left
 from mqtt_fakes import make, publish_packet, turn, up, world
 
@@ -128,7 +129,7 @@ def test_nothing_is_allocated_for_the_pieces_nor_for_the_polls_between_them():
     stream.claim()
     link = dev._link
     link.sock = link.raw = _Taped(head * 4)
-    link.recv = link._packets((10000, 60000, 300000, 8192))
+    link.recv = packets(link, (10000, 60000, 300000, 8192))
     dev.poll()
     micropython.heap_lock()
     try:

@@ -16,7 +16,7 @@ from tools.cli import Refused
 from tools.dev import stock
 from tools.images import build_image, find_volume, read_files, read_version
 from tools.images.homes import of
-from tools.images.machine import MODULE
+from tools.images.machine import MODULES
 from tools.images.volume import BLOCK_SIZES, exact_volume, make_volume
 
 FIRMWARE = make_image()
@@ -97,7 +97,8 @@ def test_every_file_of_the_application_is_in_the_image(app: Path) -> None:
         for path in everything
         if path.startswith(("/alink/files/", "/alink/aio.")) or path.endswith("/registration.mpy")
     }
-    assert set(files) - own - everything == {f"/{MODULE}.mpy"}, "sums in machine code"
+    code = {f"/{module}.mpy" for module in MODULES}
+    assert set(files) - own - everything == code, "what is in machine code"
     # Tracebacks on a board name the source by short names, never by this machine's folders.
     assert b"app/sensors.py" in files["/sensors.mpy"]
     assert not any(str(app).encode() in content for content in files.values())

@@ -13,9 +13,9 @@ from tools.images import build_image, find_volume, read_files
 from tools.images.application import ALINK, package
 from tools.images.features import FEATURES
 from tools.images.homes import of
-from tools.images.machine import MODULE, SOURCE, machine_code
+from tools.images.machine import SUMS, SUMS_MODULE, sums
 
-PLACE = f"/{MODULE}.mpy"
+PLACE = f"/{SUMS_MODULE}.mpy"
 # As persistentcode.h numbers them, and the sub-version of MicroPython 1.23 to 1.29.
 NUMBERS = {"x64": 2, "xtensawin": 10, "rv32imc": 11}
 SUB_VERSION = 3
@@ -75,7 +75,7 @@ def test_an_image_has_machine_code_for_its_chip_and_bytecode_beside_it(
     files = files_of(build_image(firmware, application(tmp_path / "app"), "1.0.0", chip=chip))
     head = files[PLACE][:3]
     assert head == bytes((ord("M"), 6, NUMBERS[processor] << 2 | SUB_VERSION))
-    beside = files[f"/{of(ALINK)[SOURCE]}.mpy"]
+    beside = files[f"/{of(ALINK)[SUMS]}.mpy"]
     assert beside[2] >> 2 == 0, "for one processor alone"
 
 
@@ -85,7 +85,7 @@ def test_what_is_for_any_chip_has_none(tmp_path: Path) -> None:
 
 
 def test_another_alink_than_ours_goes_without() -> None:
-    assert machine_code(b"def add(a, b):\n    pass\n", ALINK / "job/add.py", "x64") is None
+    assert sums(b"def add(a, b):\n    pass\n", ALINK / "job/add.py", "x64") is None
 
 
 def test_both_give_the_same_bytes(tmp_path: Path) -> None:
@@ -93,5 +93,5 @@ def test_both_give_the_same_bytes(tmp_path: Path) -> None:
         pytest.skip("there is no machine code for this desk's processor")
     files = package(ALINK, FEATURES, "x64")
     (tmp_path / "machine_code.mpy").write_bytes(files[PLACE])
-    (tmp_path / "bytecode.mpy").write_bytes(files[f"/{of(ALINK)[SOURCE]}.mpy"])
+    (tmp_path / "bytecode.mpy").write_bytes(files[f"/{of(ALINK)[SUMS]}.mpy"])
     assert "the same" in run_device(COMPARE, str(tmp_path))

@@ -18,7 +18,7 @@ _E_PROTOCOL = const(8)
 _E_HTTP_HEAD = const(41)
 _E_NO_MEMORY = const(84)
 
-# How a session has ended, beside a packet that cannot be: see session.py.
+# How a session has ended, beside a packet that cannot be: see packets.py.
 _HALF = const(256)
 _CLOSED = const(259)
 
@@ -94,7 +94,7 @@ def named(exc, doing="", where=None):
 
 
 def ended(number):
-    """The AlinkError of a session that has ended by itself. number: int, see session.py."""
+    """The AlinkError of a session that has ended by itself. number: int, see packets.py."""
     if number < _HALF:
         return AlinkError(_E_PROTOCOL, "malformed MQTT packet 0x%02x" % number)
     if number == _CLOSED:

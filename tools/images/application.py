@@ -18,7 +18,7 @@ from tools.images.compiled_cache import kept
 from tools.images.features import left_out, packed, used
 from tools.images.hidden import hiding
 from tools.images.homes import homes, moved
-from tools.images.machine import MODULE, SOURCE, machine_code
+from tools.images.machine import PACKETS, PACKETS_MODULE, SUMS, SUMS_MODULE, apart, packets, sums
 from tools.images.processor import check_mpy, of_chip
 from tools.images.program import NAME, compile_program
 from tools.images.short_texts import unnamed
@@ -151,7 +151,7 @@ def collect(
     kept = set(packed(mentioned(app)) if features is None else features)
     if processor is None and chip is not None:
         processor = of_chip(chip)
-    for path, content in package(alink, kept, processor).items():
+    for path, content in package(alink, kept, processor, packets_too=apart(chip)).items():
         _add(files, path, content, alink)
     files["/main.py"] = MAIN_TEMPLATE.read_bytes()
     files["/app_end.mpy"] = compile_mpy(END_TEMPLATE.read_bytes(), "app_end", END_TEMPLATE)
@@ -162,11 +162,16 @@ def collect(
 
 
 def package(
-    alink: Path, features: Iterable[str], processor: str | None = None
+    alink: Path,
+    features: Iterable[str],
+    processor: str | None = None,
+    *,
+    packets_too: bool = False,
 ) -> dict[str, bytes]:
     """The files of alink as they stand in the volume's root, where a look-up is shortest.
 
     `processor`: what machine code is for (None: there is none, and all is for any processor).
+    `packets_too`: for a chip where that spares memory, see machine.py.
 
     Their tracebacks name them as modules ("alink.device"): a text that the board has in its memory
     anyway, and a path would be one more for each module that is loaded.
@@ -179,7 +184,7 @@ def package(
         if path.count("/") > 1 and path.endswith("/__init__.py") and not _does_anything(content):
             continue  # a folder is a package for MicroPython without it
         sources[f"alink{path[:-3]}"] = content
-    sums = sources.get(SOURCE, b"")
+    original = sources.get(SUMS, b"")
     origins = {new: old for old, new in homes(list(sources)).items()}
     # All of the package, whatever is packed: a module is the same in every image.
     with contextlib.suppress(SyntaxError, tokenize.TokenError, ValueError):
@@ -193,10 +198,14 @@ def package(
         module = path.replace("/", ".").removesuffix(".__init__")
         # Its line numbers would be 900 bytes of an idle board's RAM; an application keeps its own.
         files[f"/{path}.mpy"] = compile_mpy(content, module, alink / origin, numbered=False)
-        if origin == f"{SOURCE.removeprefix('alink/')}.py" and processor:
-            code = machine_code(sums, alink / origin, processor)
+        if not processor:
+            continue
+        if f"alink/{origin}" == f"{SUMS}.py":
+            code = sums(original, alink / origin, processor)
             if code is not None:
-                files[f"/{MODULE}.mpy"] = code
+                files[f"/{SUMS_MODULE}.mpy"] = code
+        elif f"alink/{origin}" == f"{PACKETS}.py" and packets_too:
+            files[f"/{PACKETS_MODULE}.mpy"] = packets(content, alink / origin, processor)
     return files
 
 

@@ -12,7 +12,7 @@ _E_HTTP_LENGTH = const(42)
 _E_BLOCK = const(47)
 _E_BLOCK_REFUSED = const(48)
 
-_CLOSED = const(259)  # see session.py
+_CLOSED = const(259)  # see packets.py
 
 _CRC = const(1)
 _BLOCK = const(4096)

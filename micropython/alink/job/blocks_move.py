@@ -1,6 +1,6 @@
 # A download in blocks: what moves, loaded while it does. MIT licence.
 #
-# The reply's payload is read off the socket in pieces, never held whole: session.py stops in front
+# The reply's payload is read off the socket in pieces, never held whole: packets.py stops in front
 # of it where it is claimed, and reads past it where it is not. While blocks come nothing is
 # allocated: a header is read to where the next piece will lie, and scanned there without a parser.
 
@@ -95,7 +95,7 @@ def blocks(source):
                 packet[n] = 48 + count % 10 if count or n == _OFFSET_AT else 32
                 count //= 10
         last = time.ticks_ms()
-        # The next message on the topic is taken, until all of it has come; session.py stops
+        # The next message on the topic is taken, until all of it has come; packets.py stops
         # in front of its payload.
         if link.stream is not source.topic:
             link.stream = source.topic

@@ -29,7 +29,7 @@ from tools.images.application import (
     package,
 )
 from tools.images.features import FEATURES, packed
-from tools.images.machine import MODULE
+from tools.images.machine import MODULES
 
 NAME = "deploy"
 HELP = "run a folder's program on the board at once: only what changed is sent"
@@ -134,14 +134,15 @@ def _carried(link: Link, needed: set[str]) -> bool:
     """Whether the image in the slot carries this very alink, with the features that are needed.
 
     How its files are compiled depends on which of them there are: so compared are all of them but
-    for the sums in machine code, which are there a second time for any processor.
+    for those in machine code, which are there a second time for any processor.
     """
     image = {
         path.removeprefix("/app"): digest
         for path, digest in link.ask("tree", ROOTS=["/app" + PACKAGE[:-1]]).items()
         if not path.endswith("/")
     }
-    image.pop(f"/{MODULE}.mpy", None)
+    for module in MODULES:
+        image.pop(f"/{module}.mpy", None)
     sources = {path.removeprefix(PACKAGE).replace(".mpy", ".py") for path in image}
     there = {
         name
