@@ -3,8 +3,8 @@
 import gc
 import sys
 
-from alink import errors, parts, session, wire
-from mqtt_fakes import failure, make, publish_packet, turn, up, world
+from alink import errors, parts, wire
+from mqtt_fakes import failure, make, packets, publish_packet, turn, up, world
 
 
 def hold(dev):
@@ -182,11 +182,11 @@ def test_a_message_for_which_there_is_no_memory_is_skipped():
     got = []
     dev.subscribe("/a", lambda topic, payload: got.append(payload))
     turn(dev, clock, 200)
-    ring = session.RingIO
-    session.RingIO = _none
+    ring = packets.RingIO
+    packets.RingIO = _none
     net.last.incoming += publish_packet("/a", bytes(1000), 1, 7)
     turn(dev, clock, 200)
-    session.RingIO = ring
+    packets.RingIO = ring
     net.last.incoming += publish_packet("/a", b"after", 1, 8)
     turn(dev, clock, 200)
     assert got == [b"after"]

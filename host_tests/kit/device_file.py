@@ -11,6 +11,7 @@ import select
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from host_tests.kit import compiled_tree
@@ -53,10 +54,14 @@ while True:
 
 
 class DeviceInterpreter:
-    """Runs the functions of the device file `path`, until close()."""
+    """Runs the functions of the device file `path`, until close().
 
-    def __init__(self, path: Path) -> None:
+    first: folders put in front of the module path.
+    """
+
+    def __init__(self, path: Path, first: Sequence[Path] = ()) -> None:
         self.path = path
+        self._first = tuple(first)
         # A file that weighs the heap wants one that nobody has used.
         self._weighs = weighs(path.read_text(encoding="utf-8"))
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -104,7 +109,7 @@ class DeviceInterpreter:
                 home = compiled_tree.place(home)
             self._process = subprocess.Popen(
                 command(script, str(home), self.path.stem),
-                env=environment(plain=self._weighs),
+                env=environment(self._first, plain=self._weighs),
                 cwd=self._folder.name,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

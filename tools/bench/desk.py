@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -22,6 +23,8 @@ APPS = Path(__file__).resolve().parent / "apps"
 PK = "a1B2c3D4e5F"
 SMALL = 65536  # bytes of the firmware in a small image
 MARK = "bench "
+# What takes packets apart is machine code, as on an ESP32, where the desk's processor has some.
+PROCESSOR = "x64" if platform.machine() == "x86_64" else None
 
 
 @lru_cache(maxsize=4)
@@ -58,7 +61,8 @@ class Desk:
         (folder / "main.py").write_bytes(text)
         if b"import common\n" in text:
             shutil.copy(APPS / "common.py", folder)
-        return build_image(firmware(self.small if small is None else small), folder, version)
+        part = firmware(self.small if small is None else small)
+        return build_image(part, folder, version, processor=PROCESSOR)
 
     def board(self, name: str, *, secure: bool = True, **settings: Any) -> Board:
         """A board with loader and identity, nothing in its slots, switched off."""
