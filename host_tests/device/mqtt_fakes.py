@@ -10,8 +10,7 @@ from alink import device, log, wire
 from alink.errors import AlinkError
 from clock_fakes import Clock
 
-# (In machine code where there is some: see session.py.)
-packets = sys.modules.get("alink.native") or sys.modules["alink.packets"]
+packets = sys.modules.get("alink.bytecode") or sys.modules["alink.packets"]
 
 _EAGAIN_READS = 2  # how often a fake socket says "nothing yet" in a row before time has to pass
 

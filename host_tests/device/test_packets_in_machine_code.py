@@ -14,7 +14,7 @@ from host_tests.kit import compiled_tree
 from host_tests.kit.device_file import DeviceInterpreter
 from host_tests.kit.device_process import DeviceFailed, run_device
 from tools.images.application import ALINK
-from tools.images.machine import PACKETS, PACKETS_MODULE, packets
+from tools.images.machine import PACKETS, PACKETS_BYTECODE, packets
 
 HERE = Path(__file__).parent
 FILES = (
@@ -31,20 +31,21 @@ FILES = (
 WHICH = """
 import sys
 from alink import session
-print([name for name in ("alink.native", "alink.packets") if name in sys.modules])
+print([name for name in ("alink.bytecode", "alink.packets") if name in sys.modules])
 """
 
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the package, as compiled for the other tests, and native.mpy in it."""
+    """A folder with the package, as compiled for the other tests, but as in an ESP32's image."""
     if platform.machine() != "x86_64":
         pytest.skip("there is no machine code for this desk's processor")
     folder = tmp_path_factory.mktemp("package")
     shutil.copytree(compiled_tree.place(ALINK), folder / "alink")
     source = ALINK.parent / f"{PACKETS}.py"
-    code = packets(source.read_bytes(), source, "x64")
-    (folder / f"{PACKETS_MODULE}.mpy").write_bytes(code)
+    place = folder / f"{PACKETS}.mpy"
+    place.rename(folder / f"{PACKETS_BYTECODE}.mpy")
+    place.write_bytes(packets(source.read_bytes(), "alink.packets", source, "x64"))
     return folder
 
 
@@ -59,19 +60,18 @@ def device_file(
 
 
 def test_a_board_takes_machine_code_where_there_is_some(package: Path) -> None:
-    assert run_device(WHICH, first=[package]).strip() == "['alink.native']"
-    assert run_device(WHICH).strip() == "['alink.packets']"
+    assert run_device(WHICH, first=[package]).strip() == "['alink.packets']"
 
 
-@pytest.mark.parametrize("damage", [b"", b"M\x05", b"M\x06\x2b\x1f"])
+@pytest.mark.parametrize("head", [b"M\x05", b"M\x06\x2b", b"M\x06\x09"])
 def test_a_board_that_cannot_take_it_goes_on_with_the_bytecode(
-    package: Path, damage: bytes, tmp_path: Path
+    package: Path, head: bytes, tmp_path: Path
 ) -> None:
     """For another processor (a C3's here), or another version of .mpy, as after a new firmware."""
     shutil.copytree(package / "alink", tmp_path / "alink")
-    place = tmp_path / f"{PACKETS_MODULE}.mpy"
-    place.write_bytes(damage + place.read_bytes()[len(damage) :] if damage else b"")
-    assert run_device(WHICH, first=[tmp_path]).strip() == "['alink.packets']"
+    place = tmp_path / f"{PACKETS}.mpy"
+    place.write_bytes(head + place.read_bytes()[len(head) :])
+    assert run_device(WHICH, first=[tmp_path]).strip() == "['alink.bytecode']"
 
 
 def test_everything_of_a_session_is_the_same_in_machine_code(

@@ -16,7 +16,7 @@ from tools.cli import Refused
 from tools.dev import stock
 from tools.images import build_image, find_volume, read_files, read_version
 from tools.images.homes import of
-from tools.images.machine import MODULES
+from tools.images.machine import PACKETS_BYTECODE, SUMS_MODULE
 from tools.images.volume import BLOCK_SIZES, exact_volume, make_volume
 
 FIRMWARE = make_image()
@@ -97,8 +97,8 @@ def test_every_file_of_the_application_is_in_the_image(app: Path) -> None:
         for path in everything
         if path.startswith(("/alink/files/", "/alink/aio.")) or path.endswith("/registration.mpy")
     }
-    code = {f"/{module}.mpy" for module in MODULES}
-    assert set(files) - own - everything == code, "what is in machine code"
+    beside = {f"/{SUMS_MODULE}.mpy", f"/{PACKETS_BYTECODE}.mpy"}
+    assert set(files) - own - everything == beside, "there as machine code and as bytecode"
     # Tracebacks on a board name the source by short names, never by this machine's folders.
     assert b"app/sensors.py" in files["/sensors.mpy"]
     assert not any(str(app).encode() in content for content in files.values())

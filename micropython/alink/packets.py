@@ -5,8 +5,8 @@
 # too much. What MQTT does not allow raises AlinkError(PROTOCOL): a stream that lost its frame
 # cannot be mended, only dropped.
 #
-# An image for the ESP32 has this module a second time, as native.mpy: machine code lies in memory
-# that can hold nothing else there (tools/images/machine.py).
+# In an image for the ESP32 this is machine code, which lies in memory that can hold nothing else
+# there, and what it is here stands beside it as bytecode.mpy (tools/images/machine.py).
 
 import time
 

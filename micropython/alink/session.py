@@ -10,12 +10,12 @@ from . import parts
 from .wire import Wire
 
 try:
-    # The same in machine code, where an image has that: see packets.py.
-    _found = parts.use("native")
-except (ImportError, ValueError, MemoryError):
-    # Made for another processor or MicroPython, or there is no memory for it.
-    parts.drop("native")
     _found = parts.use("packets")
+except (ValueError, MemoryError):
+    # In machine code, for another processor or MicroPython; or there is no memory for that. Who
+    # has put it there has put this beside it.
+    parts.drop("packets")
+    _found = parts.use("bytecode")
 packets = _found.packets
 framed = _found.framed
 del _found

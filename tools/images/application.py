@@ -18,7 +18,15 @@ from tools.images.compiled_cache import kept
 from tools.images.features import left_out, packed, used
 from tools.images.hidden import hiding
 from tools.images.homes import homes, moved
-from tools.images.machine import PACKETS, PACKETS_MODULE, SUMS, SUMS_MODULE, apart, packets, sums
+from tools.images.machine import (
+    PACKETS,
+    PACKETS_BYTECODE,
+    SUMS,
+    SUMS_MODULE,
+    apart,
+    packets,
+    sums,
+)
 from tools.images.processor import check_mpy, of_chip
 from tools.images.program import NAME, compile_program
 from tools.images.short_texts import unnamed
@@ -205,7 +213,8 @@ def package(
             if code is not None:
                 files[f"/{SUMS_MODULE}.mpy"] = code
         elif f"alink/{origin}" == f"{PACKETS}.py" and packets_too:
-            files[f"/{PACKETS_MODULE}.mpy"] = packets(content, alink / origin, processor)
+            files[f"/{PACKETS_BYTECODE}.mpy"] = files[f"/{path}.mpy"]
+            files[f"/{path}.mpy"] = packets(content, module, alink / origin, processor)
     return files
 
 

@@ -1,4 +1,4 @@
-"""What an image has in machine code beside its bytecode.
+"""What an image has in machine code, and as bytecode beside that.
 
 The sums of a difference (job/add.py), for speed: from one MicroPython to the next a board adds
 750,000 to 925,000 bytes to the old ones, each ten operations of bytecode. With its types, and
@@ -26,8 +26,7 @@ from tools.images.compile import compile_mpy
 SUMS = "alink/job/add"
 SUMS_MODULE = "alink/job/viper"
 PACKETS = "alink/packets"
-PACKETS_MODULE = "alink/native"
-MODULES = (SUMS_MODULE, PACKETS_MODULE)
+PACKETS_BYTECODE = "alink/bytecode"
 
 # Chips with memory for instructions alone.
 _APART = ("esp32",)
@@ -45,22 +44,20 @@ def sums(source: bytes, origin: Path, processor: str) -> bytes | None:
     if source.count(_PLAIN) != 1:
         return None
     typed = source.replace(_PLAIN, _TYPED)
-    return compile_mpy(typed, _dotted(SUMS_MODULE), origin, numbered=False, processor=processor)
+    name = SUMS_MODULE.replace("/", ".")
+    return compile_mpy(typed, name, origin, numbered=False, processor=processor)
 
 
-def packets(source: bytes, origin: Path, processor: str) -> bytes:
+def packets(source: bytes, name: str, origin: Path, processor: str) -> bytes:
     """The .mpy of packets.py with its functions in machine code.
 
-    `source`: with the names that it has in the image. Raises Refused for what does not compile.
+    `source` and `name` are those of the image (see compile_mpy()). Raises Refused for what does
+    not compile.
     """
     typed = _FUNCTION.sub(b"@micropython.native\n", source)
-    return compile_mpy(typed, _dotted(PACKETS_MODULE), origin, numbered=False, processor=processor)
+    return compile_mpy(typed, name, origin, numbered=False, processor=processor)
 
 
 def apart(chip: str | None) -> bool:
     """Whether a chip ("esp32c3"; None: any) has memory for instructions alone."""
     return chip in _APART
-
-
-def _dotted(module: str) -> str:
-    return module.replace("/", ".")

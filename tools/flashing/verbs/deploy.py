@@ -29,7 +29,8 @@ from tools.images.application import (
     package,
 )
 from tools.images.features import FEATURES, packed
-from tools.images.machine import MODULES
+from tools.images.homes import of
+from tools.images.machine import PACKETS, PACKETS_BYTECODE, SUMS_MODULE
 
 NAME = "deploy"
 HELP = "run a folder's program on the board at once: only what changed is sent"
@@ -134,15 +135,17 @@ def _carried(link: Link, needed: set[str]) -> bool:
     """Whether the image in the slot carries this very alink, with the features that are needed.
 
     How its files are compiled depends on which of them there are: so compared are all of them but
-    for those in machine code, which are there a second time for any processor.
+    for those in machine code, which are there a second time as bytecode.
     """
     image = {
         path.removeprefix("/app"): digest
         for path, digest in link.ask("tree", ROOTS=["/app" + PACKAGE[:-1]]).items()
         if not path.endswith("/")
     }
-    for module in MODULES:
-        image.pop(f"/{module}.mpy", None)
+    image.pop(f"/{SUMS_MODULE}.mpy", None)
+    bytecode = image.pop(f"/{PACKETS_BYTECODE}.mpy", None)
+    if bytecode is not None:
+        image[f"/{of(ALINK).get(PACKETS, PACKETS)}.mpy"] = bytecode
     sources = {path.removeprefix(PACKAGE).replace(".mpy", ".py") for path in image}
     there = {
         name
