@@ -8,7 +8,7 @@ import json
 import sys
 
 import mqtt_fakes
-from alink import errors, log, parts, wire
+from alink import errors, log, parts, session
 from alink.errors import AlinkError
 from alink.job import moving
 from alink.job.http import HttpSource
@@ -62,7 +62,7 @@ sys.modules["time"] = clock  # for what is loaded later, and let go
 http_ask = parts.use("job.http_ask")
 http_open = parts.use("job.http_open")
 http_ask.net = http_open.socket = net
-http_open.time = wire.time = moving.time = clock
+http_open.time = session.time = moving.time = clock
 reader = Reader()
 source = reader.source = HttpSource(allow_http=True)
 source.block = reader.block

@@ -36,7 +36,7 @@ from alink.job.offer import File
 from reader_fakes import Reader
 
 if told.get("idf"):
-    from alink import wire
+    from alink import session
 
     class _Esp32:
         HEAP_DATA = 4
@@ -46,13 +46,13 @@ if told.get("idf"):
         def idf_heap_info(cls, what):
             return [(100000, cls.free, cls.free, 0)]
 
-    class _Wire(wire.Wire):
+    class _Wire(session.Wire):
         def close(self):
             _Esp32.free = told["idf"] + 28000
             super().close()
 
     sys.modules["esp32"] = _Esp32
-    wire.Wire = _Wire
+    session.Wire = _Wire
 
 ca = None
 if told.get("ca"):

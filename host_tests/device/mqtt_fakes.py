@@ -6,7 +6,7 @@
 import sys
 
 import umqtt.simple
-from alink import device, log, wire
+from alink import device, log, session
 from alink.errors import AlinkError
 from clock_fakes import Clock
 
@@ -159,7 +159,7 @@ def world(ticks=1000):
     clock = Clock(ticks)
     net = Net(clock)
     sys.modules["time"] = clock  # for what is loaded later, and let go
-    for module in (device, packets, wire):
+    for module in (device, packets, session):
         module.time = clock
     umqtt.simple.socket = net
     net.log = []

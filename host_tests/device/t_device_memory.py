@@ -3,7 +3,7 @@
 import gc
 import sys
 
-from alink import errors, parts, wire
+from alink import errors, parts, session
 from mqtt_fakes import failure, make, packets, publish_packet, turn, up, world
 
 
@@ -122,7 +122,7 @@ def test_a_sign_in_without_memory_is_told_as_such_and_tried_again():
     for what in ("connect", "context", "socket"):
         net.refuse = 12 if what == "connect" else 0
         net.on_socket = _raise if what == "socket" else None
-        wire.shared = None
+        session.shared = None
         dev = make(secure=what == "context", ca=b"\x30")
         if what == "context":
             parts.ask = lambda name, *args: (
@@ -133,7 +133,7 @@ def test_a_sign_in_without_memory_is_told_as_such_and_tried_again():
         net.on_socket = None
         assert dev.error.code == errors.NO_MEMORY, (what, dev.error)
         net.refuse = 0
-        wire.shared = b"\x30", _NoTls()
+        session.shared = b"\x30", _NoTls()
         turn(dev, clock, 3000)
         assert dev.connected, what
 

@@ -4,7 +4,7 @@ import hashlib
 import sys
 from binascii import hexlify
 
-from alink import errors, wire
+from alink import errors, session
 from alink.errors import AlinkError
 from mqtt_fakes import failure, make, turn, up, world
 
@@ -117,7 +117,7 @@ def test_an_unset_clock_is_named_before_any_connection_and_mended_within_seconds
     turn(dev, clock, 600000, 500)
     assert dev.error.code == errors.CLOCK
     assert not net.sockets
-    wire.shared = b"\x30", _NoTls()
+    session.shared = b"\x30", _NoTls()
     clock.year = 2026
     turn(dev, clock, 2100)
     assert dev.connected

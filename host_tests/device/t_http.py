@@ -5,7 +5,7 @@ import gc
 import sys
 
 import requests
-from alink import errors, parts, wire
+from alink import errors, parts, session
 from alink.errors import AlinkError
 from alink.job import moving
 from alink.job.http import HttpSource
@@ -253,7 +253,7 @@ def test_a_source_that_is_closed_lets_go_of_its_connection():
 
 def test_the_head_deadline_holds_across_the_wrap_of_the_ticks():
     clock = Clock((1 << 30) - 300)
-    http_open.time = wire.time = clock
+    http_open.time = session.time = clock
     http_ask.net = http_open.socket = Sockets(Socket([b"HTTP/1.1 "]))
     source = source_of(allow_http=True, head_timeout_ms=1000)
     began = clock.now

@@ -5,7 +5,7 @@ import gc
 import sys
 
 import tls as firmware_tls
-from alink import clock, errors, parts, wire
+from alink import clock, errors, parts, session
 
 
 def context(*ca):
@@ -64,7 +64,7 @@ def test_certificates_are_always_required():
 
 
 def _heap_of_a_context(ca):
-    wire.shared = None
+    session.shared = None
     gc.collect()
     before = gc.mem_alloc()
     context(ca)

@@ -15,7 +15,8 @@ from tools.images.shorten import parse
 
 # What an idle board has: a text of these modules is there in any case.
 _STAYS = tuple(
-    f"alink/{one}" for one in words("__init__ parts errors log trial wire session device updater")
+    f"alink/{one}"
+    for one in words("__init__ parts errors log trial packets session device updater")
 )
 
 _LENGTHS = range(3, 11)  # (Of a shorter one the name takes less than its way around it.)

@@ -46,7 +46,7 @@ def fault(secure):
         part = None
         parts.drop("job", "")
         part = parts.use("job.http_open")
-        part.wire = part.socket = part.parts = stage
+        part.session = part.socket = part.parts = stage
         part.connect(stage, count, place, where)
     except MemoryError:
         pass  # a download frees some first
@@ -63,7 +63,7 @@ def fault(secure):
 
 
 class _Stage:
-    # Source, modules (socket, wire, parts), TLS context and connection: whatever it is asked, it
+    # Source, modules (socket, session, parts), TLS context and connection: whatever it is asked, it
     # is fine.
 
     SOCK_STREAM = 1

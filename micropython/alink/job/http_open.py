@@ -8,7 +8,7 @@ import gc
 import socket
 import time
 
-from .. import parts, wire
+from .. import parts, session
 
 
 def connect(source, count, place, where):
@@ -31,7 +31,7 @@ def connect(source, count, place, where):
         began = time.ticks_ms()
         raw.settimeout(ms / 1000)
         raw.connect(address)
-        line = wire.Wire(raw, source)
+        line = session.Wire(raw, source)
         line.allow(ms - time.ticks_diff(time.ticks_ms(), began))
         if context is not None:
             doing = "TLS handshake"

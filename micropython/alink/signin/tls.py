@@ -8,7 +8,7 @@ import binascii
 import tls
 from micropython import const
 
-from .. import parts, wire
+from .. import parts, session
 
 _BEGIN = const(b"-----BEGIN CERTIFICATE-----")
 _END = const(b"-----END CERTIFICATE-----")
@@ -19,14 +19,14 @@ def context(ca=None):
 
     ca: None for the platform's roots, or your own: PEM or DER, bytes or str, or a list or tuple of
     those; True for the one in the settings, which is read when it is needed. Asked again for the
-    same it gives the same context: session and download share one in RAM (wire.shared). Raises
+    same it gives the same context: session and download share one in RAM (session.shared). Raises
     AlinkError(CLOCK) while the clock is not set, ValueError if `ca` holds no certificate, and what
     faults.named() has a name for.
     """
-    if wire.shared is None or (wire.shared[0] != ca and not same(wire.shared[0], ca)):
-        wire.shared = None  # it goes before the next one is made
-        wire.shared = ca, _made(ca)
-    return wire.shared[1]
+    if session.shared is None or (session.shared[0] != ca and not same(session.shared[0], ca)):
+        session.shared = None  # it goes before the next one is made
+        session.shared = ca, _made(ca)
+    return session.shared[1]
 
 
 def _made(ca):
