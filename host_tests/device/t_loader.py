@@ -10,6 +10,20 @@ from files_fakes import home
 OWN = b"# boot.py\n" + b"# a long word\n" * 100 + b"LOADER = 4\n"
 
 
+def packed(data):
+    """As zlib has it, in blocks as they are (RFC 1950, 1951)."""
+    out = b"\x28\x15"
+    for at in range(0, len(data), 1000):
+        piece = data[at : at + 1000]
+        n = len(piece)
+        out += bytes([at + n >= len(data), n & 255, n >> 8, ~n & 255, ~n >> 8 & 255]) + piece
+    a, b = 1, 0
+    for byte in data:
+        a = (a + byte) % 65521
+        b = (b + a) % 65521
+    return out + bytes([b >> 8, b & 255, a >> 8, a & 255])
+
+
 def looking(here, copy=None, boot=None):
     """-> whether updates may go on (bool), what boot.py holds then (bytes), what was said.
 
@@ -36,7 +50,7 @@ def looking(here, copy=None, boot=None):
                 pass
             if data is not None:
                 with open(path, "wb") as f:
-                    f.write(data)
+                    f.write(data if path == begin._HERE else packed(data))
         good = begin._loader()
         try:
             with open(begin._HERE, "rb") as f:
@@ -83,6 +97,18 @@ def test_a_deleted_boot_py_is_restored_to_the_last_byte():
 def test_a_boot_py_that_nobody_can_read_is_replaced_and_not_trusted():
     good, held, _ = looking(b"\xff\xfe\x80" * 100, OWN)
     assert good and held == OWN
+
+
+def test_a_damaged_copy_does_not_become_a_loader():
+    plain = packed
+    for end in (1, 2, 30, len(plain(OWN)) - 5):
+        globals()["packed"] = lambda data: plain(data)[:end]  # noqa: B023
+        try:
+            good, held, said = looking(None, OWN)
+        finally:
+            globals()["packed"] = plain
+        assert not good and held is None, end
+        assert "cannot be restored" in said
 
 
 def test_without_a_copy_a_board_says_that_it_takes_no_updates():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -75,7 +76,7 @@ def test_every_file_of_the_application_is_in_the_image(app: Path) -> None:
     assert own == {
         "/app_end.mpy",
         "/app_main.mpy",
-        "/boot.py",
+        "/boot.py.z",
         "/data/table.json",
         "/lib/driver/__init__.mpy",
         "/main.py",
@@ -85,7 +86,7 @@ def test_every_file_of_the_application_is_in_the_image(app: Path) -> None:
     assert files["/data/table.json"] == (app / "data" / "table.json").read_bytes()
     assert files["/version.py"].startswith(b'VERSION = "1.1.0"\n')
     alink = Path(__file__).parents[2] / "micropython" / "alink"
-    assert files["/boot.py"] == (alink.parent / "boot.py").read_bytes()
+    assert zlib.decompress(files["/boot.py.z"]) == (alink.parent / "boot.py").read_bytes()
     # The package with its folders, less what the application does not mention, and the empty
     # __init__.py that only other tools need.
     moved = of(alink)

@@ -31,11 +31,16 @@ _MANY = "job"
 _KNOWN = ("job/http", "job/mqtt", "job/download")
 
 # Of the modules beside the folders those that every update loads, and no application.
-_ROOT = tuple(words("attempts firmware hello idf packets proof record reports versions"))
+_ROOT = tuple(
+    words("session packets attempts firmware hello idf nvs proof record reports versions")
+)
 
 # Asked for when something is wrong, and let go at once. A folder with fewer files is read faster:
 # to find one of them all of it is read.
 _SELDOM = (
+    "job/add",
+    "job/again",
+    "job/restart",
     "job/blocks_bad",
     "job/http_bad",
     "job/image_bad",
@@ -47,8 +52,8 @@ _SELDOM = (
 # will be.
 LEAVES = words(
     "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws id gc "
-    "pi on IN abs all any bin chr dir hex oct ord pow sum max min zip len map set int hash iter "
-    "next"
+    "pi on IN abs acos all any asin atan bin bool ceil chr cos dir exp hash hex int iter len map "
+    "max min next oct ord pow set sum zip"
 )
 
 # Calls whose first argument is the last name of a module in job/ (Run.turn).
@@ -65,6 +70,10 @@ def homes(modules: list[str]) -> dict[str, str]:
     spare = (f"_{number}" for number in range(10))
     few = itertools.chain([leaf for leaf in LEAVES if len(leaf) <= 2], spare)
     others = iter([leaf for leaf in LEAVES if len(leaf) > 2])
+    # (First, since the first names stand first in a folder, and what is there is found first.)
+    for module in (f"alink/{one}" for one in _ROOT):
+        if module in modules:
+            found[module] = f"alink/{next(others)}"
     for folder in _FOLDERS:
         prefix = f"alink/{folder}/"
         for module in sorted(one for one in modules if one.startswith(prefix)):
@@ -77,9 +86,6 @@ def homes(modules: list[str]) -> dict[str, str]:
                 leaf = next(few if folder == _MANY else others, "")
                 if leaf:
                     found[module] = f"alink/{leaf}"
-    for module in (f"alink/{one}" for one in _ROOT):
-        if module in modules:
-            found[module] = f"alink/{next(others)}"
     return found
 
 

@@ -33,7 +33,7 @@ _APART = ("esp32",)
 
 _PLAIN = b"def add(into, what, n):\n"
 _TYPED = b"@micropython.viper\ndef add(into: ptr8, what: ptr8, n: int):\n"
-_FUNCTION = re.compile(rb"^(?=def )", re.MULTILINE)
+_FUNCTION = re.compile(rb"^(?=def \w+\(\w+, \w+\):)", re.MULTILINE)
 
 
 def sums(source: bytes, origin: Path, processor: str) -> bytes | None:
@@ -49,7 +49,7 @@ def sums(source: bytes, origin: Path, processor: str) -> bytes | None:
 
 
 def packets(source: bytes, name: str, origin: Path, processor: str) -> bytes:
-    """The .mpy of packets.py with its functions in machine code.
+    """The .mpy of packets.py with its large function, of two arguments, in machine code.
 
     `source` and `name` are those of the image (see compile_mpy()). Raises Refused for what does
     not compile.

@@ -37,7 +37,7 @@ def checked(version, given):
     options = list(_DEFAULTS)
     for place, name in enumerate(_OPTIONS.split()):
         options[place] = given.pop(name, options[place])
-    if options[_CA] is not None:
+    if options[_CA] is not None and options[_CA] is not True:
         options[_CA] = parts.ask("signin.tls", "kept", options[_CA])
     hooks = []
     for name in _HOOKS.split():

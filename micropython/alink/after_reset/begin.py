@@ -7,7 +7,7 @@ from .. import log, parts, trial
 from ..nvs import JOURNAL, Store
 
 _HERE = "/boot.py"
-_COPY = "/app/boot.py"
+_COPY = "/app/boot.py.z"  # zlib
 
 
 def fill(up, version, given):
@@ -72,9 +72,12 @@ def _loader():
 
 
 def _restore():
+    import deflate  # (Once in the life of a board, if at all.)
+
     boot = sys.modules.get("alink_boot")
     try:
-        with open(_COPY, "rb") as source, open(_HERE + ".new", "wb") as out:
+        with open(_COPY, "rb") as copy, open(_HERE + ".new", "wb") as out:
+            source = deflate.DeflateIO(copy, deflate.ZLIB)
             piece = bytearray(512)
             while True:
                 n = source.readinto(piece)
@@ -82,7 +85,7 @@ def _restore():
                     break
                 out.write(piece if n == 512 else piece[:n])
         os.rename(_HERE + ".new", _HERE)
-    except OSError as e:
+    except (OSError, EOFError) as e:
         if boot is not None:
             return True  # frozen into the firmware: there is no file, and none is needed
         log.info("boot.py is missing and cannot be restored:", e)

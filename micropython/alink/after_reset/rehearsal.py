@@ -63,8 +63,8 @@ def fault(secure):
 
 
 class _Stage:
-    # Source, modules (socket, session, parts), TLS context and connection: whatever it is asked, it
-    # is fine.
+    # Source, modules (socket, session, parts), TLS context and connection: whatever it is asked,
+    # it is fine.
 
     SOCK_STREAM = 1
 

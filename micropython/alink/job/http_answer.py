@@ -28,15 +28,15 @@ def judge(source, head, offset, size, where):
     what is missing of the file. Nothing is left open then. A length that is not told is no fault:
     the job knows it.
     """
-    wire = source.stream
+    line = source.stream
     try:
         start = _start(source.block, head, offset, size)
-        source.stream = wire.sock
+        source.stream = line.sock
         return start
     except Exception as e:
         raise parts.ask("faults", "named", e, "waiting for the answer", where)
     finally:
-        if source.stream is wire:
+        if source.stream is line:
             source.close()
 
 

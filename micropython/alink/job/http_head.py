@@ -35,20 +35,20 @@ def read(source, where):
     when it is over), HTTP_STATUS, HTTP_HEAD; LINK when it ends early, TIMEOUT. Nothing is left
     open then.
     """
-    wire = source.stream
+    line = source.stream
     try:
-        wire.allow(source.config.get("head_timeout_ms", 10000))
-        head = _read(wire, source.block)
-        wire = None
+        line.allow(source.config.get("head_timeout_ms", 10000))
+        head = _read(line, source.block)
+        line = None
         return head
     except Exception as e:
         raise parts.ask("faults", "named", e, "waiting for the answer", where)
     finally:
-        if wire is not None:
+        if line is not None:
             source.close()
 
 
-def _read(wire, block):
+def _read(line, block):
     # Line by line, each behind those that were kept.
     view = memoryview(block)
     one = bytearray(1)
@@ -59,9 +59,9 @@ def _read(wire, block):
         n = at
         colon = -1
         while True:
-            count = wire.sock.readinto(one, 1)
+            count = line.sock.readinto(one, 1)
             if count is None:
-                wire.wait()
+                line.wait()
                 continue
             if not count:
                 raise AlinkError(_E_LINK, "closed in the head")

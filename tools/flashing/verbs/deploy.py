@@ -22,6 +22,7 @@ from tools.flashing.link import Link
 from tools.flashing.refusals import NO_LOADER
 from tools.images.application import (
     ALINK,
+    LOADER_COPY,
     check_hiding,
     collect,
     hides_option,
@@ -103,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _files(folder: Path, version: str) -> dict[str, bytes]:
     files = collect(folder, version)
-    del files["/boot.py"]  # of use in an image only
+    del files[LOADER_COPY]  # of use in an image only
     return files
 
 
