@@ -23,10 +23,10 @@ NOT_TAKEN = "it was taken"
 
 
 def take(body, diff=False, target=None):
-    """-> Download whose first KiB has come, judged by package.turn()."""
+    """-> Download whose first 512 bytes have come, judged by package.turn()."""
     one = loading(body, target=target)
     one.file.diff = diff
-    n = min(len(body), 1024)
+    n = min(len(body), 512)
     one.block[:n] = body[:n]
     judge(one)
     return one
@@ -59,7 +59,7 @@ def test_a_package_is_known_by_its_head_and_the_slot_is_to_hold_its_image():
     assert one.target.size == 5000
     assert one.target.digest == hashlib.sha256(IMAGE).digest() != one.file.digest
     assert one.target.size == 5000 and not one.packed.source
-    assert one.offset == 1024 and one.state == 9
+    assert one.offset == 512 and one.state == 9
 
 
 def test_a_plain_image_whatever_it_begins_with_is_left_to_the_image_check():
@@ -155,7 +155,7 @@ def test_a_head_cut_short_is_a_damaged_package_and_no_crash():
 def test_a_head_cut_short_borrows_no_byte_of_the_block_before():
     # What the last piece of an earlier try has left in there is a whole head.
     one = loading(compressed(IMAGE)[:60])
-    one.block[:1024] = compressed(IMAGE)[:1024]
+    one.block[:512] = compressed(IMAGE)[:512]
     try:
         judge(one)
     except AlinkError as e:
@@ -193,10 +193,10 @@ def test_who_offers_the_wrong_difference_is_told_what_it_was_made_from():
 def test_what_came_behind_the_head_goes_to_the_inflater_and_into_the_digest():
     body = compressed(IMAGE)
     one = take(body)
-    assert one.packed.ring.any() == 1024 - 80
-    got = bytearray(1024 - 80)
+    assert one.packed.ring.any() == 512 - 80
+    got = bytearray(512 - 80)
     one.packed.ring.readinto(got)
-    assert got == body[80:1024]
+    assert got == body[80:512]
     tiny = head(b"x") + stream(b"x")
     one = take(tiny)
     assert one.packed.ring.any() == len(tiny) - 80 == len(one.packed.tail)
@@ -216,6 +216,6 @@ def test_a_block_over_mqtt_has_a_place_of_its_own_while_the_download_fills_its_b
     for stream_of in (None, (90417, 1)):
         one = loading(compressed(IMAGE))
         one.file.stream = stream_of
-        one.block[:1024] = compressed(IMAGE)[:1024]
+        one.block[:512] = compressed(IMAGE)[:512]
         judge(one)
         assert one.source.block is (one.block if stream_of is None else one.packed.spare)

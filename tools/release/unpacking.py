@@ -27,10 +27,10 @@ from tools.release.package_format import (
     read_head,
 )
 
-# A board has 932 bytes of the stream at a time, for 192 that come out: see docs/package.md.
+# A board has 496 bytes of the stream at a time, for 112 that come out: see docs/package.md.
 _PIECE = 32
-_PIECES = 28  # so many whole ones are in any 932 bytes
-_LEAST = 192
+_PIECES = 14  # so many whole ones are in any 496 bytes
+_LEAST = 112
 
 _DAMAGED = "Get it again, or make it again with image.py pack."
 

@@ -1,13 +1,13 @@
 # A download up to its first block, which is looked at before it is written. MIT licence.
 #
-# A package is known by its first KiB, and makes a first block of its own: see package.py.
+# A package is known by its first 512 bytes, and makes a first block of its own: see package.py.
 
 from micropython import const
 
 from .. import parts
 
 _BLOCK = const(4096)
-_PART = const(1024)
+_HEAD = const(512)
 
 _PEEK = const(5)
 _FIRST = const(6)  # the first block is on its way
@@ -23,12 +23,13 @@ def turn(download):
     if mover is None:
         download.mover = mover = parts.use("job.moving")
     if download.state == _PEEK:
-        if mover.read(download, download.view, min(size, _PART)):
-            download.at = _PART
+        if mover.read(download, download.view, min(size, _HEAD)):
             download.state = _FIRST
             if download.file.diff or (download.block[0] == 0x89 and download.target.packs):
                 download.early = "job.package"
-    elif size <= _PART or mover.read(download, download.view, min(size, _BLOCK)):
+            # What is here begins a KiB.
+            download.ring.write(memoryview(download.block)[: min(size, _HEAD)])
+    elif mover.read(download, download.view, min(size, _BLOCK)):
         download.at = 0
         return size
     return 0

@@ -18,13 +18,13 @@ _HEAD = const(80)
 _COMPRESSED = const(1)
 _DIFFERENCE = const(2)
 
-_PART = const(1024)
+_PART = const(512)
 
 _CHECK = const(9)
 
 
 def turn(download):
-    """The first KiB has come, and it may begin a package: is all right with its head? Returns 0.
+    """Its first 512 bytes have come, and it may begin a package: is all right with its head? Returns 0.
 
     If it is none, first.py goes on. Raises AlinkError: JOB_DIFF when it should be one, JOB_FORM
     for a format of later days, PACKAGE for a head that says what cannot be, OTHER_SOURCE for a

@@ -3,7 +3,8 @@
 # Loaded once its head has been looked at. It all stands in the Slot itself, since an object of its
 # own would cost 300 bytes: Download.packed is the target, while a package comes. The download's
 # block is for what comes out of it then, and the memory of the download's ring for one of the
-# package's own: what comes in goes into it, and from there by pieces through the inflater.
+# package's own and for its pieces: what comes in goes into that ring, and from there, a piece at a
+# time, through the inflater.
 
 import hashlib
 
@@ -15,8 +16,7 @@ from .. import log, parts
 
 _HEAD = const(80)
 _BLOCK = const(4096)
-_PART = const(1024)  # the ring
-_SPARE = const(512)
+_PART = const(512)  # the ring, and what is behind it
 _HALF = const(256)
 _INSERT = const(2)  # of a difference's operations: see unpack.py
 
@@ -26,9 +26,10 @@ def turn(download):
     packed = download.packed = download.target
     block = download.block
     size = min(download.size, _PART)
-    # (download.spare: its memory. tail: of that, what will be hashed at the end.)
-    packed.ring = RingIO(download.spare)
-    packed.tail = download.spare[: (download.size - _HEAD) % _PART]
+    # memory: the ring's. tail: of that, what will be hashed at the end.
+    packed.memory = download.spare[:_PART]
+    packed.ring = RingIO(packed.memory)
+    packed.tail = packed.memory[: (download.size - _HEAD) % _PART]
     view = memoryview(block)
     packed.ring.write(view[_HEAD:size])
     download.digest.update(view[:_HEAD])
@@ -36,8 +37,8 @@ def turn(download):
         download.digest.update(packed.tail)
     packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, block[6])
     # spare: for what is read, then for what is inflated, then for what the slot holds.
-    packed.spare = bytearray(_SPARE)
-    packed.views = [view[at : at + _SPARE] for at in range(0, _BLOCK, _SPARE)]
+    packed.spare = download.spare[_PART:]
+    packed.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
     if download.file.stream is not None:
         download.source.block = packed.spare  # the block is not free while a header comes
     # out: writes into the block. It is emptied at once, so that what comes next goes behind it.
@@ -69,7 +70,7 @@ def turn(download):
 def _differs(packed, block):
     # theirs: bytes of the source, to be added to `spare` by add(); before that, the digest that
     # the source should have. mine: its flash partition; end: of that. place: in the source.
-    packed.theirs = memoryview(packed.spare)[_HALF:]
+    packed.theirs = packed.spare[_HALF:]
     packed.theirs[:32] = block[48:_HEAD]
     packed.mine = esp32.Partition(esp32.Partition.RUNNING)
     packed.end = packed.mine.info()[3]

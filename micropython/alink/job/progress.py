@@ -1,11 +1,12 @@
 # How far a download has come, told to the platform. MIT licence.
 #
-# A function of the Run (run.py), loaded for it and let go: what moves needs the room. It is loaded
-# where there is least of that, and imports nothing meanwhile.
+# A function of the Run (run.py), loaded for it and let go: what moves needs the room.
 
 from micropython import const
 
-from .. import parts
+from .. import log
+from ..errors import AlinkError
+from ..session import framed
 
 _STEP_PERCENT = const(5)
 _TOPIC = const(21)  # bytes of the topic in front of the names
@@ -30,8 +31,8 @@ def tell(run, reached, desc="downloading"):
         count = (_TOPIC + len(name)).to_bytes(2, "big")
         # (One packet, and nothing else of it, while it is sent.)
         view = memoryview(text)  # type: ignore[arg-type]
-        name = text = view = parts.use("session").framed(0x30, count, view)
+        name = text = view = framed(0x30, count, view)
         try:
             device._send(text)
-        except Exception:
-            pass  # the next one says more
+        except (AlinkError, MemoryError):
+            log.debug("progress not sent")  # the next one says more

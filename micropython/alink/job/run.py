@@ -97,6 +97,9 @@ class Run:
                         and time.ticks_diff(now, self.at) >= _STEP_MS
                     ):
                         self.at = now
+                        if fetch.packed is not None:
+                            # (One after the other: beside a package there is the least room.)
+                            fetch.rest()
                         self.turn("progress", "tell", percent)
                 if done:
                     fetch = None

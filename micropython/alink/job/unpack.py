@@ -1,9 +1,9 @@
 # What moves of a package: source -> digest -> ring -> inflater -> block -> target. MIT licence.
 #
 # DeflateIO takes its source byte by byte and cannot go on once that ran dry: before each piece the
-# ring must have what it may take. Of 192 bytes each takes 15 bits at worst, and two blocks may
-# begin in them, each with a head of 286 bytes. Nothing is allocated per piece: what there is was
-# made by packed.py.
+# ring must have what it may take. Of 112 bytes each takes 15 bits at worst, and a block may begin
+# in them, with a head of 286 bytes. Nothing is allocated per piece: what there is was made by
+# packed.py.
 #
 # A difference is operations (docs/package.md), a compressed image is taken for one that inserts
 # all of it: so there is one module to load, and not one out of another while RAM is short.
@@ -26,12 +26,11 @@ _SEEK = const(3)
 _SEEKS = const(16)  # in a row: more make nothing, and could go on for hours
 
 _BLOCK = const(4096)
-_SPARE = const(512)
-_PART = const(1024)  # the ring
+_PART = const(512)  # the ring, and what is behind it
 _HEAD = const(80)
-_RING = const(1023)  # bytes that it holds
-_PIECE = const(192)
-_LOW = const(932)
+_RING = const(511)  # bytes that it holds
+_PIECE = const(112)
+_LOW = const(496)
 _TURNS = const(128)  # in one step
 _WHOLE = const(4)  # below that nothing of an operation is left
 
@@ -52,7 +51,7 @@ def feed(download):
         at = download.offset - _HEAD & _PART - 1  # where it comes to lie in the ring
         if not left or have >= _LOW:
             return True
-        want = min(packed.again or left, _RING - have, _SPARE, _PART - at)
+        want = min(packed.again or left, _RING - have, _PART - at)
         try:
             count = download.source.stream.readinto(spare, want)
         except (OSError, ValueError) as e:
@@ -79,7 +78,7 @@ def feed(download):
             download.offset += count
             # Hashed where it lies in the ring, before anything else can come to lie there.
             if at + count == _PART:
-                download.digest.update(download.spare)
+                download.digest.update(packed.memory)
             elif count == left:
                 download.digest.update(packed.tail)
 
@@ -124,7 +123,7 @@ def move(download):
             _read(packed, download.block, k)
         else:
             if op == _COPY:
-                k = min(k, _SPARE)
+                k = min(k, _PART)
                 _read(packed, spare, k)
             else:
                 k = min(k, _PIECE)
