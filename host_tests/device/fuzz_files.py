@@ -55,8 +55,8 @@ def one(body):
     try:
         unpack(target, body)
     except AlinkError as exc:
-        if exc.step not in (-3, -4) or len(exc.desc()) > 128:
-            run.bad("reported as step %d: %s" % (exc.step, exc.desc()))
+        if exc.step not in (-3, -4) or len(exc.text(128)) > 128:
+            run.bad("reported as step %d: %s" % (exc.step, exc.text(128)))
         print("GOT", run.index, "null")
     else:
         target.activate()

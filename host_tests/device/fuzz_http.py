@@ -75,7 +75,7 @@ def check(exc):
         run.bad("ended with " + text)
     if "1700000000-0-s3cret" in text:
         run.bad("tells the link's secret: " + text)
-    if any(not " " <= letter <= "~" for letter in text) or len(exc.desc()) > 128:
+    if any(not " " <= letter <= "~" for letter in text) or len(exc.text(128)) > 128:
         run.bad("not one line of text: %r" % text)
 
 

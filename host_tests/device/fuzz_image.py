@@ -16,8 +16,8 @@ def one(data):
         image.check(bytearray(head[:4096]), size, 0)
         print("GOT", run.index, "true")
     except AlinkError as exc:
-        if exc.step != -3 or len(exc.desc()) > 128:
-            run.bad("reported as step %d: %s" % (exc.step, exc.desc()))
+        if exc.step != -3 or len(exc.text(128)) > 128:
+            run.bad("reported as step %d: %s" % (exc.step, exc.text(128)))
         print("GOT", run.index, "false")
 
 

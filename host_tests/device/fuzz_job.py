@@ -14,7 +14,7 @@ def one(data):
     try:
         found = offer.parse(data[1:], bool(data[0] & 1))
     except offer.BadJob as exc:
-        if not -4 <= exc.step < 0 or len(exc.desc()) > 128 or not isinstance(exc.module, str):
+        if not -4 <= exc.step < 0 or len(exc.text(128)) > 128 or not isinstance(exc.module, str):
             run.bad("an error that cannot be reported: %r" % (exc.args,))
         return
     except MemoryError:

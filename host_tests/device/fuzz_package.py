@@ -124,8 +124,8 @@ def one(data):
     try:
         image = unpack(body, int.from_bytes(data[:3], "big"))
     except AlinkError as exc:
-        if exc.step not in (-1, -3) or len(exc.desc()) > 128:
-            run.bad("reported as step %d: %s" % (exc.step, exc.desc()))
+        if exc.step not in (-1, -3) or len(exc.text(128)) > 128:
+            run.bad("reported as step %d: %s" % (exc.step, exc.text(128)))
         print("GOT", run.index, '"E%d"' % exc.code)
     else:
         if image is not None:

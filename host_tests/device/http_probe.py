@@ -120,7 +120,7 @@ try:
 except AlinkError as err:
     result["error"] = err.name
     result["text"] = str(err)
-    result["desc"] = err.desc()
+    result["desc"] = err.text(128)
 source.close()
 result["total_ms"] = time.ticks_diff(time.ticks_ms(), began)
 if result["error"] and result["start"] is None:

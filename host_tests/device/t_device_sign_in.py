@@ -244,7 +244,7 @@ def test_the_secret_and_the_password_are_never_shown():
         try:
             dev.connect(timeout_ms=300)
         except AlinkError as exc:
-            shown += [str(exc), repr(exc), exc.desc(), exc.detail]
+            shown += [str(exc), repr(exc), exc.text(128), exc.detail]
         shown += [repr(dev), str(dev), repr(dev._link)]
     for bad in ({"host": ""}, {"keepalive": 10}, {"sign_method": "none"}, {"client_id": "|"}):
         try:

@@ -18,7 +18,7 @@ def codes():
 def test_every_advice_reaches_the_platform_whole():
     for code in codes():
         name, step, advice = row(code)
-        text = AlinkError(code, "x" * 200).desc()
+        text = AlinkError(code, "x" * 200).text(128)
         assert len(text) <= 128, text
         assert text.endswith(advice), text
         assert name in text

@@ -83,7 +83,7 @@ def test_no_words_of_a_server_fill_a_console_or_take_control_of_it():
         assert len(e.detail) < 140, e.detail
         for letter in e.detail:
             assert " " <= letter <= "~", e.detail
-        assert len(e.desc()) <= 128
+        assert len(e.text(128)) <= 128
     place = b"https://cdn.example.net/" + b"x" * 1000
     assert len(error(PLACE, place, 302).detail) == len("HTTP 302 to ") + 120
     assert error(NO_HEADER, b"x" * 1000).detail == "not a header: '%s'" % ("x" * 40)

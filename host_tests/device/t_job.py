@@ -219,7 +219,7 @@ def test_a_deeply_nested_value_does_not_stop_the_main_loop():
             try:
                 parse(payload)
             except BadJob as e:
-                assert len(e.desc()) <= 128
+                assert len(e.text(128)) <= 128
 
 
 def test_a_package_of_twenty_files_is_understood_with_links_as_long_as_the_platforms():

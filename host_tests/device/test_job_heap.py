@@ -96,7 +96,7 @@ def once(payload):
         job = parts.ask("job.offer", "parse", payload, False)
         return job is None or len(job.files)
     except AlinkError as e:
-        return e.desc()
+        return e.text(128)
 
 once(payloads[0])
 parts.drop("job", "versions")

@@ -39,19 +39,15 @@ class AlinkError(Exception):
             return parts.ask("advice", name, self.code)
         raise AttributeError(name)
 
-    def text(self):
-        """One line for the console: number, name, detail and advice."""
-        return self.desc(0)
-
-    # What print() shows, and a traceback.
-    __str__ = __repr__ = text
-
-    def desc(self, size=128):
-        """That line with at most `size` characters (int; 0: all of it), cut in the detail alone.
-
-        The platform keeps 128 of a report's `desc` ("OTA updates", 89307).
+    def text(self, size=0):
+        """One line: number, name, detail and advice, with at most `size` characters (int; 0: all
+        of it), cut in the detail alone. The platform keeps 128 of a report's `desc` ("OTA
+        updates", 89307).
         """
         try:
             return parts.ask("advice", "line", self.code, self.detail, size)
         except MemoryError:
             return "E%d %s" % (self.code, self.detail[:60])
+
+    # What print() shows, and a traceback.
+    __str__ = __repr__ = text

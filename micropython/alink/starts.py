@@ -89,7 +89,7 @@ def tell(code, text):
 
         from alink.errors import AlinkError
 
-        desc = AlinkError(code, "%s ended: %s" % (VERSION, text)).desc()
+        desc = AlinkError(code, "%s ended: %s" % (VERSION, text)).text(128)
         nvs = esp32.NVS("alink_ota")
         nvs.set_blob("fell", json.dumps([1, desc, "default", ""]).encode())
         nvs.commit()

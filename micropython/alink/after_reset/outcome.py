@@ -86,7 +86,7 @@ def _detail(found, end, cause, boots):
 def _failed(up, store, found, code, detail):
     error = up.error = AlinkError(code, detail)
     log.info("back from a trial:", error)
-    fell = [error.step, error.desc(), found["module"], found["key"]]
+    fell = [error.step, error.text(128), found["module"], found["key"]]
     # Set, not added to: a power cut in here may make it happen twice.
     parts.ask("attempts", "put", store, found["key"], found["attempts"] + 1)
     hint(store.set_json, "fell", fell)

@@ -60,7 +60,7 @@ def _close(run):
         return
     last = run.last
     if isinstance(last, AlinkError):
-        last = last.step, last.desc()
+        last = last.step, last.text(128)
     reports = parts.use("reports")
     step, desc = last
     device = run.up.device
