@@ -9,7 +9,7 @@ from mqtt_fakes import listening, packet, publish_packet, turn, up, world
 def test_a_message_is_delivered_wherever_the_stream_was_cut():
     clock, net = world()
     dev, got = listening(clock)
-    for size in (0, 1, 100, 255, 256, 257, 1000, 8192):
+    for size in (0, 1, 100, 127, 128, 129, 255, 256, 257, 1000, 8192):
         payload = bytes([i & 255 for i in range(size)])
         for piece in (1, 3, 250, 100000):
             for qos in (0, 1):
@@ -142,13 +142,13 @@ def test_a_huge_message_needs_no_more_memory_than_a_small_one():
 def test_a_message_with_an_endless_topic_is_skipped_and_acknowledged():
     clock, net = world()
     dev, got = listening(clock)
-    for size in (257, 600, 65535):
+    for size in (129, 257, 600, 65535):
         net.last.incoming += publish_packet("t" * size, b"x" * 20, 1, size)
         net.last.incoming += publish_packet("/a", b"after")
         turn(dev, clock, 2000)
         assert got == [("/a", b"after")], size
         got.clear()
-    assert net.gateway.of_type(0x40) == [b"\x01\x01", b"\x02\x58", b"\xff\xff"]
+    assert net.gateway.of_type(0x40) == [b"\x00\x81", b"\x01\x01", b"\x02\x58", b"\xff\xff"]
 
 
 def test_qos_1_messages_are_acknowledged_after_their_handler_ran():

@@ -38,8 +38,8 @@ _PUBACK = const(4)
 _SUBACK = const(9)
 _PINGRESP = const(13)
 
-_PIECE = const(256)  # read at once; also the longest topic taken (the platform's limit is 128)
-_PIECES = const(32)  # from one yield to the next: 8 KiB, then the caller gets its turn
+_PIECE = const(128)  # read at once; also the longest topic taken, as long as the platform has any
+_PIECES = const(64)  # from one yield to the next: 8 KiB, then the caller gets its turn
 _SKIPS_TOLD = const(8)
 
 

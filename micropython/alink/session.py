@@ -8,7 +8,7 @@
 # no Python call. RAM: one small object.
 #
 # A Session is made by a sign-in (signin/connect.py) and gone with its connection: nothing of it
-# is ever reset. What arrives is put together in packets.py. RAM: one buffer of 256 bytes; while a
+# is ever reset. What arrives is put together in packets.py. RAM: one buffer of 128 bytes; while a
 # message arrives, its size (twice for the moment in which it is handed over); each packet that is
 # sent, while it is sent.
 
@@ -106,7 +106,7 @@ class Session(Wire):
 
     def __init__(self, raw, feeder, pid, limits):
         Wire.__init__(self, raw, feeder)
-        self.buf = bytearray(256)
+        self.buf = bytearray(128)
         self.waiting = {}
         self.pid = pid
         self.issued = self.left = 0

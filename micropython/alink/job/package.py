@@ -13,7 +13,7 @@ _E_JOB_FORM = const(20)
 _E_JOB_DIFF = const(24)
 _E_PACKAGE = const(73)
 
-_MAGIC = b"\x89ALP"
+_MAGIC = const(b"\x89ALP")
 _HEAD = const(80)
 _COMPRESSED = const(1)
 _DIFFERENCE = const(2)
@@ -24,7 +24,7 @@ _CHECK = const(9)
 
 
 def turn(download):
-    """Its first 512 bytes have come, and it may begin a package: is all right with its head? Returns 0.
+    """The first 512 bytes have come, and may begin a package: is all right with its head? -> 0.
 
     If it is none, first.py goes on. Raises AlinkError: JOB_DIFF when it should be one, JOB_FORM
     for a format of later days, PACKAGE for a head that says what cannot be, OTHER_SOURCE for a
