@@ -26,10 +26,10 @@ def turn(download):
     packed = download.packed = download.target
     block = download.block
     size = min(download.size, _PART)
-    # memory: the ring's. tail: of that, what will be hashed at the end.
-    packed.memory = download.spare[:_PART]
-    packed.ring = RingIO(packed.memory)
-    packed.tail = packed.memory[: (download.size - _HEAD) % _PART]
+    # ringed: the memory of the ring. tail: of that, what will be hashed at the end.
+    packed.ringed = download.spare[:_PART]
+    packed.ring = RingIO(packed.ringed)
+    packed.tail = packed.ringed[: (download.size - _HEAD) % _PART]
     view = memoryview(block)
     packed.ring.write(view[_HEAD:size])
     download.digest.update(view[:_HEAD])

@@ -78,7 +78,7 @@ def feed(download):
             download.offset += count
             # Hashed where it lies in the ring, before anything else can come to lie there.
             if at + count == _PART:
-                download.digest.update(packed.memory)
+                download.digest.update(packed.ringed)
             elif count == left:
                 download.digest.update(packed.tail)
 
