@@ -145,7 +145,8 @@ def smallest(say: Say, *, small: bool = False, quick: bool = False) -> Section:
         "included) until the update no longer completes at the first attempt; the size told "
         "did twice. The whole application is micropython/main.py with loader, MQTT session, "
         "trial and confirmation; the other two only download, hash, write and set_boot(). The "
-        "board runs the sim's Python modules, as .mpy here; what they hold alive is taken "
+        "board runs the sim's Python modules, as .mpy here; they are loaded so that they lie "
+        "close together, as what a chip has in C leaves no holes. What they hold alive is taken "
         "off, what they need for moments (NVS, the check of the image) is not, so the lines "
         "are upper bounds."
     )

@@ -54,6 +54,7 @@ _PART = 3
 _LIVE = 0xFF
 _DEAD = 0
 _MIN_PART = 64
+_AT_ONCE = 256  # bytes looked at
 
 
 class NvsError(Exception):
@@ -194,15 +195,18 @@ class NvsLog:
 
     def _records(self, page: int) -> "list[tuple[Place, Head]]":
         """Valid, living records of a page: [((page, offset, data at, data length), head)]."""
+        # Record by record, never a page at once: on a chip none of this is in Python's heap, and a
+        # small heap has no 4 KB in one piece.
         found: "list[tuple[Place, Head]]" = []
-        raw = self._flash.read(page * PAGE, PAGE)
+        base = page * PAGE
         at = _HEAD
         while at + _RECORD_SIZE <= PAGE:
-            crc, *head = struct.unpack(_RECORD, raw[at : at + _RECORD_SIZE])
+            raw = self._flash.read(base + at, _RECORD_SIZE)
+            crc, *head = struct.unpack(_RECORD, raw)
             length = _RECORD_SIZE + head[2] + head[3] + head[4]
-            if at + length > PAGE or _blank(raw[at : at + _RECORD_SIZE]):
+            if at + length > PAGE or _blank(raw):
                 break
-            body = bytearray(raw[at + 4 : at + length])
+            body = bytearray(self._flash.read(base + at + 4, length - 4))
             body[1] = _LIVE
             if binascii.crc32(body) & 0xFFFFFFFF != crc:
                 break
@@ -210,8 +214,17 @@ class NvsLog:
                 place = (page, at, _RECORD_SIZE + head[2] + head[3], head[4])
                 found.append((place, tuple(head)))
             at += (length + 3) & ~3
-        self._end = at if _blank(raw[at:]) else PAGE
+        self._end = at if self._is_blank(page, at) else PAGE
         return found
+
+    def _is_blank(self, page: int, at: int) -> bool:
+        # Whether the page is erased from `at` on.
+        while at < PAGE:
+            n = min(PAGE - at, _AT_ONCE)
+            if not _blank(self._flash.read(page * PAGE + at, n)):
+                return False
+            at += n
+        return True
 
     def _load(self) -> None:
         for page in range(self._count):
@@ -268,7 +281,7 @@ class NvsLog:
 
     def _open(self) -> None:
         page = next(p for p in range(self._count) if p not in self._seqs)
-        if not _blank(self._flash.read(page * PAGE, PAGE)):
+        if not self._is_blank(page, 0):
             self._flash.erase(page * PAGE)
         seq = self._seqs[self._order[-1]] + 1 if self._order else 1
         head = struct.pack("<II", _MAGIC, seq)

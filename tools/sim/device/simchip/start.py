@@ -141,6 +141,8 @@ def main(argument, scope):
         sys.modules["u" + name] = sys.modules[name]
     sys.modules["tls"] = board_tls
     sys.modules["_asyncio"] = chip_asyncio
+    gc.collect()
+    gc.threshold(-1)
     if small:
         memory.attach(small)
     scope.clear()
