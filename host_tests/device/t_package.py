@@ -62,6 +62,16 @@ def test_a_package_is_known_by_its_head_and_the_slot_is_to_hold_its_image():
     assert one.offset == 512 and one.state == 9
 
 
+def test_a_file_of_any_size_that_is_no_package_arrives_whole():
+    # One of a module may be this small, and a package is known by its first 512 bytes.
+    for size in (1, 300, 511, 512, 513, 1023, 1024, 1025, 4096, 5000):
+        for start in (b"", b"\x89ALQ"):
+            for gives in (7, 1024):
+                fill(1, b"")
+                body = (start + IMAGE)[:size]
+                assert through(loading(body, gives=gives)) == body, (size, start, gives)
+
+
 def test_a_plain_image_whatever_it_begins_with_is_left_to_the_image_check():
     for body in (IMAGE, b"\x89PNG" + bytes(2000), b"\x89AL", b"\x89"):
         one = take(body)

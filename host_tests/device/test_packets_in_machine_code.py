@@ -14,6 +14,7 @@ from host_tests.kit import compiled_tree
 from host_tests.kit.device_file import DeviceInterpreter
 from host_tests.kit.device_process import DeviceFailed, run_device
 from tools.images.application import ALINK
+from tools.images.compile import compile_mpy
 from tools.images.machine import PACKETS, PACKETS_BYTECODE, packets
 
 HERE = Path(__file__).parent
@@ -72,6 +73,16 @@ def test_a_board_that_cannot_take_it_goes_on_with_the_bytecode(
     place = tmp_path / f"{PACKETS}.mpy"
     place.write_bytes(head + place.read_bytes()[len(head) :])
     assert run_device(WHICH, first=[tmp_path]).strip() == "['alink.bytecode']"
+
+
+def test_want_of_memory_is_not_told_as_a_missing_module(tmp_path: Path) -> None:
+    """Where there is no machine code, there is nothing to fall back to either."""
+    shutil.copytree(compiled_tree.place(ALINK), tmp_path / "alink")
+    short = compile_mpy(b"raise MemoryError", "alink.packets", Path("packets.py"))
+    (tmp_path / f"{PACKETS}.mpy").write_bytes(short)
+    with pytest.raises(DeviceFailed) as failed:
+        run_device(WHICH, first=[tmp_path])
+    assert str(failed.value).rstrip().endswith("MemoryError:")
 
 
 def test_everything_of_a_session_is_the_same_in_machine_code(

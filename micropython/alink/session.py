@@ -27,11 +27,14 @@ shared = None  # type: tuple | None  # (ca, SSLContext) of the context made last
 
 try:
     _found = parts.use("packets")
-except (ValueError, MemoryError):
+except (ValueError, MemoryError) as _exc:
     # In machine code, for another processor or MicroPython; or there is no memory for that. Who
     # has put it there has put this beside it.
     parts.drop("packets")
-    _found = parts.use("bytecode")
+    try:
+        _found = parts.use("bytecode")
+    except ImportError:
+        raise _exc
 packets = _found.packets
 framed = _found.framed
 del _found

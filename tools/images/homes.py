@@ -31,9 +31,7 @@ _MANY = "job"
 _KNOWN = ("job/http", "job/mqtt", "job/download")
 
 # Of the modules beside the folders those that every update loads, and no application.
-_ROOT = tuple(
-    words("session packets attempts firmware hello idf nvs proof record reports versions")
-)
+_ROOT = tuple(words("session packets attempts firmware hello idf proof record reports versions"))
 
 # Asked for when something is wrong, and let go at once. A folder with fewer files is read faster:
 # to find one of them all of it is read.

@@ -72,10 +72,10 @@ def _loader():
 
 
 def _restore():
-    import deflate  # (Once in the life of a board, if at all.)
-
     boot = sys.modules.get("alink_boot")
     try:
+        import deflate  # (Once in the life of a board, if at all.)
+
         with open(_COPY, "rb") as copy, open(_HERE + ".new", "wb") as out:
             source = deflate.DeflateIO(copy, deflate.ZLIB)
             piece = bytearray(512)
@@ -85,7 +85,7 @@ def _restore():
                     break
                 out.write(piece if n == 512 else piece[:n])
         os.rename(_HERE + ".new", _HERE)
-    except (OSError, EOFError) as e:
+    except (OSError, EOFError, ImportError, MemoryError) as e:
         if boot is not None:
             return True  # frozen into the firmware: there is no file, and none is needed
         log.info("boot.py is missing and cannot be restored:", e)

@@ -30,6 +30,7 @@ def set_aside(download):
 def resume(download):
     """The connection is open again: what was in the block is there again."""
     packed = download.packed
+    packed.again = 0  # what is asked for now begins behind all that has come
     if packed.kept:
         _flash(download, "readblocks")
         packed.kept = False

@@ -24,12 +24,17 @@ def turn(download):
         download.mover = mover = parts.use("job.moving")
     if download.state == _PEEK:
         if mover.read(download, download.view, min(size, _HEAD)):
+            download.at = _HEAD
             download.state = _FIRST
             if download.file.diff or (download.block[0] == 0x89 and download.target.packs):
                 download.early = "job.package"
-            # What is here begins a KiB.
-            download.ring.write(memoryview(download.block)[: min(size, _HEAD)])
-    elif mover.read(download, download.view, min(size, _BLOCK)):
-        download.at = 0
-        return size
-    return 0
+        return 0
+    if size > _HEAD:
+        if download.at == _HEAD:
+            # What is there begins a KiB: it waits in the ring for the rest of that.
+            download.ring.write(memoryview(download.block)[:_HEAD])
+            download.at = 0
+        if not mover.read(download, download.view, min(size, _BLOCK)):
+            return 0
+    download.at = 0
+    return size

@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from .. import parts
+from .. import log, parts
 
 # States; what they mean and which may follow which stands in moves.py.
 _FETCHING = const(1)
@@ -100,7 +100,10 @@ class Run:
                         if fetch.packed is not None:
                             # (One after the other: beside a package there is the least room.)
                             fetch.rest()
-                        self.turn("progress", "tell", percent)
+                        try:
+                            self.turn("progress", "tell", percent)
+                        except MemoryError:
+                            log.debug("progress not told")  # it may get lost
                 if done:
                     fetch = None
                     self.turn("moves", "go", _VERIFYING)
