@@ -63,6 +63,17 @@ def test_no_power_cut_costs_the_board_or_the_update(
     assert sum(outcome.second for outcome in campaign.double) > 3
 
 
+def test_a_cut_at_the_end_of_an_update_alone_leaves_no_start_without_the_application(
+    recordings: dict[str, Recording],
+) -> None:
+    recording = recordings["alone"]
+    campaign = Campaign(recording, seed=1)
+    chosen = runner.of_otadata(recording)
+    campaign.run(Console(quiet=True), pairs=0, jobs=2, chosen=chosen)
+    assert not campaign.failures, "\n".join(campaign.told())
+    assert {outcome.case.cut.op for outcome in campaign.single} == chosen
+
+
 def test_a_cut_that_is_left_out_is_the_same_as_one_that_is_not(
     recordings: dict[str, Recording],
 ) -> None:

@@ -3,11 +3,12 @@
 # {version, from_version, slot, size, method, digest (hex), key, module, attempts (failed ones
 # before), power and no_link (trials in a row that were interrupted, or had no link), next (the
 # decision, once made)}. Beside it `armed`: set_boot() has done its work. (`bad`: see
-# starts.py; with a trial a new row of starts begins.)
+# starts.py; with a trial a new row of starts begins. `alone`, `alone_n`: see alone.py; what is
+# stored needs no start without the application, and after the record nothing would forget them.)
 
 from .nvs import hint
 
-_KEYS = ("trial", "boots", "end", "armed", "bad")
+_KEYS = ("trial", "boots", "end", "armed", "bad", "alone_n", "alone")
 _FIELDS = (
     "version",
     "slot",

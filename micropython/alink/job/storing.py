@@ -73,7 +73,6 @@ def _store(run):
         parts.ask("record", "clear", store)
         raise
     parts.ask("job.checkpoint", "clear", store.nvs)
-    hint(store.erase, "alone_n", "alone")
     log.info("version %s is stored and boots next, on trial" % job.version)
     said = "stored, restarting"
     written = run.target.written
