@@ -22,7 +22,7 @@ class Device:
     product_key = "a1B2c3D4e5F"
     device_name = "greenhouse_07"
     connected = True
-    secure = False
+    _settings = ("", 1883, False)
     session = 1
     error = on_feed = None
 

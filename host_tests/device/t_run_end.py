@@ -177,16 +177,16 @@ class Gate:
 def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
     class Up:
         run = None
+        _inbox = ((b"first", False), (b"second", True))
 
     plain = inbox.parts
     inbox.parts = gate = Gate()
     try:
-        waiting = [(b"first", False), (b"second", True)]
-        inbox.judge(Up, waiting)
+        inbox.judge(Up)
         assert gate.judged == [(b"first", False, 4096)]
-        assert waiting == [(b"second", True)]
+        assert Up._inbox == ((b"second", True),)
         Up.run = "one is under way, and has its block"
-        inbox.judge(Up, waiting)
+        inbox.judge(Up)
         assert gate.judged[1] == (b"second", True, None)
         assert gate.dropped == ["job.gate", "job.gate"]
     finally:

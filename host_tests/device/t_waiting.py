@@ -18,7 +18,7 @@ class Board(Updater):
     def __init__(self):
         self.device = Device()
         self.run = self.hello = self._rest = None
-        self._inbox = []
+        self._inbox = ()
 
 
 class Waiting:

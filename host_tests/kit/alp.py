@@ -25,9 +25,12 @@ def head(kind: int, image: bytes, source: bytes = b"", window: int = 10) -> byte
 
 
 def stream(data: bytes, window: int = 10, level: int = 9) -> bytes:
-    """`data` as a zlib stream."""
-    packer = zlib.compressobj(level, zlib.DEFLATED, window)
-    return packer.compress(data) + packer.flush()
+    """`data` as a zlib stream. (One for 9 bits looks back 250 bytes: that is one for 8.)"""
+    packer = zlib.compressobj(level, zlib.DEFLATED, max(window, 9))
+    made = packer.compress(data) + packer.flush()
+    if window > 8:
+        return made
+    return bytes([8, next(n for n in range(32) if (2048 + n) % 31 == 0)]) + made[2:]
 
 
 def number(v: int) -> bytes:

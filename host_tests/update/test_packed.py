@@ -31,7 +31,7 @@ def ready(rig: Rig) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["https", "mqtt"])
-@pytest.mark.parametrize("window", [9, 12])
+@pytest.mark.parametrize("window", [8, 12])
 def test_a_compressed_image_is_unpacked_into_the_slot(rig: Rig, scheme: str, window: int) -> None:
     rig.start("1.0.0", MQTT)
     image = rig.image("1.1.0", size=SIZE)

@@ -15,6 +15,7 @@ from micropython import const
 
 from . import log, parts
 
+_SECURE = const(2)  # of the settings: see signin/connect.py
 _E_CLOCK = const(2)
 _E_REFUSED = const(4)
 _E_SUBSCRIBE = const(6)
@@ -46,7 +47,7 @@ def lost(device, exc):
     if device._failures >= _STARVED and (
         error.code == _E_NO_MEMORY
         # (A handshake without memory ends in a time-out, too.)
-        or (device.secure and device._link is None and parts.ask("idf", "poor"))
+        or (device._settings[_SECURE] and device._link is None and parts.ask("idf", "poor"))
     ):
         parts.ask("starts", "starved", error)  # nobody would hear of this board again
 

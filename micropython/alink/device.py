@@ -58,6 +58,8 @@ class Device:
     a step waits (for a watchdog; it must not use the Device).
     """
 
+    _pid = 0  # the last packet id of the session before, if there was one
+
     def __init__(self, *args, **settings):
         # What is read here. All else, and what it begins with, is made in signin/setup.py: that
         # code is not kept.
@@ -131,7 +133,7 @@ class Device:
         (NO_MEMORY if for want of memory), or with 8 QoS 1 messages unacknowledged; ValueError for
         a topic or QoS that MQTT does not have.
         """
-        _check(topic, qos, "check_name")
+        _check(topic, qos, "publish")
         if not self.connected:
             raise AlinkError(_E_LINK, "not connected")
         link = self._link
@@ -181,7 +183,7 @@ class Device:
         refused subscription is AlinkError(SUBSCRIBE) in `error`, ends the session and is tried
         again in minutes. Raises ValueError for what MQTT or the platform does not allow.
         """
-        _check(topic, qos, "check_glob")
+        _check(topic, qos, "subscribe")
         for one in self._topics:
             if one[0] == topic:
                 one[1] = handler

@@ -54,7 +54,8 @@ class Hello:
             return True  # it is asked when that is over
         if up.refused:
             # Jobs offered while there was another one: answered one at a time.
-            error = up.refused.pop(0)
+            error = up.refused[0]
+            up.refused = up.refused[1:]
             parts.use("job.gate").refuse(up, error)
             up.missed = _QUERY_MS  # the query comes when that has been said
             return True

@@ -7,7 +7,7 @@ from micropython import const
 _MAX = const(65535)  # bytes in a UTF-8 string of MQTT
 
 
-def check_glob(topic, qos):
+def subscribe(topic, qos):
     """Raise ValueError unless `topic` (str) is a filter one can subscribe to with `qos`."""
     levels = _levels(topic, qos)
     for i in range(len(levels)):
@@ -18,7 +18,7 @@ def check_glob(topic, qos):
             raise ValueError("topic %r: + fills a whole level, # stands alone at the end" % topic)
 
 
-def check_name(topic, qos):
+def publish(topic, qos):
     """Raise ValueError unless `topic` (str) is a name one can publish to with `qos`."""
     _levels(topic, qos)
     if "+" in topic or "#" in topic:

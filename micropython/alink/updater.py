@@ -67,8 +67,8 @@ class Updater:
         self.missed = None  # another job was offered meanwhile: ask in so many ms
         self.error = self.feed = self.on_state = self._polling = self._feed_failed = None
         self._rest = None  # ticks until which nothing is tried, after trouble with memory
-        self.refused = []  # errors of jobs offered meanwhile that cannot be done
-        self._inbox = []
+        self.refused = ()  # type: tuple  # errors of jobs offered meanwhile that cannot be done
+        self._inbox = ()  # type: tuple
         self.greeted = 0  # number of the session in which hello.py was begun
         parts.ask("after_reset.begin", "fill", self, version, settings)
         self.settle()
@@ -181,7 +181,7 @@ class Updater:
         # Runs inside the device's poll(): it is kept until it is judged, and that is all. (What
         # answers a query comes on a topic of /sys.)
         if len(self._inbox) < _INBOX_MAX:
-            self._inbox.append((payload, topic.startswith("/sys")))
+            self._inbox += ((payload, topic.startswith("/sys")),)
         else:
             self.missed = 0
 
@@ -227,7 +227,7 @@ class Updater:
                 self.hello = hello = None
                 self.missed = _QUERY_MS
                 self.settle()
-            parts.ask("job.inbox", "judge", self, self._inbox)
+            parts.ask("job.inbox", "judge", self)
             self.settle()
 
     def _wants_hello(self):

@@ -267,9 +267,13 @@ def _heap(say: Say) -> list[Figure]:
     with compiled_sim():
         full = _alive("full", 0)
         for kind in KINDS:
-            for window in (WINDOWS[0], WINDOWS[-1]) if kind != "full" else (0,):
-                alive = _alive(kind, window) if window else full
+            least, most = WINDOWS[0], WINDOWS[-1]
+            packed = ((least, "https"), (least, "mqtt"), (most, "https"))
+            for window, scheme in packed if kind != "full" else ((0, "https"),):
+                alive = _alive(kind, window, scheme) if window else full
                 bits = f", window of {window} bits" if window else ""
+                if scheme == "mqtt":
+                    bits += ", over MQTT"
                 more = round((alive - full) / states.RATIO)
                 figure = Figure(
                     f"alive at the worst moment of an update, {kind}{bits}",
@@ -285,7 +289,7 @@ def _heap(say: Say) -> list[Figure]:
     return figures
 
 
-def _alive(kind: str, window: int) -> int:
+def _alive(kind: str, window: int, scheme: str = "https") -> int:
     """Bytes on the 64-bit port."""
     with Desk(small=True) as desk:
         source, image = (desk.image(one, "states") for one in ("1.0.0", "1.1.0"))
@@ -298,7 +302,7 @@ def _alive(kind: str, window: int) -> int:
             desk.server.call("add_difference", PK, "1.1.0", str(path), "1.0.0")
         board.power_on()
         wait_said(board, "idle")
-        desk.push("alive", "1.1.0")
+        desk.push("alive", "1.1.0", scheme=scheme)
         desk.server.call("wait_task", PK, "alive", "1.1.0", "SUCCEEDED", 120)
         wait_said(board, "idle", 2)
         board.power_cut()

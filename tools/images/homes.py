@@ -49,9 +49,9 @@ _SELDOM = (
 # Short identifiers of any stock firmware; none that alink/__init__.py uses, whose globals they
 # will be.
 LEAVES = words(
-    "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws id gc "
-    "pi on IN abs acos all any asin atan bin bool ceil chr cos dir exp hash hex int iter len map "
-    "max min next oct ord pow set sum zip"
+    "d e f i n r s t v w y cb cd cl cp cs dt er io mv ow py rb re rm rx sd sz tb tx wb ws id "
+    "gc pi on IN D E LS RC RX TX UP abs acos all any asin atan bin bool ceil chr cos dir exp "
+    "hash hex int iter len map max min next oct ord pow set sum zip"
 )
 
 # Calls whose first argument is the last name of a module in job/ (Run.turn).

@@ -19,7 +19,7 @@ PUBLIC = _set(
     """
     AlinkError CLIENT_ID Device FilesTarget HttpSource JOURNAL Job MqttSource PRODUCT_SECRET
     SECRET SETTINGS Source Store TOKEN Target Updater ack_timeout_ms acked activate advice aio
-    allow_http ask before_reset begin block_size broken busy ca call check check_name client_id
+    allow_http ask before_reset begin block_size broken busy ca call check client_id
     close code confirm connect connect_timeout_ms connected context create debug desc detail
     device device_name device_secret device_token digest disconnect drop ensure erase error
     errors extra feed fetch files find finish folder forget free fs gap_ms get_bytes get_int

@@ -20,6 +20,7 @@ from tools.release.unpacking import unpack
 
 # What fits the RAM of any board. A larger one saves 3 to 6 parts in a hundred of the bytes.
 _WINDOW = WINDOWS[0]
+_LEAST = 9  # bits that zlib makes streams for
 
 
 def compress(image: bytes, window: int = _WINDOW) -> bytes:
@@ -96,8 +97,14 @@ def blocks_that_differ(image: bytes, source: bytes) -> int:
 
 
 def _stream(data: bytes, window: int) -> bytes:
-    packer = zlib.compressobj(9, zlib.DEFLATED, window, 9)
-    return packer.compress(data) + packer.flush()
+    packer = zlib.compressobj(9, zlib.DEFLATED, max(window, _LEAST), 9)
+    stream = packer.compress(data) + packer.flush()
+    if window >= _LEAST:
+        return stream
+    # Of a window of 512 bytes zlib uses 250 to look back: its matches end 262 in front of that. So
+    # what it makes for 9 bits is good for 8, and says so once its head does.
+    head = window - 8 << 12 | 8 << 8 | stream[1] & 0xC0
+    return (head + 31 - head % 31).to_bytes(2, "big") + stream[2:]
 
 
 def _verify(package: bytes, image: bytes, source: bytes | None) -> None:

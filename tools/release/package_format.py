@@ -14,7 +14,7 @@ from tools.cli import Refused
 MAGIC = b"\x89ALP"
 VERSION = 1
 COMPRESSED, DIFFERENCE = 1, 2
-WINDOWS = (9, 10, 11, 12)
+WINDOWS = (8, 9, 10, 11, 12)
 HEAD_SIZE = 80
 _HEAD = struct.Struct("<4sBBBBI32sI32s")
 _NO_DIGEST = bytes(32)

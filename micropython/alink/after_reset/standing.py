@@ -8,6 +8,7 @@ from micropython import const
 from .. import log, parts, record, reports, trial
 from ..nvs import hint
 
+_SECURE = const(2)  # of the settings: see signin/connect.py
 _ASK_MS = const(60000)  # an answer may get lost
 _ASKS = const(3)
 
@@ -84,7 +85,7 @@ class After:
         text = parts.ask("proof", "fault", self._up.self_test)
         kind = "self-test "
         if text is None:
-            text = parts.ask("after_reset.rehearsal", "fault", self._up.device.secure)
+            text = parts.ask("after_reset.rehearsal", "fault", self._up.device._settings[_SECURE])
             kind = "rehearsal "
         if text is not None:
             trial.watch().fail(kind + text)

@@ -57,10 +57,7 @@ def judge(up, payload, reply, block):
     if job.reply_to is not None and job.reply_to != up.asked.get(job.module):
         return  # the answer to a question that is settled by now
     up.asked.pop(job.module, None)
-    for one in up.refused:
-        if one.module == job.module:
-            up.refused.remove(one)  # cancelled since: its refusal would be taken for this one's
-            break
+    _forgive(up, job.module)  # cancelled since: its refusal would be taken for this one's
     if job.reply_to is not None and part is up and up.after is not None:
         up.after.overtaken(job.key)
     other = run is not None and job.module == run.module
@@ -98,12 +95,13 @@ def _part(up, job):
 
 def _remember(up, error):
     # To be answered when the job under way is over, one for each module.
-    for one in up.refused:
-        if one.module == error.module:
-            up.refused.remove(one)
-            break
+    _forgive(up, error.module)
     if len(up.refused) < _REFUSED_MAX:
-        up.refused.append(error)
+        up.refused += (error,)
+
+
+def _forgive(up, module):
+    up.refused = tuple([one for one in up.refused if one.module != module])
 
 
 def _renew(up, job):

@@ -7,12 +7,10 @@
 from .. import parts
 
 
-def judge(up, inbox):
-    """Take the first message off `inbox` (a list of (payload, reply)) and judge it, see gate.py.
-
-    up: Updater.
-    """
-    payload, reply = inbox.pop(0)
+def judge(up):
+    """Take the first message off the inbox of `up` (Updater) and judge it, see gate.py."""
+    payload, reply = up._inbox[0]
+    up._inbox = up._inbox[1:]
     block = None
     if up.run is None:
         try:

@@ -47,7 +47,7 @@ def turn(download):
     if (
         size < _HEAD + 2
         or kind not in (_COMPRESSED, _DIFFERENCE)
-        or not 9 <= bits <= 12
+        or not 8 <= bits <= 12
         or block[7]
         or not image
         or (kind == _COMPRESSED and (source or block[48:_HEAD] != bytes(32)))

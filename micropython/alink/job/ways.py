@@ -13,6 +13,7 @@ from .. import log, parts
 from ..errors import AlinkError
 from ..nvs import JOURNAL, SETTINGS, Store
 
+_SECURE = const(2)  # of the settings: see signin/connect.py
 _E_CONFIG = const(1)
 _E_NO_MEMORY = const(84)
 
@@ -78,7 +79,7 @@ def choose(up, job, failed):
         wish = None
         tls = not streamed and job.files[0].url.startswith("https:")
         opening = 0 if streamed else _OPENING if tls else _PLAIN
-        way = pick(free, largest, python, _SESSION if up.device.secure else 0, opening)
+        way = pick(free, largest, python, _SESSION if up.device._settings[_SECURE] else 0, opening)
         if way <= failed:
             way = failed + 1 if failed < _ALONE else 0
         if streamed and way == _IN_TURN:

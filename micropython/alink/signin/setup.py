@@ -29,10 +29,8 @@ def fill(new, args, given):
     work.
     """
     new.product_key, new.device_name, new._settings = _settings(args, given)
-    new.secure = new._settings[2]
     new.on_feed = new.on_long = None
     new.session = 0
-    new._pid = 0
     # For backoff.py. What a registration has tried counts, too.
     new._failures = 0
     new._starts = list(getattr(device, "attempts", ()))

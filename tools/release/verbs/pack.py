@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         choices=WINDOWS,
         default=WINDOWS[0],
-        metavar="9|10|11|12",
+        metavar="|".join(map(str, WINDOWS)),
         help="the board needs 2 ** WINDOW bytes of RAM to unpack it; each more saves one or two "
         "parts in a hundred of the bytes (default: %(default)s, which fits any board)",
     )
