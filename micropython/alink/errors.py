@@ -13,7 +13,7 @@ from . import parts
 
 def __getattr__(name):
     try:
-        if "A" <= name[0] <= "Z":
+        if name[0].isupper():
             return parts.ask("advice", "code", name)
     except KeyError:
         pass  # there is none of that name

@@ -152,7 +152,7 @@ class Updater:
     def set_state(self, state):
         """Tell the application what happens now (str)."""
         self.state = state
-        log.debug("state:", state)
+        log.debug("state", state)
         self.call(self.on_state, state)
 
     def call(self, hook, *args):

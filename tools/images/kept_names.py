@@ -23,7 +23,7 @@ PUBLIC = _set(
     close code confirm connect connect_timeout_ms connected context create debug desc detail
     device device_name device_secret device_token digest disconnect drop ensure erase error
     errors extra feed fetch files find finish folder forget free fs gap_ms get_bytes get_int
-    get_json get_text hint hmac_hex hold host info is_set job journal keep keepalive key label
+    get_json get_text hint host info is_set job journal keep keepalive key label
     limit_ms listed log look max_attempts max_members max_message max_size method module move
     name name_max namespace needed next_id nvs offset on_feed on_job on_progress on_state
     online open parts path payload ping_ms poll port product_key product_secret prove_ms proven

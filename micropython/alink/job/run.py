@@ -81,7 +81,7 @@ class Run:
                 wanting = fetch.waits == "link"
                 if self.way == _IN_TURN and self.held == wanting:
                     # Off the line for as long as the download has one of its own.
-                    self.turn("states", "hold", not wanting)
+                    self.turn("states", "sign_off", not wanting)
                 done = fetch.step()
                 self.resting = fetch.waits
                 percent = self.before + fetch.offset

@@ -100,7 +100,7 @@ def verified(run):
             run.target.block = None
 
 
-def hold(run, held):
+def sign_off(run, held):
     """Off the line (True) for as long as the download has one of its own."""
     run.held = held
     device = run.up.device
