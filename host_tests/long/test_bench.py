@@ -149,7 +149,7 @@ def test_small_updates_are_measured_by_kind_and_a_line_costs_little() -> None:
     assert line.met
     full, *others = [one for one in section.figures if one.what.startswith("alive at the worst")]
     assert "beside full" not in full.note
-    assert len(others) == 4
+    assert len(others) == 6
     assert all("beside full" in one.note for one in others)
 
 

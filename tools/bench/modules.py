@@ -91,6 +91,10 @@ def order() -> list[str]:
 def _imported(source: Path, folder: str) -> Iterator[str]:
     # The package's modules that one imports at its top.
     for node in ast.parse(source.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Try):  # what may stand there in two forms: see session.py
+            for call in ast.walk(node):
+                if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "use":
+                    yield from (str(ast.literal_eval(one)) for one in call.args)
         if isinstance(node, ast.ImportFrom) and node.level:
             home = f"{folder}." if node.level == 1 and folder else ""
             if node.module:
