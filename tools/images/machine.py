@@ -33,6 +33,7 @@ _APART = ("esp32",)
 
 _PLAIN = b"def add(into, what, n):\n"
 _TYPED = b"@micropython.viper\ndef add(into: ptr8, what: ptr8, n: int):\n"
+# packets() has another name in an image. framed() beside it is small, and stays bytecode.
 _FUNCTION = re.compile(rb"^(?=def \w+\(\w+, \w+\):)", re.MULTILINE)
 
 

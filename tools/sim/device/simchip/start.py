@@ -141,10 +141,11 @@ def main(argument, scope):
         sys.modules["u" + name] = sys.modules[name]
     sys.modules["tls"] = board_tls
     sys.modules["_asyncio"] = chip_asyncio
-    gc.collect()
-    gc.threshold(-1)
     if small:
         memory.attach(small)
+    else:
+        gc.collect()
+        gc.threshold(-1)
     scope.clear()
     scope["__name__"] = "__main__"
     control.send(b"B\n")
