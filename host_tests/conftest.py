@@ -30,7 +30,7 @@ from tools.images import compiled_cache
 from tools.sim import interpreter
 
 # What builds keep: shared by both workers, by the commands they run, and by the next run.
-_KEPT = ROOT / ".cache" / "compiled"
+_KEPT = compiled_tree.KEPT
 _KEPT_AT_MOST = 20_000  # files, of 1 KB or two; an edit of alink adds one or a hundred
 
 _METAL = pytest.StashKey[Metal]()

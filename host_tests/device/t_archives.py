@@ -117,10 +117,14 @@ def test_a_damaged_header_is_refused():
 
 def test_a_damaged_gzip_is_refused():
     good = gzip(archive(member("a", NOISE)))
-    for at in (3, 100, len(good) // 2, len(good) - 6):  # (nobody checks the length at the end)
+    for at in (3, 100, len(good) // 2, len(good) - 6):
         bad = bytearray(good)
         bad[at] ^= 0x55
         refuses(bytes(bad), errors.ARCHIVE)
+    for at in range(len(good) - 4, len(good)):
+        bad = bytearray(good)
+        bad[at] ^= 0x55
+        refuses(bytes(bad), errors.ARCHIVE, "the gzip tells")
     refuses(b"\x1f\x8b" + NOISE, errors.ARCHIVE)
 
 

@@ -25,6 +25,7 @@ from tools.sim import interpreter
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = interpreter.DEVICE
 FOLDERS = (Path("micropython/alink"), Path("host_tests/device"))  # beside the sim
+KEPT = ROOT / ".cache" / "compiled"  # where no other folder is named
 _KEPT_AT_MOST = 8  # an edit of what is in it makes a new tree
 
 
@@ -41,7 +42,7 @@ def tree() -> Path:
     for path in (Path(compiled.__file__), *_sources()):
         text = path.read_bytes()
         digest.update(b"%s %d " % (str(path).encode(), len(text)) + text)
-    trees = Path(os.environ[compiled_cache.NAME]) / "trees"
+    trees = Path(os.environ.get(compiled_cache.NAME) or KEPT) / "trees"
     made = trees / digest.hexdigest()
     if not made.exists():
         trees.mkdir(parents=True, exist_ok=True)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
+from host_tests.kit.device_process import ROOT
 from host_tests.long.fuzz import gateway, images, inputs, on_device, web
 from host_tests.long.fuzz.target import Outcome
 from host_tests.long.fuzz.targets import TARGETS
 from tools.cloud.downloads import links
 from tools.cloud.mqtt import topics
+from tools.images import compiled_cache
 
 SEED = 20
 
@@ -20,6 +26,20 @@ def test_hostile_inputs_break_no_promise(name: str) -> None:
     outcome = target.run(SEED, target.short, done.append)
     assert not outcome.findings, outcome.report()
     assert outcome.inputs == sum(done) == target.short
+
+
+def test_fuzzing_needs_nothing_that_only_a_test_run_sets() -> None:
+    environment = {k: v for k, v in os.environ.items() if k != compiled_cache.NAME}
+    done = subprocess.run(
+        [sys.executable, "-m", "host_tests.long.fuzz", "--target", "files", "--count", "3"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_finding_can_be_seen_again_by_its_seed() -> None:

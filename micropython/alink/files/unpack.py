@@ -54,6 +54,9 @@ class Unpacking:
         self._state = _UNPACK
         self._kind = 0
         self._size = 0
+        self._left = 0  # bytes of it that have not come
+        self._told = 0  # the length that its last four bytes tell, of a gzip
+        self._made = 0
         self._ring = None
         self._buf = None
         self._untar = None
@@ -74,7 +77,8 @@ class Unpacking:
             raise AlinkError(_E_TOO_MANY, "over %d bytes" % self._max_size)
         self._ring = micropython.RingIO(_RING)
         self._buf = bytearray(_PIECE)
-        self._size = size
+        self._size = self._left = size
+        self._told = self._made = 0
         self._kind = 0
         self._untar = Untar(self._tree)
         if self._index and not self._begun:
@@ -106,6 +110,11 @@ class Unpacking:
         if not self._kind:
             self._recognise(block)
         self._ring.write(block, n)
+        # The inflater takes them with the CRC, and looks at that alone.
+        left = self._left
+        for i in range(max(left - 4, 0), n):
+            self._told |= block[i] << (i + 4 - left) * 8
+        self._left = left - n
 
     def _recognise(self, block):
         if self._stored:
@@ -153,10 +162,13 @@ class Unpacking:
             detail = "gzip damaged, or its window is over 2 ** %d" % self._wbits
             raise AlinkError(_E_ARCHIVE, detail) from None
         if n:
+            self._made += n
             self._untar.feed(self._buf, n)
             return True
         if self._ring.any():
             raise AlinkError(_E_ARCHIVE, "data behind the gzip")
+        if self._made != self._told:
+            raise AlinkError(_E_ARCHIVE, "%d bytes, the gzip tells %d" % (self._made, self._told))
         return False
 
     def finish(self):
