@@ -26,8 +26,9 @@ def _boot(loader):
     nvs = esp32.NVS("alink_ota")
     # trial: what watches over a new image, None once it is confirmed; dev: /dev_app runs; error:
     # why no application is mounted; wdt: a watchdog that is armed when no trial runs any more;
-    # frozen: this is not the board's /boot.py, which the firmware's own goes before.
-    boot = {"loader": loader, "trial": None, "dev": False, "error": None, "wdt": None}
+    # frozen: this is not the board's /boot.py, which the firmware's own goes before; nvs: of
+    # alink_ota, since the firmware closes none before a reset.
+    boot = {"loader": loader, "nvs": nvs, "trial": None, "dev": False, "error": None, "wdt": None}
     try:
         with open("/boot.py") as f:
             boot["frozen"] = "LOADER" not in f.read(2048)

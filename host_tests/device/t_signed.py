@@ -13,7 +13,7 @@ FILES = ("a file",)
 
 
 class Nvs:
-    """esp32 with one namespace: value: bytes (a blob), int, or None: there is an error.
+    """nvs.opened(), and the one namespace that it gives: value: bytes (a blob), int, or None: there is an error.
 
     other: int, the error that asking for a number has.
     """
@@ -22,7 +22,6 @@ class Nvs:
         self.value = value
         self.error = error
         self.other = error if other is None else other
-        self.NVS = self
 
     def __call__(self, namespace):
         assert namespace == "alink"
@@ -72,13 +71,13 @@ class Signature:
 def check(nvs, key=None, signature=None):
     """-> what signature.py was asked, after signed.check()."""
     signature = signature or Signature()
-    plain = signed.esp32, parts.use
-    signed.esp32 = nvs
+    plain = signed.opened, parts.use
+    signed.opened = nvs
     parts.use = lambda name: signature if name == "job.signature" else plain[1](name)
     try:
         signed.check(Up(key), FILES)
     finally:
-        signed.esp32, parts.use = plain
+        signed.opened, parts.use = plain
     return signature.asked
 
 
@@ -115,14 +114,14 @@ def test_a_key_that_cannot_be_read_never_means_that_none_is_wanted():
 
 
 def test_a_board_without_the_code_to_check_installs_nothing_unchecked():
-    plain = signed.esp32, parts.use
+    plain = signed.opened, parts.use
 
     def use(name):
         if name == "job.signature":
             raise ImportError(name)
         return plain[1](name)
 
-    signed.esp32 = Nvs(b"the key")
+    signed.opened = Nvs(b"the key")
     parts.use = use
     try:
         signed.check(Up(), FILES)
@@ -131,16 +130,16 @@ def test_a_board_without_the_code_to_check_installs_nothing_unchecked():
     else:
         raise AssertionError("installed unchecked")
     finally:
-        signed.esp32, parts.use = plain
+        signed.opened, parts.use = plain
 
 
 def test_the_code_that_checks_is_let_go_of_when_it_has():
-    plain = signed.esp32
-    signed.esp32 = Nvs(b"no key at all")
+    plain = signed.opened
+    signed.opened = Nvs(b"no key at all")
     try:
         signed.check(Up(), FILES)
     except AlinkError as e:
         assert e.code == errors.CONFIG
     finally:
-        signed.esp32 = plain
+        signed.opened = plain
     assert "alink.job.signature" not in sys.modules

@@ -196,3 +196,13 @@ print("closed", before - free())
     )
     assert found["five"] == "2000"
     assert found["closed"] == "0"
+
+
+def test_each_nvs_that_is_opened_takes_memory_until_a_reset(talk: Talk) -> None:
+    found = talk("""
+esp32.NVS("a")
+before = free()
+for _ in range(100): esp32.NVS("a")
+print("gone", before - free())
+""")
+    assert near(found["gone"], 6_000)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
-from host_tests.kit.rig import Rig, app
+from host_tests.kit.rig import DN, PK, Rig, app
 
 pytestmark = pytest.mark.usefixtures("plain_sim")
 SIZE = 100_000  # bytes of firmware
@@ -41,3 +42,34 @@ def test_an_update_fits_beside_what_an_application_holds(
         said = [params["desc"] for params in rig.progress()]
         assert any(way in desc for desc in said), said
         assert all(step > 0 for step in rig.steps())
+
+
+# Each esp32.NVS takes memory of the IDF heap until a reset: MicroPython closes none.
+COUNTED = """
+import esp32
+
+OPENED = []
+
+class Counted(esp32.NVS):
+    def __init__(self, namespace):
+        OPENED.append(namespace)
+        super().__init__(namespace)
+
+esp32.NVS = Counted
+"""
+
+
+def test_no_job_and_no_sign_in_leaves_a_handle_of_nvs_behind(tmp_path: Path) -> None:
+    with Rig(tmp_path) as rig:
+        said = "on_state=lambda state: print('opened', len(OPENED), 'in', state)"
+        rig.start("1.0.0", app(prologue=COUNTED, options=said))
+        for n in range(3):
+            rig.update(f"1.1.{n}", signMethod="SHA256", sign="0" * 64, md5=None)
+            rig.ends(f"1.1.{n}", "FAILED")
+            rig.wait_count("in idle", n + 2)
+            seen = len(rig.cloud.sign_ins)
+            assert rig.cloud.kick(PK, DN)
+            rig.wait(lambda seen=seen: len(rig.cloud.sign_ins) > seen, "another sign-in")
+        counts = re.findall(r"opened (\d+) in idle", rig.board.console_text())
+        assert counts[1:] == counts[1:2] * 3, counts
+        assert int(counts[-1]) <= 3

@@ -5,11 +5,12 @@
 # the old one or the new one. `boots` and `end` are written by boot.py.
 
 import json
+import sys
 
 import esp32
 from micropython import const
 
-from . import log
+from . import log, parts
 from .errors import AlinkError
 
 SETTINGS = "alink"  # NVS namespace of what the owner provisions
@@ -31,7 +32,7 @@ class Store:
     """
 
     def __init__(self, namespace):
-        self.nvs = esp32.NVS(namespace)
+        self.nvs = opened(namespace)
 
     def get_bytes(self, key, default=None):
         """The blob `key` as bytes."""
@@ -111,6 +112,23 @@ class Store:
             self.nvs.commit()
         except OSError as e:
             raise AlinkError(_E_NVS, "erasing %s: %s" % (keys, e)) from None
+
+
+def opened(namespace):
+    """The esp32.NVS of a namespace; for the two above always the same one.
+
+    The firmware never closes one: each that is opened has 60 bytes of the IDF heap until a reset.
+    """
+    if namespace == JOURNAL:
+        if parts.journal is None:
+            boot = sys.modules.get("alink_boot")
+            parts.journal = boot and boot.get("nvs") or esp32.NVS(namespace)
+        return parts.journal
+    if namespace == SETTINGS:
+        if parts.settings is None:
+            parts.settings = esp32.NVS(namespace)
+        return parts.settings
+    return esp32.NVS(namespace)
 
 
 def setting(key):

@@ -8,8 +8,12 @@
 import gc
 import sys
 
-_HOME = __name__.rpartition(".")[0] + "."
-_DEPTH = 12
+from micropython import const
+
+_HOME = const("alink.")
+_DEPTH = const(12)
+
+journal = settings = None  # esp32.NVS of these namespaces, once they were opened: nvs.opened()
 
 
 def use(name):

@@ -36,7 +36,7 @@ def begin():
     boot["began"] = time.ticks_ms()
     if boot["trial"] is not None:
         return None
-    nvs = esp32.NVS("alink_ota")
+    nvs = _journal()
     if _number(nvs, "alone_n", -1) >= 0:
         return ""
     if boot["dev"]:
@@ -60,7 +60,7 @@ def begin():
 def finish(text):
     """The application has ended, because of `text` (str): a pause, and a reset."""
     lived_ms = time.ticks_diff(time.ticks_ms(), sys.modules["alink_boot"]["began"])
-    nvs = esp32.NVS("alink_ota")
+    nvs = _journal()
     bad = 0
     if 0 <= lived_ms < limit("young_ms", _YOUNG_MS):
         # (Nothing was counted on trial, and it may have been confirmed since.)
@@ -90,7 +90,7 @@ def tell(code, text):
         from alink.errors import AlinkError
 
         desc = AlinkError(code, "%s ended: %s" % (VERSION, text)).text(128)
-        nvs = esp32.NVS("alink_ota")
+        nvs = _journal()
         nvs.set_blob("fell", json.dumps([1, desc, "default", ""]).encode())
         nvs.commit()
     except Exception as e:
@@ -107,7 +107,7 @@ def starved(error):
     text = "no memory to sign in: " + error.detail
     if boot["trial"] is not None:
         boot["trial"].fail("crash " + text)
-    nvs = esp32.NVS("alink_ota")
+    nvs = _journal()
     nvs.set_blob("why", ("%d %s" % (_ROW, text[:100])).encode())
     _mark(nvs, _ROW, 0)
     machine.reset()
@@ -115,25 +115,31 @@ def starved(error):
 
 def forget():
     """Somebody has stopped the application by hand: that is no bad end."""
-    _forget(esp32.NVS("alink_ota"), "bad")
+    _forget(_journal(), "bad")
 
 
 def wait():
     """How long alink runs alone before the application is tried again (ms)."""
-    _mark(esp32.NVS("alink_ota"), _ROW, 0)  # a reset meanwhile leads back here
+    _mark(_journal(), _ROW, 0)  # a reset meanwhile leads back here
     return limit("safe_ms", _SAFE_MS)
 
 
 def again():
     """One more try of an application that has died young too often."""
-    _mark(esp32.NVS("alink_ota"), _ROW - 1, 0)
+    _mark(_journal(), _ROW - 1, 0)
     machine.reset()
 
 
 def limit(name, usual):
     """The limit `name` of NVS (ms), or the usual one."""
-    value = _number(esp32.NVS("alink_ota"), name, 0)
+    value = _number(_journal(), name, 0)
     return value if value >= 10 else usual
+
+
+def _journal():
+    # The loader's own, where it has left it: none is ever closed, and each takes memory.
+    boot = sys.modules.get("alink_boot")
+    return boot and boot.get("nvs") or esp32.NVS("alink_ota")
 
 
 def _why(nvs, bad, cause):

@@ -1,9 +1,8 @@
 # The link of a download: is it one, and the request for a part of what it leads to. MIT licence.
 
-import esp32
 from micropython import const
 
-from .. import log
+from .. import log, parts
 from ..errors import AlinkError
 
 _E_JOB_FIELD = const(21)
@@ -11,7 +10,6 @@ _E_JOB_PROTOCOL = const(22)
 _E_INSECURE = const(28)
 
 _BLOCK = const(4096)
-_JOURNAL = const("alink_ota")
 _REST = (
     b"\r\nUser-Agent: alink/1\r\nAccept-Encoding: identity\r\nConnection: close\r\n"
     b"Range: bytes=%d-\r\n\r\n"
@@ -85,7 +83,7 @@ def request(source, url, offset):
 def _whole(url, block):
     # What states.begun() has put aside. Without it the server will say that the link has expired.
     try:
-        n = esp32.NVS(_JOURNAL).get_blob("link", block)
+        n = parts.journal.get_blob("link", block)
         whole = str(memoryview(block)[:n], "utf-8")
     except (OSError, ValueError):
         return url

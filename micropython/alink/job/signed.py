@@ -1,11 +1,10 @@
 # Does the owner want packages signed, and is this one? MIT licence. Loaded for one job.
 
-import esp32
 from micropython import const
 
 from .. import parts
 from ..errors import AlinkError
-from ..nvs import SETTINGS
+from ..nvs import SETTINGS, opened
 
 _E_CONFIG = const(1)
 _E_LEFT_OUT = const(30)
@@ -46,7 +45,7 @@ def _setting():
     # the owner's word that nothing unsigned is installed.
     buf = bytearray(_SIZE)
     try:
-        nvs = esp32.NVS(SETTINGS)
+        nvs = opened(SETTINGS)
         return bytes(memoryview(buf)[: nvs.get_blob("sign_key", buf)])
     except OSError as e:
         error = e

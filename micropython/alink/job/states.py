@@ -2,7 +2,6 @@
 #
 # Functions of the Run (run.py), loaded for a moment and let go.
 
-import esp32
 from micropython import const
 
 from .. import parts
@@ -10,7 +9,6 @@ from ..errors import AlinkError
 
 _E_LEFT_OUT = const(30)
 
-_JOURNAL = const("alink_ota")
 _HELD = const(2)  # see device.py
 _SHORT = const(100)  # characters of a query that are not worth it
 
@@ -18,8 +16,7 @@ _SHORT = const(100)  # characters of a query that are not worth it
 def begin(run):
     """Make the buffers, before anything is opened."""
     if run.fetch is None:
-        nvs = esp32.NVS(_JOURNAL)
-        run.fetch = parts.use("job.fetch").Download(nvs, run.up.options[6], run.block)
+        run.fetch = parts.use("job.fetch").Download(parts.journal, run.up.options[6], run.block)
 
 
 def _source(run):
@@ -67,7 +64,7 @@ def _shelve(file):
     end = 0 if link is None else link.find("?") + 1
     if 0 < end < len(link) - _SHORT:
         try:
-            nvs = esp32.NVS(_JOURNAL)
+            nvs = parts.journal
             nvs.set_blob("link", link)
             nvs.commit()
             file.url = link[:end]

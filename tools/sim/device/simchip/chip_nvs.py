@@ -54,6 +54,8 @@ class NVS:
         except nvsstore.NvsError as exc:
             fail(exc.args[0])
         _open_store()
+        if control.memory:
+            control.memory.open_handle()
 
     def _get(self, key):
         place = (self._namespace, key)

@@ -40,6 +40,7 @@ BUFFER = const(16900)  # in one piece
 SESSION = const(24900)
 HANDSHAKE = const(6100)
 SOCKET = const(400)  # also of a session
+HANDLE = const(60)  # of an esp32.NVS, which MicroPython never closes: gone until a reset
 
 _FIRST = const(57345)  # bytes of Python's first heap, as its growth counts them
 _AREA_MIN = const(2048)  # gc_try_add_heap: a heap takes that much more than what is asked of it
@@ -197,6 +198,12 @@ def track(thing, size, shaking=False):
     _shaken = _shaken or size >= SESSION
     note()
     return record
+
+
+def keep(size):
+    """So much is gone until a reset."""
+    _regions[0] -= size
+    note()
 
 
 def session_fits():

@@ -13,6 +13,7 @@ from micropython import const
 from simchip import chip_gc, chip_tls, control, heap, idf
 
 _EXEC = const(2)
+_ENOMEM = const(12)
 _ENFILE = const(23)
 
 
@@ -28,15 +29,15 @@ def attach(heap_bytes):
     import sim_pins  # noqa: F401
     import umqtt.simple  # noqa: F401 (frozen on the chip: first on the path, 912 bytes)
 
+    try:
+        esp32.NVS("sim")  # reads all there is: on the chip that is memory of C
+    except OSError:
+        pass
     control.memory = sys.modules[__name__]
     sys.modules["tls"] = chip_tls
     sys.modules["gc"] = chip_gc
     socket.socket = new_socket
     _watch(time)
-    try:
-        esp32.NVS("sim")  # reads all there is: on the chip that is memory of C
-    except OSError:
-        pass
     chip_gc.threshold(-1)
     heap.attach(heap_bytes)
 
@@ -88,6 +89,13 @@ def new_socket(af=usocket.AF_INET, kind=usocket.SOCK_STREAM, proto=0):
     idf.track(made, idf.SOCKET)
     heap.refresh()
     return made
+
+
+def open_handle():
+    """esp32.NVS(): what ESP-IDF makes for it is never given back. OSError(12) where there is none."""
+    if not idf.need(idf.HANDLE):
+        raise OSError(_ENOMEM)
+    idf.keep(idf.HANDLE)
 
 
 def wifi(stage):
