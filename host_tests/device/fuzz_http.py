@@ -120,7 +120,9 @@ def one(data):
         told = [start, None]
         whole = body(start, size)
         told[1] = binascii.hexlify(whole).decode()
-    except AlinkError as exc:
+    except (AlinkError, EOFError) as exc:
+        if isinstance(exc, EOFError):
+            exc = parts.ask("job.broken", "named", reader, exc.args[0])
         check(exc)
         if told is None and not sock.closed:
             run.bad("the connection stays open after " + exc.text())

@@ -29,6 +29,7 @@ if told.get("year"):
     sys.modules["time"] = _Time()
 
 import requests
+from alink import parts
 from alink.errors import AlinkError
 from alink.job import moving
 from alink.job.http import HttpSource
@@ -117,7 +118,9 @@ try:
     finally:
         if told.get("lock"):
             micropython.heap_unlock()
-except AlinkError as err:
+except (AlinkError, EOFError) as err:
+    if isinstance(err, EOFError):
+        err = parts.ask("job.broken", "named", reader, err.args[0])
     result["error"] = err.name
     result["text"] = str(err)
     result["desc"] = err.text(128)

@@ -6,7 +6,7 @@ import machine
 import ntptime
 from alink import backoff, clock, errors, nvs, parts
 from alink.errors import AlinkError
-from alink.job import retry
+from alink.job import trouble
 
 _EXPIRED = "The certificate validity has expired"
 
@@ -120,11 +120,11 @@ def test_a_download_whose_certificate_seems_to_have_expired_is_tried_with_the_ri
     shows(2036)
     answers(seconds(2027))
     one = Download()
-    retry.trouble(one, AlinkError(errors.TLS, "TLS handshake: " + _EXPIRED))
+    trouble.turn(one, AlinkError(errors.TLS, "TLS handshake: " + _EXPIRED))
     assert one.waits == "pause"
     answers(seconds(2027))
     try:
-        retry.trouble(one, AlinkError(errors.TLS, "TLS handshake: " + _EXPIRED))
+        trouble.turn(one, AlinkError(errors.TLS, "TLS handshake: " + _EXPIRED))
     except AlinkError as e:
         assert e.code == errors.TLS
         return

@@ -61,9 +61,9 @@ def test_an_error_in_a_targets_own_work_ends_the_download():
 
 
 def test_settings_that_cannot_be_are_refused():
-    retry = parts.use("job.retry")
-    retry.check(None)
-    retry.check({"tries": 3, "stall_timeout_ms": 5, "gap_ms": 0}, 8192)
+    fetching = parts.use("job.fetching")
+    fetching.check(None)
+    fetching.check({"tries": 3, "stall_timeout_ms": 5, "gap_ms": 0}, 8192)
     for config, size, kind in (
         ({"trys": 3}, 4096, TypeError),
         (None, 0, ValueError),
@@ -72,7 +72,7 @@ def test_settings_that_cannot_be_are_refused():
         (None, "4096", ValueError),
     ):
         try:
-            retry.check(config, size)
+            fetching.check(config, size)
         except kind:
             continue
         raise AssertionError((config, size))
@@ -103,7 +103,7 @@ def test_a_target_looks_at_the_first_block_before_anything_is_written():
 
 def test_nothing_is_loaded_while_it_moves():
     one = Download(None, {"retry_min_ms": 1, "retry_max_ms": 1})
-    parts.drop("job.retry", "job.checkpoint", "job.waiting")
+    parts.drop("job.trouble", "job.checkpoint", "job.waiting")
     parts.ask("job.checkpoint", "start", one, file(), "key", Source(("cut", 5000)), Target())
     while one.offset < 8192:
         one.step()

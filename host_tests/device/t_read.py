@@ -4,8 +4,7 @@ import random
 import sys
 
 import micropython
-from alink import errors
-from alink.errors import AlinkError
+from alink import errors, parts
 from alink.job import download, moving
 from alink.job.offer import File
 from clock_fakes import Clock
@@ -63,7 +62,8 @@ def failure(one, n):
     try:
         while not moving.read(one, one.view, n):
             pass
-    except AlinkError as e:
+    except EOFError as e:
+        e = parts.ask("job.broken", "named", one, e.args[0])
         assert "secret" not in e.text()
         return e
     raise AssertionError("no error")
@@ -166,7 +166,7 @@ def test_a_server_that_dribbles_has_a_deadline_too():
 
 
 def failure_of(one, clock):
-    # (retry.py looks at the clock, too: it is loaded for the question.)
+    # (broken.py looks at the clock, too: it is loaded for the question.)
     sys.modules["time"] = clock
     try:
         e = failure(one, 1000)

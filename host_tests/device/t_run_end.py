@@ -164,10 +164,14 @@ class Gate:
         self.dropped = []
 
     def use(self, name):
-        assert name == "job.gate"
+        assert name == "job.gate" or name == "job.offer"
         return self
 
-    def judge(self, up, payload, reply, block):
+    def parse(self, payload, reply):
+        return payload.decode()
+
+    def judge(self, up, job, error, payload, reply, block):
+        assert job == payload.decode() and error is None
         self.judged.append((payload, reply, block and len(block)))
 
     def drop(self, *names):
@@ -188,7 +192,8 @@ def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
         Up.run = "one is under way, and has its block"
         inbox.judge(Up)
         assert gate.judged[1] == (b"second", True, None)
-        assert gate.dropped == ["job.gate", "job.gate"]
+        # What reads is gone before what judges is there.
+        assert gate.dropped == ["job.offer", "versions", "job.gate"] * 2
     finally:
         inbox.parts = plain
 

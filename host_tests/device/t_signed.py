@@ -13,7 +13,7 @@ FILES = ("a file",)
 
 
 class Nvs:
-    """nvs.opened(), and the one namespace that it gives: value: bytes (a blob), int, or None: there is an error.
+    """nvs.opened(), and the namespace that it gives. value: bytes (a blob), int or None: an error.
 
     other: int, the error that asking for a number has.
     """

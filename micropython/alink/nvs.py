@@ -122,7 +122,7 @@ def opened(namespace):
     if namespace == JOURNAL:
         if parts.journal is None:
             boot = sys.modules.get("alink_boot")
-            parts.journal = boot and boot.get("nvs") or esp32.NVS(namespace)
+            parts.journal = (boot and boot.get("nvs")) or esp32.NVS(namespace)
         return parts.journal
     if namespace == SETTINGS:
         if parts.settings is None:

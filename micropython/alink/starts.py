@@ -139,7 +139,7 @@ def limit(name, usual):
 def _journal():
     # The loader's own, where it has left it: none is ever closed, and each takes memory.
     boot = sys.modules.get("alink_boot")
-    return boot and boot.get("nvs") or esp32.NVS("alink_ota")
+    return (boot and boot.get("nvs")) or esp32.NVS("alink_ota")
 
 
 def _why(nvs, bad, cause):

@@ -63,6 +63,20 @@ def measure(desk: Desk, schemes: tuple[str, ...]) -> dict[str, Any]:
     return found
 
 
+def failing(desk: Desk, scheme: str) -> int:
+    """The most that is alive in an update that comes to its end and is not what was promised."""
+    name = f"failing_{scheme}"
+    board = desk.board(name)
+    board.write_slot(0, desk.image("1.0.0", "states", small=True))
+    desk.release("1.3.0", desk.image("1.3.0", "states"))
+    board.power_on()
+    wait_said(board, "idle")
+    desk.push(name, "1.3.0", scheme=scheme, data={"sign": "0" * 32, "md5": None})
+    desk.server.call("wait_task", PK, name, "1.3.0", "FAILED", 120)
+    board.power_cut()
+    return at_worst(board)
+
+
 def at_worst(board: Board) -> int:
     """The most that was alive in any state of an update, of a board that ran the application."""
     alive = [int(alive) for state, alive, _ in said(board, "worst") if state in _UPDATE]
@@ -98,6 +112,7 @@ def figures(say: Say, weights: Mapping[str, int], schemes: tuple[str, ...]) -> l
     say("chip: alive by state")
     with compiled_sim(), Desk(small=True) as desk:
         found = measure(desk, schemes)
+        failed = {scheme: failing(desk, scheme) for scheme in schemes}
     loader, watching = found.pop("loader")[0], found.pop("watching")[0]
     lines = [
         Figure(
@@ -131,4 +146,5 @@ def figures(say: Say, weights: Mapping[str, int], schemes: tuple[str, ...]) -> l
     for scheme in schemes:
         what = f"alive at the worst moment of an update over {scheme.upper()}"
         both(what, found[f"worst {scheme}"][0], _WORST, "")
+        both(f"{what} that fails", failed[scheme], _WORST, "")
     return lines

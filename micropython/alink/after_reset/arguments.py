@@ -45,7 +45,7 @@ def checked(version, given):
     for name in given:
         raise TypeError("Updater: there is no %s" % name)
     if options[_FETCH] is not None or options[_BLOCK_SIZE] != 4096:
-        parts.ask("job.retry", "check", options[_FETCH], options[_BLOCK_SIZE])
+        parts.ask("job.fetching", "check", options[_FETCH], options[_BLOCK_SIZE])
     if options[_WAY] not in _WAYS:
         raise ValueError("way must be None, 'beside', 'in turn' or 'alone'")
     for number in options[_LIMITS:]:

@@ -39,21 +39,23 @@ def fault(secure):
         stage = _Stage()
         log.level = 0
         url = "https://here" if secure else "http://here"
-        count, link, where = parts.ask("job.http_link", "request", stage, url, 0)
+        count, link, _ = parts.ask("job.http_link", "request", stage, url, 0)
         part = parts.use("job.http_ask")
         part.net = stage
-        place = part.look_up(link, where)
+        place = part.look_up(link)
         part = None
         parts.drop("job", "")
         part = parts.use("job.http_open")
         part.session = part.socket = part.parts = stage
-        part.connect(stage, count, place, where)
+        part.connect(stage, count, place)
     except MemoryError:
         pass  # a download frees some first
     except AlinkError as e:
         if e.code not in (_E_NO_MEMORY, _E_CLOCK):
             return e.detail
     except Exception as e:
+        if isinstance(e, EOFError) and e.args:
+            e = e.args[0]  # what http_open.py has met
         return "%s: %s" % (type(e).__name__, e)
     finally:
         log.level = level

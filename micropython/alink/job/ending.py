@@ -108,7 +108,17 @@ def fail(run, error):
     fetch = run.fetch
     target = run.target
     up.error = error
-    run.fetch = run.target = None
+    run.fetch = run.target = run.block = None
+    # First all that the download had goes: what follows is large, too.
+    if fetch is not None:
+        up.call(fetch.close)
+        fetch = None
+    if target is not None:
+        up.call(target.drop)
+        target = None
+    parts.drop(
+        "job.fetch", "job.https", "job.blocks", "job.slot", "job.slot_begin", "job.slot_rest"
+    )
     parts.ask("job.moves", "end", run, _FAILING, error, "failed")
     log.info("update failed:", error)
     if run.held:
@@ -116,15 +126,9 @@ def fail(run, error):
         run.held = False
         up.device.resume()
     up.asked.pop(run.module, None)
-    try:
-        if fetch is not None:
-            up.call(fetch.close)
-        if error.step <= -3 and state in (_FETCHING, _VERIFYING, _VERIFIED):
-            # The image or the flash is at fault: a lost link or a power cut would not count.
-            nvs = parts.use("nvs")
-            store = nvs.Store(nvs.JOURNAL)
-            parts.ask("attempts", "more", store, run.job.key)
-            parts.ask("job.checkpoint", "clear", store.nvs)
-    finally:
-        if target is not None:
-            up.call(target.drop)
+    if error.step <= -3 and state in (_FETCHING, _VERIFYING, _VERIFIED):
+        # The image or the flash is at fault: a lost link or a power cut would not count.
+        nvs = parts.use("nvs")
+        store = nvs.Store(nvs.JOURNAL)
+        parts.ask("attempts", "more", store, run.job.key)
+        parts.ask("job.checkpoint", "clear", store.nvs)

@@ -3,7 +3,7 @@
 # Here is what lives as long as a download, and it is little: RAM is short when a connection is
 # opened. How it is made and begins is in checkpoint.py, its first block in first.py,
 # what moves in moving.py, loaded once there is a connection; what it waits for and how it ends in
-# waiting.py, what becomes of trouble in retry.py, each loaded for a moment.
+# waiting.py, what becomes of trouble in trouble.py, each loaded for a moment.
 
 from micropython import const
 
@@ -13,7 +13,7 @@ from ..errors import AlinkError
 # Bytes between two checkpoints. With the block that was under way, a reset costs 64 KiB at most.
 _CHECKPOINT = const(61440)
 
-# States, for checkpoint.py, first.py, waiting.py and retry.py too.
+# States, for checkpoint.py, first.py, waiting.py, trouble.py and retry.py too.
 _DONE = const(0)
 _OPEN = const(1)
 _PEEK = const(5)  # the first KiB is on its way, which tells a package
@@ -27,7 +27,7 @@ class Download:
     Download(nvs=None, config=None, block=None)
 
     nvs: esp32.NVS of the journal, for checkpoints; None: no resume after a reset. config: dict,
-    see retry.check(), or None. block: bytearray of 4096, or None. All that is large is made at
+    see fetching.check(), or None. block: bytearray of 4096, or None. All that is large is made at
     once, 4 KB, but for a ring of 1 KB (opened.py). Its attributes are told in checkpoint.py, and
     start() is there, too.
     """
@@ -96,9 +96,9 @@ class Download:
                 parts.use("job.waiting").turn(self)
             elif state:
                 parts.ask("job.opening", "connect", self)
-        except AlinkError as e:
+        except (AlinkError, EOFError) as e:
             self.rest()
-            parts.ask("job.retry", "trouble", self, e)
+            parts.ask("job.trouble", "turn", self, e)
         return False
 
     def rest(self):

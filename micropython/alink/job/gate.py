@@ -26,24 +26,23 @@ _NO_MEMORY_S = const(60)  # it may be a moment's
 _MAX_ATTEMPTS = const(8)  # place in the Updater's options
 
 
-def judge(up, payload, reply, block):
+def judge(up, job, error, payload, reply, block):
     """Begin what an offer asks for (up.run), or put it off, refuse it, or leave it alone.
 
-    up: Updater. payload: bytes, of an upgrade push, or with `reply` of a query's answer.
-    block: bytearray of 4096 for a run to move everything in, or None.
+    up: Updater. payload: bytes, of an upgrade push, or with `reply` of a query's answer. job,
+    error: what offer.parse() has made of it, or raised (AlinkError). block: bytearray of 4096 for
+    a run to move everything in, or None.
     """
-    error = None
-    try:
-        job = parts.use("job.offer").parse(payload, reply)
+    if error is None:
         if job is None:
             if reply and up.after is not None:
                 parts.ask("job.again", "unasked", up, payload)
             return
-        part = _part(up, job)
-    except AlinkError as e:
-        error = e
-    finally:
-        parts.drop("job.offer", "versions")
+        try:
+            part = _part(up, job)
+        except AlinkError as e:
+            error = e
+            parts.drop("job.offer", "versions")
     run = up.run
     if error is not None:
         if up.only is not None and error.module != "default":
@@ -78,8 +77,8 @@ def judge(up, payload, reply, block):
 def refuse(up, error, job=None):
     """Answer a job that is not begun with `error` (AlinkError; `module` of it says whose)."""
     run = parts.use("job.run").Run(up, job, None, error.module if job is None else job.module)
+    run.last = error  # it ends with its first step, when this is out of RAM
     up.run = run
-    run.turn("ending", "fail", error)
 
 
 def _part(up, job):

@@ -4,8 +4,6 @@
 
 from micropython import const
 
-from .. import parts
-
 _SIZE_DIGITS = const(10)  # 2**30 has ten; more digits are no size of anything that fits a slot
 _SIZE_MAX = const(1073741823)  # larger integers live on the ESP32's heap
 
@@ -19,25 +17,17 @@ _PAGE = const(8)
 _RANGE = const(10)
 
 
-def judge(source, head, offset, size, where):
+def judge(source, head, offset, size):
     """Where the body starts in the file (int), with what it is read from in source.stream.
 
     head: what http_head.py has returned, with the lines in source.block. offset, size: int, what
-    was asked for: bytes `offset`.. of a file of `size` bytes. where: str, for errors. Raises
-    AlinkError: HTTP_REDIRECT, HTTP_CHUNKED, HTTP_HEAD, HTTP_LENGTH when the length told is not
-    what is missing of the file. Nothing is left open then. A length that is not told is no fault:
-    the job knows it.
+    was asked for: bytes `offset`.. of a file of `size` bytes. Raises EOFError for what http_bad.py
+    has words for: HTTP_REDIRECT, HTTP_CHUNKED, HTTP_HEAD, HTTP_LENGTH when the length told is not
+    what is missing of the file. A length that is not told is no fault: the job knows it.
     """
-    line = source.stream
-    try:
-        start = _start(source.block, head, offset, size)
-        source.stream = line.sock
-        return start
-    except Exception as e:
-        raise parts.ask("faults", "named", e, "waiting for the answer", where)
-    finally:
-        if source.stream is line:
-            source.close()
+    start = _start(source.block, head, offset, size)
+    source.stream = source.stream.sock
+    return start
 
 
 def _start(block, head, offset, size):
@@ -94,4 +84,4 @@ def _number(digits):
 
 
 def _bad(*args):
-    raise parts.ask("job.http_bad", "error", *args)
+    raise EOFError(*args)

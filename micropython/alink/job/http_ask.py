@@ -27,11 +27,11 @@ _way = []  # type: list  # what look_up() returns
 _asked = False  # the head of an answer was wanted
 
 
-def look_up(link, where):
+def look_up(link):
     """The way to the host of `link` (str, without path and query) -> what http_open.py goes by:
     arguments of the socket, address, and the host's name for TLS, None without.
 
-    where: str, for errors. Raises AlinkError, see Source.open().
+    Raises AlinkError, and whatever a look-up does.
     """
     global _asked, _way
     _asked = False
@@ -53,8 +53,6 @@ def look_up(link, where):
             # Only a requests that has found a way around the stand-in for tls gets here.
             raise AlinkError(_E_TLS, "not encrypted, nothing sent")
         return _way
-    except Exception as e:
-        raise parts.ask("faults", "named", e, "looking up the host", where)
     finally:
         if requests is not None:
             requests.socket = real

@@ -53,7 +53,7 @@ def error(what, value=None, a=0, b=0):
         code = _E_HTTP_REDIRECT
         place = "nowhere"
         if value is not None:
-            place = parts.ask("job.http_link", "shown", _text(value))[:_PLACE_MAX]
+            place = parts.ask("job.shown", "shown", _text(value))[:_PLACE_MAX]
         said = "HTTP %d to %s" % (a, place)
     elif what == _MISSING:
         code = _E_HTTP_LENGTH

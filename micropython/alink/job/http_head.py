@@ -6,7 +6,6 @@
 
 from micropython import const
 
-from .. import parts
 from ..errors import AlinkError
 
 _E_LINK = const(5)
@@ -27,25 +26,17 @@ _NO_HEADER = const(2)
 _STATUS = const(9)
 
 
-def read(source, where):
+def read(source):
     """Read the head off the Wire in source.stream -> what http_answer.py goes by: the status
     (int), and how many bytes of source.block are lines that matter, each with a line feed.
 
-    where: str, for errors. Raises AlinkError: EXPIRED for 403 and 410 (what a signed link answers
-    when it is over), HTTP_STATUS, HTTP_HEAD; LINK when it ends early, TIMEOUT. Nothing is left
-    open then.
+    Raises EOFError for what http_bad.py has words for: EXPIRED for 403 and 410 (what a signed link
+    answers when it is over), HTTP_STATUS, HTTP_HEAD; AlinkError LINK when it ends early, and what
+    sockets do.
     """
     line = source.stream
-    try:
-        line.allow(source.config.get("head_timeout_ms", 10000))
-        head = _read(line, source.block)
-        line = None
-        return head
-    except Exception as e:
-        raise parts.ask("faults", "named", e, "waiting for the answer", where)
-    finally:
-        if line is not None:
-            source.close()
+    line.allow(source.config.get("head_timeout_ms", 10000))
+    return _read(line, source.block)
 
 
 def _read(line, block):
@@ -108,4 +99,4 @@ def _status(line):
 
 
 def _bad(*args):
-    raise parts.ask("job.http_bad", "error", *args)
+    raise EOFError(*args)

@@ -35,7 +35,7 @@ def request(source, url, offset):
             raise TypeError("HttpSource: there is no %s" % name)
     if url.endswith("?"):
         url = _whole(url, source.block)
-    where = shown(url)
+    where = parts.ask("job.shown", "shown", url)
     start = url.find("://") + 3
     scheme = url[:start].lower()
     if scheme not in ("https://", "http://"):
@@ -88,18 +88,3 @@ def _whole(url, block):
     except (OSError, ValueError):
         return url
     return whole if whole.startswith(url) else url
-
-
-def shown(url):
-    """`url` (str) without its query and user part: what of a signed link may be shown."""
-    end = len(url)
-    for mark in "?#":
-        at = url.find(mark, 0, end)
-        if at >= 0:
-            end = at
-    start = url.find("://", 0, end) + 3
-    slash = url.find("/", start, end)
-    user = url.rfind("@", start, slash if slash >= 0 else end)
-    if start < 3 or user < 0:
-        return url[:end]
-    return url[:start] + url[user + 1 : end]

@@ -11,27 +11,27 @@ import time
 from .. import parts, session
 
 
-def connect(source, count, place, where):
+def connect(source, count, place):
     """Send the request that http_link.py has written; a Wire is left in source.stream.
 
-    count, where: what that has returned. place: what http_ask.py has. Raises AlinkError, see
-    Source.open(). Nothing is left open then.
+    count: what that has returned. place: what http_ask.py has. Raises EOFError: (what has been
+    raised, what was being done: str). What is open then is in source.stream.
     """
     config = source.config
     kind, address, host = place
-    raw = line = context = None
+    context = None
     doing = "TLS handshake"
     gc.collect()  # TLS wants its memory in large pieces
     try:
         if host is not None:
             context = parts.ask("signin.tls", "context", config.get("ca"))
-        raw = socket.socket(*kind)
+        source.stream = raw = socket.socket(*kind)
         doing = "connecting"
         ms = config.get("connect_timeout_ms", 10000)
         began = time.ticks_ms()
         raw.settimeout(ms / 1000)
         raw.connect(address)
-        line = session.Wire(raw, source)
+        source.stream = line = session.Wire(raw, source)
         line.allow(ms - time.ticks_diff(time.ticks_ms(), began))
         if context is not None:
             doing = "TLS handshake"
@@ -39,12 +39,5 @@ def connect(source, count, place, where):
                 raw, server_hostname=host, do_handshake_on_connect=False
             )
         line.write(source.block, count)  # with TLS this shakes hands first
-        source.stream = line
     except Exception as e:
-        raise parts.ask("faults", "named", e, doing, where)
-    finally:
-        if source.stream is None:  # also when something else than an Exception flies past
-            if line is not None:
-                line.close()
-            elif raw is not None:
-                raw.close()
+        raise EOFError(e, doing)

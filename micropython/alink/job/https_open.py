@@ -1,6 +1,8 @@
 # A download over HTTPS: its connection is opened. MIT licence.
 #
-# The parts of that, one after the other: each is large.
+# The parts of that, one after the other: each is large. What goes wrong in one gets its name when
+# that one is gone, and before the connection is: what memory is left tells one trouble from
+# another.
 
 from .. import parts
 
@@ -11,10 +13,26 @@ def open(source, file, offset, size):
     count, link, where = parts.ask("job.http_link", "request", source, file.url, offset)
     if link[4] == "s":
         parts.ask("clock", "check")
-    place = parts.ask("job.http_ask", "look_up", link, where)
-    if source._into is not None and source._into.ring is None:
-        # After the largest of them, and before TLS, which leaves less room.
-        parts.ask("job.opened", "room", source._into)
-    parts.ask("job.http_open", "connect", source, count, place, where)
-    head = parts.ask("job.http_head", "read", source, where)
-    return parts.ask("job.http_answer", "judge", source, head, offset, size, where)
+    doing = "looking up the host"
+    start = None
+    try:
+        place = parts.ask("job.http_ask", "look_up", link)
+        if source._into is not None and source._into.ring is None:
+            # After the largest of them, and before TLS, which leaves less room.
+            parts.ask("job.opened", "room", source._into)
+        doing = ""
+        parts.ask("job.http_open", "connect", source, count, place)
+        doing = "waiting for the answer"
+        head = parts.ask("job.http_head", "read", source)
+        start = parts.ask("job.http_answer", "judge", source, head, offset, size)
+        return start
+    except Exception as e:
+        if isinstance(e, EOFError):
+            if doing:
+                e = parts.ask("job.http_bad", "error", *e.args)
+            else:
+                e, doing = e.args
+        raise parts.ask("faults", "named", e, doing, where)
+    finally:
+        if start is None:  # also when something else than an Exception flies past
+            source.close()

@@ -5,10 +5,14 @@
 # then Python's heap grows, into the memory of Wi-Fi and TLS.
 
 from .. import parts
+from ..errors import AlinkError
 
 
 def judge(up):
-    """Take the first message off the inbox of `up` (Updater) and judge it, see gate.py."""
+    """Take the first message off the inbox of `up` (Updater) and judge it, see gate.py.
+
+    (What reads it is gone by then: together they would be the most that a board ever holds.)
+    """
     payload, reply = up._inbox[0]
     up._inbox = up._inbox[1:]
     block = None
@@ -17,6 +21,13 @@ def judge(up):
             block = bytearray(4096)
         except MemoryError:
             pass  # it will be missed: see states.begin()
-    parts.use("job.gate").judge(up, payload, reply, block)
-    payload = block = None
+    job = error = None
+    try:
+        job = parts.use("job.offer").parse(payload, reply)
+    except AlinkError as e:
+        error = e
+    finally:
+        parts.drop("job.offer", "versions")
+    parts.use("job.gate").judge(up, job, error, payload, reply, block)
+    payload = block = job = error = None
     parts.drop("job.gate")

@@ -9,8 +9,6 @@ import time
 
 from micropython import const
 
-from .. import parts
-
 _BLOCK = const(4096)
 _PART = const(1024)
 _SHIFT = const(10)
@@ -41,9 +39,9 @@ def read(download, view, n):
     """Put the next `n` bytes of the source where `view` (as Download.view) leads.
 
     Returns n when all are there, 0 when more has to arrive (call again with the same n). Never
-    reads past the piece, so that the stream stands exactly behind it afterwards. Raises
-    AlinkError: LINK when the connection breaks or ends, TIMEOUT when nothing has come for
-    too long, DOWNLOAD when all of it takes too long.
+    reads past the piece, so that the stream stands exactly behind it afterwards. Raises EOFError
+    when the connection breaks or ends, nothing has come for too long, or all of it takes too
+    long: see broken.py; and what the stream raises of its own, AlinkError.
     """
     ring = download.ring
     at = download.at
@@ -71,7 +69,7 @@ def read(download, view, n):
                 if have:
                     ring.write(view[at >> _SHIFT], have)
     except (OSError, ValueError) as e:
-        raise parts.ask("job.retry", "broken", download, e)
+        raise EOFError(e)  # for trouble.py, when this is out of RAM
     now = time.ticks_ms()
     if count:
         download.last = now
@@ -87,5 +85,5 @@ def read(download, view, n):
         or time.ticks_diff(now, download.last) > download.stall
         or time.ticks_diff(download.stop, now) < 0
     ):
-        raise parts.ask("job.retry", "broken", download, count)
+        raise EOFError(count)
     return 0

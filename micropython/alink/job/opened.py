@@ -32,7 +32,7 @@ def opened(download, start, tight):
     download.at = 0
     download.last = time.ticks_ms()
     if tight is not None:
-        # It may crawl: not for long, since there are other ways (see retry.broken()).
+        # It may crawl: not for long, since there are other ways (see broken.py).
         download.stall = min(download.stall, _TIGHT_MS)
     if start != download.offset:
         # The server sends the whole file again (200 to a range): so the digest and the target

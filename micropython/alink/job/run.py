@@ -121,6 +121,7 @@ class Run:
                     self.others = parts.use("job.steps")
                 self.others.step(self)
         except Exception as e:
+            fetch = None  # what this has is to go
             if _TELLING <= self.state <= _OVER:
                 raise  # it has ended: what is left to say is said when there is memory for it
             self.turn("ending", "trouble", e)

@@ -19,7 +19,11 @@ def take(slot, version, index, name, count):
 
 
 def drop(slot):
-    """Nothing to let go of: see Target.drop()."""
+    """Let go of what is large; see Target.drop()."""
+    slot.views = slot.spare = slot.block = None
+    # What packed.py has made.
+    slot.inflate = slot.ring = slot.ringed = slot.out = slot.tail = slot.theirs = slot.add = None
+    slot.found = slot.mine = None
 
 
 def begin_check(slot, size, method, digest, block):

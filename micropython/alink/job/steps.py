@@ -28,7 +28,9 @@ def step(run):
             run.turn("states", "verified")
     elif run.closing is None:
         # Whatever it is, it is done once.
-        if state == _NEW:
+        if state == _NEW and run.last is not None:
+            run.turn("ending", "fail", run.last)  # it was refused, see gate.refuse()
+        elif state == _NEW:
             run.turn("starting", "start")
         elif state == _VERIFIED:
             run.turn("storing", "turn")

@@ -40,7 +40,7 @@ _CHECK = const(9)
 def feed(download):
     """Read until the ring has enough for a piece, or all of the rest; False: more has to arrive.
 
-    Raises AlinkError, as moving.read().
+    Raises EOFError and AlinkError, as moving.read().
     """
     packed = download.packed
     ring = packed.ring
@@ -55,7 +55,7 @@ def feed(download):
         try:
             count = download.source.stream.readinto(spare, want)
         except (OSError, ValueError) as e:
-            raise parts.ask("job.retry", "broken", download, e)
+            raise EOFError(e)  # (as in moving.py)
         now = time.ticks_ms()
         if count:
             download.last = now
@@ -65,7 +65,7 @@ def feed(download):
             or time.ticks_diff(now, download.last) > download.stall
             or time.ticks_diff(download.stop, now) < 0
         ):
-            raise parts.ask("job.retry", "broken", download, count)
+            raise EOFError(count)
         if count is None:
             return False
         if count < 0:

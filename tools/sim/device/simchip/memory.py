@@ -92,7 +92,7 @@ def new_socket(af=usocket.AF_INET, kind=usocket.SOCK_STREAM, proto=0):
 
 
 def open_handle():
-    """esp32.NVS(): what ESP-IDF makes for it is never given back. OSError(12) where there is none."""
+    """esp32.NVS(): what ESP-IDF makes for it is never given back. OSError(12): no room."""
     if not idf.need(idf.HANDLE):
         raise OSError(_ENOMEM)
     idf.keep(idf.HANDLE)
