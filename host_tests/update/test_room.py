@@ -1,4 +1,4 @@
-"""The memory that an update may take, reckoned for a chip: also when something goes wrong in it."""
+"""The memory that an update may take, reckoned for a chip: also where something goes wrong."""
 
 from __future__ import annotations
 

@@ -13,7 +13,9 @@ from micropython import const
 _HOME = const("alink.")
 _DEPTH = const(12)
 
-journal = settings = None  # esp32.NVS of these namespaces, once they were opened: nvs.opened()
+# esp32.NVS of these namespaces, once they were opened: nvs.opened()
+journal = None  # type: "NVS | None"  # type: ignore[name-defined]  # noqa: F821
+settings = None  # type: "NVS | None"  # type: ignore[name-defined]  # noqa: F821
 
 
 def use(name):
