@@ -14,8 +14,8 @@ _HOME = const("alink.")
 _DEPTH = const(12)
 
 # esp32.NVS of these namespaces, once they were opened: nvs.opened()
-journal = None  # type: "NVS | None"  # type: ignore[name-defined]  # noqa: F821
-settings = None  # type: "NVS | None"  # type: ignore[name-defined]  # noqa: F821
+journal = None  # type: "NVS | None"  # type: ignore[name-defined]
+settings = None  # type: "NVS | None"  # type: ignore[name-defined]
 
 
 def use(name):
