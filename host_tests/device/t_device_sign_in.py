@@ -4,7 +4,7 @@ import hashlib
 import sys
 from binascii import hexlify
 
-from alink import errors, session
+from alink import errors, parts, session
 from alink.errors import AlinkError
 from mqtt_fakes import failure, make, turn, up, world
 
@@ -63,6 +63,23 @@ def test_a_gateway_that_says_nothing_costs_one_bounded_step():
     assert dev.error.code == errors.TIMEOUT, dev.error
     assert net.last.closed
     assert not dev.connected
+
+
+def test_a_sign_in_without_room_for_its_answer_is_no_network_trouble():
+    # Six of them, and alink goes on without the application (backoff.py).
+    for free, code in ((5000, errors.NO_MEMORY), (60000, errors.TIMEOUT)):
+        _clock, net = world()
+        net.gateway.connack = None
+        idf = parts.use("idf")  # stays loaded while it is asked
+        real = idf.spare
+        idf.spare = lambda free=free: (free, 4000)
+        try:
+            dev = make(connect_timeout_ms=10000)
+            dev.poll()
+            assert dev.error.code == code, dev.error
+        finally:
+            idf.spare = real
+            parts.drop("idf")
 
 
 def test_a_gateway_that_dribbles_cannot_stretch_the_step():

@@ -61,9 +61,9 @@ def test_an_error_in_a_targets_own_work_ends_the_download():
 
 
 def test_settings_that_cannot_be_are_refused():
-    fetching = parts.use("job.fetching")
-    fetching.check(None)
-    fetching.check({"tries": 3, "stall_timeout_ms": 5, "gap_ms": 0}, 8192)
+    arguments = parts.use("after_reset.arguments")
+    arguments.check(None)
+    arguments.check({"tries": 3, "stall_timeout_ms": 5, "gap_ms": 0}, 8192)
     for config, size, kind in (
         ({"trys": 3}, 4096, TypeError),
         (None, 0, ValueError),
@@ -72,7 +72,7 @@ def test_settings_that_cannot_be_are_refused():
         (None, "4096", ValueError),
     ):
         try:
-            fetching.check(config, size)
+            arguments.check(config, size)
         except kind:
             continue
         raise AssertionError((config, size))

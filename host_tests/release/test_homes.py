@@ -148,7 +148,7 @@ def test_a_traceback_of_a_board_can_be_read(
 ) -> None:
     new = of(ALINK)["alink/job/gate"].replace("/", ".")
     names = table(moved(SOURCES))[new.replace(".", "/")]
-    short = next(name for name, old in names.items() if old == "_contents")
+    short = next(name for name, old in names.items() if old == "_forgive")
     console = tmp_path / "console.txt"
     console.write_text(
         f'oops\n  File "{new}", line 1, in {short}\n  File "main.py", line 3, in x\n'
@@ -156,7 +156,7 @@ def test_a_traceback_of_a_board_can_be_read(
     )
     assert image.main(["explain", str(console)]) == 0
     assert capsys.readouterr().out == (
-        'oops\n  File "alink/job/gate.py", in _contents\n  File "main.py", line 3, in x\n'
+        'oops\n  File "alink/job/gate.py", in _forgive\n  File "main.py", line 3, in x\n'
         "ImportError: no module named 'alink.job.gate'\nImportError: no module named 'lamp'\n"
     )
 

@@ -26,6 +26,26 @@ _OPTIONS = (
 _DEFAULTS = (None, None, None, False, 4096, None, None, None, 3, 600000, 60000)
 _HOOKS = "on_job on_progress on_state self_test before_reset feed"
 
+_BLOCK = const(4096)
+_BLOCK_MAX = const(131072)  # of a download over MQTT ("OTA updates", 89307)
+
+# What may be set of a download. tries: failures in a row without a byte of progress before it
+# gives up. retry_min_ms and retry_max_ms: the pause between them, doubled each time. deadline_ms:
+# for all of it. fresh_links: how often an expired link may be replaced. The others are for the
+# sources.
+_CONFIG = (
+    "tries",
+    "retry_min_ms",
+    "retry_max_ms",
+    "deadline_ms",
+    "fresh_links",
+    "connect_timeout_ms",
+    "head_timeout_ms",
+    "stall_timeout_ms",
+    "gap_ms",
+    "reply_timeout_ms",
+)
+
 
 def checked(version, given):
     """The arguments of an Updater, checked -> (its options, [name, hook] of its hooks), two lists.
@@ -45,7 +65,7 @@ def checked(version, given):
     for name in given:
         raise TypeError("Updater: there is no %s" % name)
     if options[_FETCH] is not None or options[_BLOCK_SIZE] != 4096:
-        parts.ask("job.fetching", "check", options[_FETCH], options[_BLOCK_SIZE])
+        check(options[_FETCH], options[_BLOCK_SIZE])
     if options[_WAY] not in _WAYS:
         raise ValueError("way must be None, 'beside', 'in turn' or 'alone'")
     for number in options[_LIMITS:]:
@@ -63,3 +83,20 @@ def checked(version, given):
         # The key as a number: what is wrong with it is said here, and not when a job comes.
         options[_SIGN_KEY] = parts.ask("job.signature", "load_key", key)
     return options, hooks
+
+
+def check(config, block_size=_BLOCK):
+    """Raise TypeError or ValueError for settings of a download that cannot be.
+
+    config: dict for Download and Source, or None. block_size: int, bytes to ask for at once over
+    MQTT.
+    """
+    for name in config or ():
+        if name not in _CONFIG:
+            raise TypeError("fetch: there is no %s" % name)
+    good = isinstance(block_size, int) and _BLOCK <= block_size <= _BLOCK_MAX
+    if not good or block_size % _BLOCK:
+        raise ValueError(
+            "block_size must be a multiple of %d (whole flash blocks), at most %d"
+            % (_BLOCK, _BLOCK_MAX)
+        )

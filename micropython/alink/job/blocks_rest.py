@@ -26,7 +26,7 @@ def fill(source, args, options):
 
 def _fill(source, device, block_size=_BLOCK, gap_ms=100, reply_timeout_ms=10000):
     if block_size not in range(_BLOCK, _BLOCK_MAX + 1, _BLOCK):
-        parts.ask("job.fetching", "check", None, block_size)  # says what is wrong with it
+        parts.ask("after_reset.arguments", "check", None, block_size)  # says what is wrong with it
     source.device = device
     source.limit = block_size
     source.gap = gap_ms

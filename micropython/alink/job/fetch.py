@@ -27,9 +27,9 @@ class Download:
     Download(nvs=None, config=None, block=None)
 
     nvs: esp32.NVS of the journal, for checkpoints; None: no resume after a reset. config: dict,
-    see fetching.check(), or None. block: bytearray of 4096, or None. All that is large is made at
-    once, 4 KB, but for a ring of 1 KB (opened.py). Its attributes are told in checkpoint.py, and
-    start() is there, too.
+    see after_reset/arguments.py, or None. block: bytearray of 4096, or None. All that is large is
+    made at once, 4 KB, but for a ring of 1 KB (opened.py). Its attributes are told in
+    checkpoint.py, and start() is there, too.
     """
 
     work = doubt = None  # (of few downloads more than that)

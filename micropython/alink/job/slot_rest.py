@@ -20,10 +20,8 @@ def take(slot, version, index, name, count):
 
 def drop(slot):
     """Let go of what is large; see Target.drop()."""
-    slot.views = slot.spare = slot.block = None
-    # What packed.py has made.
-    slot.inflate = slot.ring = slot.ringed = slot.out = slot.tail = slot.theirs = slot.add = None
-    slot.found = slot.mine = None
+    slot.views = slot.spare = slot.block = slot.inflate = slot.ring = slot.out = None
+    slot.ringed = slot.tail = slot.theirs = None  # (For the most part what packed.py has made.)
 
 
 def begin_check(slot, size, method, digest, block):

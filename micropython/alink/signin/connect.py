@@ -4,6 +4,7 @@
 # a Session. What else umqtt has is not used: there one half-sent packet blocks for ever, a message
 # is read whole whatever its size, and a lost acknowledgement is waited for without end.
 
+import errno
 import time
 
 from micropython import const
@@ -15,7 +16,9 @@ from ..session import Session
 _E_REFUSED = const(4)
 _E_LINK = const(5)
 _E_PROTOCOL = const(8)
+_E_NO_MEMORY = const(84)
 
+_HANDSHAKE = const(6700)  # as in faults.py
 _WINDOW_CONNECTS = const(5)  # a minute, see backoff.py
 
 _CONNACK = {
@@ -49,8 +52,9 @@ def sign_in(feeder, settings, pid):
     waits, and _starts (list), which gets the ticks of the attempt. pid: see Session.
 
     Blocks up to connect_timeout_ms plus the name's resolution, which has no limit on the chip.
-    Raises AlinkError for the clock (CLOCK) and for the gateway's answer (REFUSED, LINK, PROTOCOL),
-    OSError, ValueError for a certificate, MemoryError. Nothing is left open then.
+    Raises AlinkError for the clock (CLOCK), for the gateway's answer (REFUSED, LINK, PROTOCOL),
+    and for one that there was no room for (NO_MEMORY); OSError, ValueError for a certificate,
+    MemoryError. Nothing is left open then.
     """
     host, port, secure, ca, signed, keepalive, times, most = settings
     context = parts.ask("signin.tls", "context", ca) if secure else None
@@ -73,6 +77,15 @@ def sign_in(feeder, settings, pid):
     except (IndexError, AssertionError):
         # How umqtt takes a connection that ends, or that answers in another language.
         raise AlinkError(_E_LINK, "no CONNACK: closed, or not an MQTT gateway")
+    except OSError as e:
+        little = None
+        if e.errno == errno.ETIMEDOUT and door.link is not None:
+            # A handshake that runs out of memory drops what arrives, and ends like this. (What it
+            # holds is looked at before it is closed.)
+            little = parts.ask("idf", "tight", _HANDSHAKE if context is not None else 0)
+        if little is None:
+            raise
+        raise AlinkError(_E_NO_MEMORY, "no answer in time, no room for any; " + little)
     finally:
         if not done:
             if door.link is not None:
