@@ -37,10 +37,11 @@ class Updater:
     sign-in a trial that never got a link is tried again. prove_ms: how long a new image has to
     turn the main loop, signed in, before it is reported and confirmed (at most 300000; 0: it only
     has to sign in), unless proven() says before that it works. fetch: dict of what a download
-    waits for and how often it is tried again (see after_reset/arguments.py). sign_key: your public
-    RSA key (see job/signature.py), with which each file of a job has to be signed; None: the one in
-    the settings, read for each job; without either, signatures are not looked at. target, source: in
-    place of the inactive slot, and of what the job names (see target.Target, job/http.HttpSource).
+    waits for and how often it is tried again (see after_reset/arguments.py). sign_key: your
+    public RSA key (see job/signature.py), with which each file of a job has to be signed; None:
+    the one in the settings, read for each job; without either, signatures are not looked at.
+    target, source: in place of the inactive slot, and of what the job names (see target.Target,
+    job/http.HttpSource).
     Raises ValueError or TypeError for an argument that cannot work.
 
     Hooks, all optional; an exception in one is logged (in self_test it falls back, in on_job it
