@@ -181,6 +181,7 @@ class Gate:
 def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
     class Up:
         run = None
+        asked = {}
         _inbox = ((b"first", False), (b"second", True))
 
     plain = inbox.parts
@@ -194,6 +195,55 @@ def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
         assert gate.judged[1] == (b"second", True, None)
         # What reads is gone before what judges is there.
         assert gate.dropped == ["job.offer", "versions", "job.gate"] * 2
+    finally:
+        inbox.parts = plain
+
+
+def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_next_release_away():
+    class Full(Gate):
+        full = True
+        starved = None
+
+        def parse(self, payload, reply):
+            if self.full:
+                raise MemoryError
+
+        def judge(self, *args):
+            pass
+
+        def ask(self, *args):
+            self.starved = args
+
+    class Up:
+        run = None
+        asked = {}
+
+    plain = inbox.parts
+    inbox.parts = gate = Full()
+
+    def offer():
+        Up._inbox = ((b"offer", True),)
+        try:
+            inbox.judge(Up)
+        except MemoryError:
+            return
+        assert not gate.full
+
+    try:
+        for _ in range(11):
+            offer()
+        gate.full = False
+        offer()  # what has gone well once is no such application
+        gate.full = True
+        for _ in range(12):
+            offer()
+            assert gate.starved is None
+        offer()
+        module, function, error = gate.starved
+        assert (module, function, error.code) == ("starts", "starved", 84)
+        gate.starved = None
+        offer()
+        assert gate.starved is None, "where there is no way without it, that is found out once"
     finally:
         inbox.parts = plain
 

@@ -171,7 +171,7 @@ def test_an_application_that_leaves_no_memory_to_sign_in_does_not_cut_the_board_
     rig: Rig,
 ) -> None:
     confirmed(rig, AT_ONCE + starved())
-    rig.says("safe mode, without the application: no memory to sign in")
+    rig.says("safe mode, without the application: no memory: no")
     assert rig.board.console_text().count("\nstart\n") == 1
     rig.update("1.1.0")
     rig.ends("1.1.0", "SUCCEEDED")
@@ -182,7 +182,7 @@ def test_a_new_image_that_leaves_no_memory_to_sign_in_falls_at_once(rig: Rig) ->
     rig.start("1.0.0")
     rig.update("1.1.0", rig.image("1.1.0", starved()))
     assert "trial-crashed: 1.1.0 fell" in rig.ends("1.1.0", "FAILED")
-    assert "no memory to sign in" in rig.ends("1.1.0", "FAILED")
+    assert "no memory: " in rig.ends("1.1.0", "FAILED")
 
 
 def test_in_safe_mode_the_application_gets_another_try(rig: Rig) -> None:

@@ -98,13 +98,13 @@ def tell(code, text):
 
 
 def starved(error):
-    """The application leaves no memory to sign in (AlinkError): on trial it falls, else alink goes
-    on without it, at once.
+    """The application leaves no memory to sign in, or to judge an offer (AlinkError): on trial it
+    falls, else alink goes on without it, at once.
     """
     boot = sys.modules.get("alink_boot")
     if boot is None or boot["dev"] or not boot.get("alone"):
         return  # there is no way to do without it, or it is done without it already
-    text = "no memory to sign in: " + error.detail
+    text = "no memory: " + error.detail
     if boot["trial"] is not None:
         boot["trial"].fail("crash " + text)
     nvs = _journal()

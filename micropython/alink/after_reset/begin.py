@@ -22,7 +22,8 @@ def fill(up, version, given):
     up.version = version
     up.job = None
     up.modules = []  # the parts of the board beside the slot: modules.py
-    up.asked = {}  # module: id of the query whose reply counts
+    # module: id of the query whose reply counts; "": offers in a row that could not be judged
+    up.asked = {}
     up.only = None  # key of the only job that is taken, or "": see alone.py
     up.bad = None  # hash of the last offer refused for its form
     up.repeated = None  # (ticks, ms): the running version, asked for, was reported again

@@ -4,8 +4,14 @@
 # before what judges is loaded: later there may be as much memory, but no piece of 4096 bytes, and
 # then Python's heap grows, into the memory of Wi-Fi and TLS.
 
+from micropython import const
+
 from .. import parts
 from ..errors import AlinkError
+
+_E_NO_MEMORY = const(84)
+
+_STARVED = const(12)  # each is asked for again after 5 s: a minute and more
 
 
 def judge(up):
@@ -13,6 +19,20 @@ def judge(up):
 
     (What reads it is gone by then: together they would be the most that a board ever holds.)
     """
+    starved = up.asked.get("", 0)
+    if starved == _STARVED:
+        # Beside what the application holds none can be judged: no release would reach it.
+        parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
+    try:
+        _judge(up)
+    except MemoryError:
+        up.asked[""] = starved + 1
+        raise
+    if starved:
+        up.asked.pop("")
+
+
+def _judge(up):
     payload, reply = up._inbox[0]
     up._inbox = up._inbox[1:]
     block = None
