@@ -227,7 +227,7 @@ def test_who_offers_the_job_under_way_again_gets_nothing_else_installed(
         "size": {"size": 4096},
     }
     rig.push("1.1.0", scheme="mqtt", override=True, data=changes[change])
-    rig.says("the job under way, offered again, is not the same")
+    rig.says("offered again, it is not the same")
     rig.cloud.faults.drip_bytes = 0
     rig.ends("1.1.0", "SUCCEEDED")
     assert rig.holds(1, image)

@@ -76,9 +76,10 @@ def _clear(one):
 
 def ask(name, function, *args):
     """What `function` (str) of the module `name` says to `args`; the module is let go again."""
-    loaded = _HOME + name in sys.modules
+    full = _HOME + name
+    loaded = full in sys.modules
     try:
-        return getattr(use(name), function)(*args)
+        return getattr(__import__(full, None, None, args, 0), function)(*args)
     finally:
         if not loaded:
             drop(name)

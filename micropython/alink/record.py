@@ -6,27 +6,18 @@
 # starts.py; with a trial a new row of starts begins. `alone`, `alone_n`: see alone.py; what is
 # stored needs no start without the application, and after the record nothing would forget them.)
 
+from micropython import const
+
 from .nvs import hint
 
 _KEYS = ("trial", "boots", "end", "armed", "bad", "alone_n", "alone")
-_FIELDS = (
-    "version",
-    "slot",
-    "size",
-    "method",
-    "digest",
-    "key",
-    "module",
-    "attempts",
-    "power",
-    "no_link",
-)
+_FIELDS = const("version slot size method digest key module attempts power no_link")
 
 
 def load(store):
     """The record in `store` (nvs.Store of JOURNAL), or None: none, or another alink's."""
     record = store.get_json("trial")
-    if isinstance(record, dict) and all(name in record for name in _FIELDS):
+    if isinstance(record, dict) and all(name in record for name in _FIELDS.split()):
         return record
     return None
 

@@ -156,11 +156,11 @@ class Updater:
         log.debug("state", state)
         self.call(self.on_state, state)
 
-    def call(self, hook, *args):
+    def call(self, hook, arg=None):
         """Call a hook (callable or None): a mistake in it must cost neither update nor loop."""
         if hook is not None:
             try:
-                hook(*args)
+                hook() if arg is None else hook(arg)
             except Exception as e:
                 log.failed("a hook", e)
 

@@ -110,7 +110,7 @@ def _renew(up, job):
     if error is None and _contents(job) == _contents(up.job):
         up.run.turn("starting", "renew", job)
         return
-    log.info("the job under way, offered again, is not the same:", error or "other files")
+    log.info("offered again, it is not the same:", error or "other files")
     up.missed = _MISSED_MS
 
 

@@ -17,10 +17,11 @@ def open(source, file, offset, size):
     start = None
     try:
         place = parts.ask("job.http_ask", "look_up", link)
-        if source._into is not None and source._into.ring is None:
+        into = source._into
+        if into is not None and into.ring is None:
             # After the largest of them, and before TLS, which leaves less room.
-            parts.ask("job.opened", "room", source._into)
-        doing = ""
+            parts.ask("job.opened", "room", into)
+        doing = None
         parts.ask("job.http_open", "connect", source, count, place)
         doing = "waiting for the answer"
         head = parts.ask("job.http_head", "read", source)
