@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[2]
 TABLE = ROOT / "boards" / "ESP32_GENERIC" / "partitions.csv"
 PK = "a1B2c3D4e5F"
 DN = "greenhouse_07"
+HEAP: str | None = None  # the heap of the boards that are made now, as Board has it
 PATIENCE_S = 120.0  # for what takes a second or two: a machine may be busy
 
 # An application in the form of micropython/main.py, with short pauses; {body} and {options} differ
@@ -113,7 +114,7 @@ class Rig:
             LocalCloud(folder / "cloud", **cloud) if beside is None else beside.cloud
         )
         self.device = self.cloud.add_device(PK, name)
-        self.board = Board.create(folder / "flash.bin", partitions_csv=TABLE)
+        self.board = Board.create(folder / "flash.bin", partitions_csv=TABLE, heap=HEAP)
         self.board.install_file("/boot.py", (ROOT / "micropython" / "boot.py").read_bytes())
         self.secure = secure
         self.provision(self.board)

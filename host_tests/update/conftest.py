@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from host_tests.kit import rig as kit
 from host_tests.kit.rig import Rig
+
+
+@pytest.fixture(autouse=True)
+def heap(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HEAP of a test file is what its boards have: "esp32" for the memory of the chip, at the cost
+    of some time.
+    """
+    monkeypatch.setattr(kit, "HEAP", getattr(request.module, "HEAP", None))
 
 
 @pytest.fixture

@@ -11,6 +11,8 @@ from host_tests.kit.images import CHIP_ESP32C3, make_image, make_merged
 from host_tests.kit.rig import DN, PK, Rig, app, firmware
 from tools.sim.device.simchip.nvsstore import NvsError
 
+HEAP = "esp32"
+
 QUICK = app(options="").replace("retry_max_ms=100", "retry_max_ms=100, tries=3")
 
 

@@ -10,6 +10,8 @@ from host_tests.kit.rig import Rig, app
 from tools.dev import stock
 from tools.images import build_image
 
+HEAP = "esp32"
+
 CHUNK = 4096
 KEPT = 65536  # bytes of a download that a reset may cost, at most
 SIZE = 500_000

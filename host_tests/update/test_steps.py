@@ -13,6 +13,8 @@ import pytest
 
 from host_tests.kit.rig import DN, PK, Rig
 
+HEAP = "esp32"
+
 
 class Story:
     """One whole update, played once; the tests look at what it left."""

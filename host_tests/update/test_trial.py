@@ -6,6 +6,8 @@ import pytest
 
 from host_tests.kit.rig import DN, PK, Rig, app, firmware
 
+HEAP = "esp32"
+
 
 def ready(rig: Rig) -> None:
     rig.start("1.0.0")
