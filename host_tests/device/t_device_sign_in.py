@@ -67,9 +67,19 @@ def test_a_gateway_that_says_nothing_costs_one_bounded_step():
 
 def test_a_sign_in_without_room_for_its_answer_is_no_network_trouble():
     # Six of them, and alink goes on without the application (backoff.py).
-    for free, code in ((5000, errors.NO_MEMORY), (60000, errors.TIMEOUT)):
+    def unverified(sock):
+        raise ValueError("The certificate is not correctly signed by the trusted CA")
+
+    for free, written, code in (
+        (5000, None, errors.NO_MEMORY),
+        (60000, None, errors.TIMEOUT),
+        (5000, unverified, errors.NO_MEMORY),
+        (60000, unverified, errors.TLS),
+    ):
         _clock, net = world()
         net.gateway.connack = None
+        if written is not None:
+            net.gateway.written = written
         idf = parts.use("idf")  # stays loaded while it is asked
         real = idf.spare
         idf.spare = lambda free=free: (free, 4000)

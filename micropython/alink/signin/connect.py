@@ -77,15 +77,17 @@ def sign_in(feeder, settings, pid):
     except (IndexError, AssertionError):
         # How umqtt takes a connection that ends, or that answers in another language.
         raise AlinkError(_E_LINK, "no CONNACK: closed, or not an MQTT gateway")
-    except OSError as e:
+    except (OSError, ValueError) as e:
         little = None
-        if e.errno == errno.ETIMEDOUT and door.link is not None:
-            # A handshake that runs out of memory drops what arrives, and ends like this. (What it
-            # holds is looked at before it is closed.)
+        late = e.errno == errno.ETIMEDOUT if isinstance(e, OSError) else None
+        if door.link is not None and late is not False:
+            # A handshake that runs out of memory drops what arrives, and ends like this, or cannot
+            # verify a certificate. (What it holds is looked at before it is closed.)
             little = parts.ask("idf", "tight", _HANDSHAKE if context is not None else 0)
         if little is None:
             raise
-        raise AlinkError(_E_NO_MEMORY, "no answer in time, no room for any; " + little)
+        said = "no answer in time" if late else "the certificate is not verified"
+        raise AlinkError(_E_NO_MEMORY, "%s, no room for any; %s" % (said, little))
     finally:
         if not done:
             if door.link is not None:
