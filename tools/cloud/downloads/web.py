@@ -31,6 +31,7 @@ class Web:
                 Route("/{path:path}", self._serve, methods=["GET", "HEAD", "POST", "PUT"]),
             ]
         )
+        app.router.redirect_slashes = False  # a target without a path is none of ours
         self._hosted = Hosted(app)
 
     def protocol(self) -> Callable[[], asyncio.Protocol]:
