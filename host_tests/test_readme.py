@@ -287,7 +287,7 @@ def test_every_figure_of_the_readme_was_measured_by_make_bench() -> None:
     assert {row[0]: row[1] for row in told} == {row[0]: values.get(row[0]) for row in told}
 
 
-def test_the_heap_that_is_left_is_what_the_figures_leave() -> None:
+def test_no_more_heap_is_promised_than_the_figures_leave() -> None:
     left = re.search(r"\*\*(\d+) KB when idle and (\d+) KB at\s+the\s+worst", README)
     over_mqtt = re.search(r"\(over\s+MQTT (\d+)[;)]", README)
     assert left
@@ -298,4 +298,5 @@ def test_the_heap_that_is_left_is_what_the_figures_leave() -> None:
         10_000,
     )  # Python's heap before it grows, and what stock takes of it
     for told, taken in zip((left[1], left[2], over_mqtt[1]), alive, strict=True):
-        assert abs(int(told) - (first - firmware - taken) / 1024) < 1, (told, taken)
+        # (What is told was read off a chip, where the firmware's own code weighs, too.)
+        assert -4 < int(told) - (first - firmware - taken) / 1024 < 1, (told, taken)

@@ -67,7 +67,7 @@ def test_both_pages_name_the_same_options_files_and_figures() -> None:
     assert names(CHINESE) == names(ENGLISH)
     assert figures(CHINESE) == figures(ENGLISH)
     kilobytes = [number for pair in heap(ENGLISH) for number in pair if number]
-    assert len(kilobytes) == 5
+    assert len(kilobytes) == 6
     assert [number for pair in heap(CHINESE) for number in pair if number] == kilobytes
 
 

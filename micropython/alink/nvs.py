@@ -117,7 +117,7 @@ class Store:
 def opened(namespace):
     """The esp32.NVS of a namespace; for the two above always the same one.
 
-    The firmware never closes one: each that is opened has 60 bytes of the IDF heap until a reset.
+    The firmware never closes one: each that is opened has 48 bytes of the IDF heap until a reset.
     """
     if namespace == JOURNAL:
         if parts.journal is None:

@@ -40,7 +40,7 @@ BUFFER = const(16900)  # in one piece
 SESSION = const(24900)
 HANDSHAKE = const(6100)
 SOCKET = const(400)  # also of a session
-HANDLE = const(60)  # of an esp32.NVS, which MicroPython never closes: gone until a reset
+HANDLE = const(48)  # of an esp32.NVS, which MicroPython never closes: gone until a reset
 
 _FIRST = const(57345)  # bytes of Python's first heap, as its growth counts them
 _AREA_MIN = const(2048)  # gc_try_add_heap: a heap takes that much more than what is asked of it
