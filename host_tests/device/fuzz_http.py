@@ -122,7 +122,7 @@ def one(data):
         told[1] = binascii.hexlify(whole).decode()
     except (AlinkError, EOFError) as exc:
         if isinstance(exc, EOFError):
-            exc = parts.ask("job.broken", "named", reader, exc.args[0])
+            exc = parts.ask("job.broken", "named", *exc.args)
         check(exc)
         if told is None and not sock.closed:
             run.bad("the connection stays open after " + exc.text())

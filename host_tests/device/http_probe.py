@@ -120,7 +120,7 @@ try:
             micropython.heap_unlock()
 except (AlinkError, EOFError) as err:
     if isinstance(err, EOFError):
-        err = parts.ask("job.broken", "named", reader, err.args[0])
+        err = parts.ask("job.broken", "named", *err.args)
     result["error"] = err.name
     result["text"] = str(err)
     result["desc"] = err.text(128)

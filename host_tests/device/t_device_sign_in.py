@@ -71,10 +71,10 @@ def test_a_sign_in_without_room_for_its_answer_is_no_network_trouble():
         raise ValueError("The certificate is not correctly signed by the trusted CA")
 
     for free, written, code in (
-        (5000, None, errors.NO_MEMORY),
-        (60000, None, errors.TIMEOUT),
-        (5000, unverified, errors.NO_MEMORY),
-        (60000, unverified, errors.TLS),
+        (3000, None, errors.NO_MEMORY),
+        (9000, None, errors.TIMEOUT),
+        (3000, unverified, errors.NO_MEMORY),
+        (9000, unverified, errors.TLS),
     ):
         _clock, net = world()
         net.gateway.connack = None

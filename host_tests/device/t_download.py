@@ -60,6 +60,27 @@ def test_an_error_in_a_targets_own_work_ends_the_download():
     assert source.at == 4096
 
 
+def test_what_a_target_raises_of_its_own_is_not_taken_for_a_broken_link():
+    # What moves says with an EOFError of its own that nothing comes any more: see moving.read().
+    class Ended(Target):
+        def __init__(self, *args):
+            super().__init__()
+            self.args = args
+
+        def write(self, chunk, n):
+            raise EOFError(*self.args)
+
+    for args in ((), ("truncated",), (0,), (None, 0)):
+        source = Source()
+        try:
+            run(source, Ended(*args))
+        except EOFError as e:
+            assert e.args == args
+        else:
+            raise AssertionError(args)
+        assert source.opened == [0], args
+
+
 def test_settings_that_cannot_be_are_refused():
     arguments = parts.use("after_reset.arguments")
     arguments.check(None)

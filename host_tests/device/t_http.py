@@ -237,7 +237,7 @@ def test_a_value_error_of_tls_in_the_body_is_a_broken_link():
     try:
         moving.read(one, one.view, 10)
     except EOFError as e:
-        assert parts.ask("job.broken", "named", one, e.args[0]).code == errors.LINK
+        assert parts.ask("job.broken", "named", *e.args).code == errors.LINK
     else:
         raise AssertionError("no error")
 

@@ -63,7 +63,7 @@ def failure(one, n):
         while not moving.read(one, one.view, n):
             pass
     except EOFError as e:
-        e = parts.ask("job.broken", "named", one, e.args[0])
+        e = parts.ask("job.broken", "named", *e.args)
         assert "secret" not in e.text()
         return e
     raise AssertionError("no error")

@@ -45,7 +45,7 @@ def lost(device, exc):
     if told is None or told.code != error.code or told.detail != error.detail:
         log.info("not connected:", error)
     if device._failures >= _STARVED and (
-        error.code == _E_NO_MEMORY
+        (error.code == _E_NO_MEMORY and told is not None and told.code == _E_NO_MEMORY)
         # (A handshake without memory ends in a time-out, too.)
         or (device._settings[_SECURE] and device._link is None and parts.ask("idf", "poor"))
     ):

@@ -48,15 +48,14 @@ def fault(secure):
         part = parts.use("job.http_open")
         part.session = part.socket = part.parts = stage
         part.connect(stage, count, place)
-    except MemoryError:
-        pass  # a download frees some first
-    except AlinkError as e:
-        if e.code not in (_E_NO_MEMORY, _E_CLOCK):
-            return e.detail
     except Exception as e:
         if isinstance(e, EOFError) and e.args:
             e = e.args[0]  # what http_open.py has met
-        return "%s: %s" % (type(e).__name__, e)
+        if isinstance(e, AlinkError):
+            if e.code not in (_E_NO_MEMORY, _E_CLOCK):
+                return e.detail
+        elif not isinstance(e, MemoryError):  # (a download frees some first)
+            return "%s: %s" % (type(e).__name__, e)
     finally:
         log.level = level
         part = None

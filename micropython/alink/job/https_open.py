@@ -28,7 +28,7 @@ def open(source, file, offset, size):
         start = parts.ask("job.http_answer", "judge", source, head, offset, size)
         return start
     except Exception as e:
-        if isinstance(e, EOFError):
+        if isinstance(e, EOFError) and e.args and not isinstance(e.args[0], str):
             if doing:
                 e = parts.ask("job.http_bad", "error", *e.args)
             else:

@@ -69,7 +69,7 @@ def read(download, view, n):
                 if have:
                     ring.write(view[at >> _SHIFT], have)
     except (OSError, ValueError) as e:
-        raise EOFError(e)  # for trouble.py, when this is out of RAM
+        raise EOFError(download, e)  # for trouble.py, when this is out of RAM
     now = time.ticks_ms()
     if count:
         download.last = now
@@ -85,5 +85,5 @@ def read(download, view, n):
         or time.ticks_diff(now, download.last) > download.stall
         or time.ticks_diff(download.stop, now) < 0
     ):
-        raise EOFError(count)
+        raise EOFError(download, count)
     return 0

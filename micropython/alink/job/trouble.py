@@ -27,9 +27,9 @@ def turn(download, error):
     for good; the source is closed then.
     """
     if isinstance(error, EOFError):
-        if not error.args:
-            raise error  # not of what moves: a target's own
-        error = parts.ask("job.broken", "named", download, error.args[0])
+        if not error.args or error.args[0] is not download:
+            raise error  # not of what moves: a source's or a target's own
+        error = parts.ask("job.broken", "named", *error.args)
     if download.state == _RECALL:
         _restart(download, error.text(), 0)
         return

@@ -55,7 +55,7 @@ def feed(download):
         try:
             count = download.source.stream.readinto(spare, want)
         except (OSError, ValueError) as e:
-            raise EOFError(e)  # (as in moving.py)
+            raise EOFError(download, e)  # (as in moving.py)
         now = time.ticks_ms()
         if count:
             download.last = now
@@ -65,7 +65,7 @@ def feed(download):
             or time.ticks_diff(now, download.last) > download.stall
             or time.ticks_diff(download.stop, now) < 0
         ):
-            raise EOFError(count)
+            raise EOFError(download, count)
         if count is None:
             return False
         if count < 0:

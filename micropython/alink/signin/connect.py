@@ -18,7 +18,7 @@ _E_LINK = const(5)
 _E_PROTOCOL = const(8)
 _E_NO_MEMORY = const(84)
 
-_HANDSHAKE = const(6700)  # as in faults.py
+_STARVING = const(-2500)  # 4,100 bytes: see idf.tight()
 _WINDOW_CONNECTS = const(5)  # a minute, see backoff.py
 
 _CONNACK = {
@@ -82,8 +82,9 @@ def sign_in(feeder, settings, pid):
         late = e.errno == errno.ETIMEDOUT if isinstance(e, OSError) else None
         if door.link is not None and late is not False:
             # A handshake that runs out of memory drops what arrives, and ends like this, or cannot
-            # verify a certificate. (What it holds is looked at before it is closed.)
-            little = parts.ask("idf", "tight", _HANDSHAKE if context is not None else 0)
+            # verify a certificate. (What it holds is looked at before it is closed. Next to a
+            # gateway that says nothing there is more than that, beside large applications, too.)
+            little = parts.ask("idf", "tight", _STARVING)
         if little is None:
             raise
         said = "no answer in time" if late else "the certificate is not verified"

@@ -80,7 +80,8 @@ class SSLContext:
                 idf.note(idf.SESSION + idf.HANDSHAKE)
                 idf.track(made, idf.SESSION)
             else:
-                idf.track(made, idf.SESSION + idf.HANDSHAKE, True)
+                idf.note(idf.SESSION + idf.HANDSHAKE)
+                idf.track(made, idf.SESSION, True)
             heap.refresh()
             return made
         if not idf.need(idf.BUFFERS, idf.BUFFER):

@@ -46,6 +46,7 @@ _FIRST = const(57345)  # bytes of Python's first heap, as its growth counts them
 _AREA_MIN = const(2048)  # gc_try_add_heap: a heap takes that much more than what is asked of it
 _LATE_MS = const(10000)  # a handshake that has not ended by then has failed
 _SHAKEN = const(27)  # MBEDTLS_SSL_HANDSHAKE_OVER
+_ANSWERED = const(3)  # MBEDTLS_SSL_SERVER_CERTIFICATE: from here on a handshake takes its memory
 
 low = BOOT  # the lowest that was free
 python = _FIRST  # bytes that Python has for its heap, as gc_try_add_heap counts them
@@ -248,9 +249,12 @@ def _forget(one):
 def _shake(one):
     # mbedtls_ssl_context.state, behind a session's type, context, socket and configuration.
     late = utime.ticks_diff(utime.ticks_ms(), one[4]) > _LATE_MS
-    if late or uctypes.bytearray_at(one[1] + 32, 1)[0] == _SHAKEN:
+    state = uctypes.bytearray_at(one[1] + 32, 1)[0]
+    if late or state == _SHAKEN:
         one[3] = False
         one[2] = SESSION
+    elif state >= _ANSWERED:
+        one[2] = SESSION + HANDSHAKE
 
 
 def _closed(one):
