@@ -156,11 +156,11 @@ class Updater:
         log.debug("state", state)
         self.call(self.on_state, state)
 
-    def call(self, hook, arg=None):
+    def call(self, hook, told=None):
         """Call a hook (callable or None): a mistake in it must cost neither update nor loop."""
         if hook is not None:
             try:
-                hook() if arg is None else hook(arg)
+                hook() if told is None else hook(told)
             except Exception as e:
                 log.failed("a hook", e)
 
