@@ -35,15 +35,7 @@ def measure(desk: Desk, schemes: tuple[str, ...]) -> dict[str, Any]:
     found: dict[str, Any] = {"loader": (_weighed(desk, "loader") - bare, [])}
     calm: tuple[int, list[str]] = (0, [])
     for number, scheme in enumerate(schemes):
-        name = f"states_{scheme}"
-        board = desk.board(name)
-        board.write_slot(0, desk.image("1.0.0", "states", small=True))
-        version = f"1.1.{number}"
-        desk.release(version, desk.image(version, "states"))
-        board.power_on()
-        wait_said(board, "idle")
-        desk.push(name, version, scheme=scheme)
-        desk.server.call("wait_task", PK, name, version, "SUCCEEDED", 120)
+        board = _played(desk, f"states_{scheme}", f"1.1.{number}", "SUCCEEDED", scheme=scheme)
         wait_said(board, "idle", 2)
         board.power_cut()
         names = _SLOT * _names(board)
@@ -65,16 +57,22 @@ def measure(desk: Desk, schemes: tuple[str, ...]) -> dict[str, Any]:
 
 def failing(desk: Desk, scheme: str) -> int:
     """The most that is alive in an update that comes to its end and is not what was promised."""
-    name = f"failing_{scheme}"
-    board = desk.board(name)
-    board.write_slot(0, desk.image("1.0.0", "states", small=True))
-    desk.release("1.3.0", desk.image("1.3.0", "states"))
-    board.power_on()
-    wait_said(board, "idle")
-    desk.push(name, "1.3.0", scheme=scheme, data={"sign": "0" * 32, "md5": None})
-    desk.server.call("wait_task", PK, name, "1.3.0", "FAILED", 120)
+    wrong = {"sign": "0" * 32, "md5": None}
+    board = _played(desk, f"failing_{scheme}", "1.3.0", "FAILED", scheme=scheme, data=wrong)
     board.power_cut()
     return at_worst(board)
+
+
+def _played(desk: Desk, name: str, version: str, end: str, **options: Any) -> Board:
+    # A board, switched on, whose update to `version`, pushed with `options`, has come to `end`.
+    board: Board = desk.board(name)
+    board.write_slot(0, desk.image("1.0.0", "states", small=True))
+    desk.release(version, desk.image(version, "states"))
+    board.power_on()
+    wait_said(board, "idle")
+    desk.push(name, version, **options)
+    desk.server.call("wait_task", PK, name, version, end, 120)
+    return board
 
 
 def at_worst(board: Board) -> int:

@@ -76,12 +76,8 @@ class SSLContext:
                 server_hostname=server_hostname,
                 do_handshake_on_connect=do_handshake_on_connect,
             )
-            if do_handshake_on_connect:
-                idf.note(idf.SESSION + idf.HANDSHAKE)
-                idf.track(made, idf.SESSION)
-            else:
-                idf.note(idf.SESSION + idf.HANDSHAKE)
-                idf.track(made, idf.SESSION, True)
+            idf.note(idf.SESSION + idf.HANDSHAKE)
+            idf.track(made, idf.SESSION, not do_handshake_on_connect)
             heap.refresh()
             return made
         if not idf.need(idf.BUFFERS, idf.BUFFER):
