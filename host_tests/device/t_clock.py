@@ -4,7 +4,7 @@ import time
 
 import machine
 import ntptime
-from alink import backoff, clock, errors, nvs, parts
+from alink import backoff, clock, errors, faults, nvs, parts
 from alink.errors import AlinkError
 from alink.job import trouble
 
@@ -142,7 +142,7 @@ def test_each_refused_sign_in_asks_for_the_time_once_and_then_waits_longer():
     left = answers(OSError(116), ValueError(), seconds(2027))
     waits = []
     for _ in range(3):
-        backoff.lost(device, ValueError("\n%s\n" % _EXPIRED))
+        backoff.lost(device, faults.named(ValueError("\n%s\n" % _EXPIRED)))
         waits.append(time.ticks_diff(device._at, time.ticks_ms()))
     assert not left
     assert time.gmtime()[0] == 2027

@@ -3,7 +3,7 @@
 
 from alink import errors
 from alink.errors import AlinkError
-from alink.job import ending, inbox, moves, restart, starting
+from alink.job import ending, inbox, moves, restart, starting, steps
 
 NEW, FETCHING, VERIFYING, INSTALLING, TELLING = range(5)
 STORED, FAILING, OVER, VERIFIED, BEGINNING = range(5, 10)
@@ -112,18 +112,31 @@ def test_want_of_memory_is_tried_by_the_next_way_and_only_there():
 
 def test_a_job_that_another_one_overtakes_fails_but_not_what_is_told_already():
     told = []
-    plain = ending.fail
-    ending.fail = lambda run, error: told.append(error.code)
-    try:
-        for state in range(10):
-            run = Run(state)
-            run.closing = "a report"
-            ending.overtaken(run)
-            assert run.stale
-            assert (run.closing is None) == (state == FAILING)
-    finally:
-        ending.fail = plain
-    assert told == [32] * 6  # new, fetching, verifying, installing, verified, beginning
+
+    class Fetch:
+        def close(self):
+            told.append("closed")
+
+    for state in range(10):
+        run = Run(state)
+        run.closing = "a report"
+        run.fetch = Fetch()
+        run.call = lambda what: what()
+        ending.overtaken(run)
+        assert run.stale
+        assert (run.closing is None) == (state == FAILING)
+        # Its next step ends it, and an offer that is judged before that finds no download.
+        ends = run.last is not None
+        assert ends == (run.fetch is None) == (state in (0, 1, 2, 3, 8, 9))
+        if ends:
+            assert run.last.code == 32
+            starting.renew(run, None)
+        run.closing = None
+        run.resting = run.hears = None
+        if state != FETCHING and ends:  # (That one is run.py's: it raises what is in `last`.)
+            steps.step(run)
+            assert run.turned == [("ending", "fail", run.last)]
+    assert told == ["closed"] * 6
 
 
 def test_a_link_that_expires_for_ever_is_asked_for_three_times():
@@ -162,6 +175,10 @@ class Gate:
     def __init__(self):
         self.judged = []
         self.dropped = []
+        self.asked = []
+
+    def ask(self, *args):
+        self.asked.append(args)
 
     def use(self, name):
         assert name == "job.gate" or name == "job.offer"
@@ -190,10 +207,15 @@ def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
         inbox.judge(Up)
         assert gate.judged == [(b"first", False, 4096)]
         assert Up._inbox == ((b"second", True),)
-        Up.run = "one is under way, and has its block"
+
+        class Under:
+            fetching = False
+
+        Up.run = Under()
         inbox.judge(Up)
         assert gate.judged[1] == (b"second", True, None)
-        # What reads is gone before what judges is there.
+        # What is under way makes room, and what reads is gone before what judges is there.
+        assert gate.asked == [("job.room", "free", Up.run)]
         assert gate.dropped == ["job.offer", "versions", "job.gate"] * 2
     finally:
         inbox.parts = plain

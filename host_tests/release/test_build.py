@@ -96,7 +96,8 @@ def test_every_file_of_the_application_is_in_the_image(app: Path) -> None:
     assert {path for path in left if not path.endswith("/__init__.mpy")} == {
         path
         for path in everything
-        if path.startswith(("/alink/files/", "/alink/aio.")) or path.endswith("/registration.mpy")
+        if path.startswith(("/alink/files/", "/alink/aio.", "/alink/job/http.mpy"))
+        or path.endswith(("/registration.mpy", "/job/download.mpy"))
     }
     beside = {f"/{SUMS_MODULE}.mpy", f"/{PACKETS_BYTECODE}.mpy"}
     assert set(files) - own - everything == beside, "there as machine code and as bytecode"

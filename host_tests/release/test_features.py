@@ -38,7 +38,9 @@ def application(folder: Path, text: str = "", **files: bytes) -> Path:
         ("from alink import setup\ndevice = setup.device(settings)\n", {"registration"}),
         ("Updater(device, VERSION, sign_key=KEY)\n", {"signature"}),
         ("Updater(device, VERSION, block_size=65536)\n", {"blocks"}),
-        ("files = open('files')\nregistrations = 1\n", set()),
+        ("from alink.job.http import HttpSource\n", {"sources"}),
+        ("import alink.job.download\n", {"sources"}),
+        ("files = open('files')\nregistrations = 1\nsource = job.http\n", set()),
     ],
 )
 def test_what_an_application_needs_is_read_in_its_sources(
@@ -150,17 +152,19 @@ def test_image_py_says_what_it_left_out_and_how_to_keep_it(
     line, err, files = build()
     assert line == (
         "without: the task for asyncio (asyncio), modules that are sets of files (files), boards "
-        "that register themselves (registration); --with asyncio,files,registration keeps them"
+        "that register themselves (registration), base classes for a source of your own "
+        "(sources); --with asyncio,files,registration,sources keeps them"
     )
     assert "/alink/files/files.mpy" not in files
     assert err == ""
     line, err, more = build("--with", "files")
-    assert line.endswith("(registration); --with asyncio,registration keeps them")
+    assert line.endswith("(sources); --with asyncio,registration,sources keeps them")
     assert "/alink/files/files.mpy" in more
     line, err, less = build("--without", "files,registration,blocks,packages,signature")
-    assert line.endswith("--with asyncio,blocks,files,packages,registration,signature keeps them")
+    every = "asyncio,blocks,files,packages,registration,signature,sources"
+    assert line.endswith(f"--with {every} keeps them")
     assert less < files < more
-    line, err, _ = build("--with", "asyncio,files,registration")
+    line, err, _ = build("--with", "asyncio,files,registration,sources")
     assert (line, err) == ("", "")
     (app / "main.py").write_text("from alink import FilesTarget\n")
     line, err, _ = build("--without", "files")
@@ -177,8 +181,8 @@ def test_an_unknown_part_and_one_that_is_asked_for_twice_are_refused(
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert (
-        "there is no 'fish': choose from asyncio, files, registration, blocks, packages, signature"
-        in said
+        "there is no 'fish': choose from asyncio, files, registration, sources, blocks, packages, "
+        "signature" in said
     )
     assert main([*command, "--without", "files", "--with", "files"]) == 1
     assert "Give it once" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from host_tests.kit.rig import Rig, firmware
+from host_tests.kit.rig import DN, PK, Rig, firmware
 from tools.bench import states
 from tools.bench.compiled import compiled_sim
 from tools.bench.desk import APPS, PROCESSOR, wait_said
@@ -16,9 +16,12 @@ from tools.images import build_image
 from tools.images.application import ALINK
 from tools.images.homes import of, told
 
+BESIDE = "bench beside"  # what the application says when an offer is judged beside a download
 MOST = 30 * 1024  # bytes beside the firmware's own
 WRONG = {"data": {"sign": "0" * 32, "md5": None}}
+SLOW = {"drip_bytes": 4096, "drip_delay_s": 0.1}
 Faults = dict[str, Any]
+Act = Callable[[Rig], str]  # what happens during the download -> the version that comes of it
 
 
 def weighing(rig: Rig, version: str) -> bytes:
@@ -34,7 +37,7 @@ def weighing(rig: Rig, version: str) -> bytes:
 def worst(tmp_path: Path) -> Callable[..., int]:
     """Plays an update and tells the most that was alive in it, in bytes of a chip."""
 
-    def play(end: str, faults: Faults, **options: Any) -> int:
+    def play(end: str, faults: Faults, meanwhile: Act | None = None, **options: Any) -> int:
         with compiled_sim(), Rig(tmp_path) as rig:
             rig.board.write_slot(0, weighing(rig, "1.0.0"))
             rig.board.power_on()
@@ -44,7 +47,12 @@ def worst(tmp_path: Path) -> Callable[..., int]:
                 setattr(rig.cloud.faults, name, value)
             rig.release("1.1.0", weighing(rig, "1.1.0"))
             rig.push("1.1.0", **options)
-            rig.ends("1.1.0", end)
+            version = "1.1.0"
+            if meanwhile is not None:
+                rig.wait(lambda: rig.fetched() or rig.cloud.blocks, "the download")
+                version = meanwhile(rig)
+                rig.cloud.faults.drip_bytes = 0
+            rig.ends(version, end)
             rig.board.power_cut()
             return round(states.at_worst(rig.board) / states.RATIO)
 
@@ -77,3 +85,37 @@ def test_a_bad_answer_over_mqtt_costs_no_more_memory(
     worst: Callable[..., int], fault: str
 ) -> None:
     assert worst("SUCCEEDED", {fault: 1, "block_from": 4097}, scheme="mqtt") <= MOST
+
+
+def comes_again(rig: Rig) -> str:
+    """The same job is offered once more."""
+    rig.push("1.1.0", override=True, scheme="mqtt" if rig.cloud.blocks else "https")
+    rig.says(BESIDE)
+    return "1.1.0"
+
+
+def is_cancelled(rig: Rig) -> str:
+    """Another release is offered in its place."""
+    rig.release("1.2.0", weighing(rig, "1.2.0"))
+    rig.push("1.2.0", override=True)
+    rig.says(BESIDE)
+    return "1.2.0"
+
+
+def is_cut_off(rig: Rig) -> str:
+    """The connection over MQTT breaks, and the job is offered again after the next sign-in."""
+    assert rig.cloud.kick(PK, DN)
+    rig.says(BESIDE)
+    return "1.1.0"
+
+
+@pytest.mark.parametrize("act", [comes_again, is_cancelled, is_cut_off])
+@pytest.mark.parametrize("scheme", ["https", "mqtt"])
+def test_what_comes_over_mqtt_during_a_download_costs_no_more_memory(
+    worst: Callable[..., int], scheme: str, act: Act
+) -> None:
+    assert worst("SUCCEEDED", SLOW, act, scheme=scheme) <= MOST
+
+
+def test_a_link_that_expires_costs_no_more_memory(worst: Callable[..., int]) -> None:
+    assert worst("SUCCEEDED", {"expire_next": 1}, scheme="https") <= MOST

@@ -13,7 +13,7 @@ import time
 
 from micropython import const
 
-from . import log, parts
+from . import parts
 
 _SECURE = const(2)  # of the settings: see signin/connect.py
 _E_CLOCK = const(2)
@@ -31,9 +31,10 @@ _WINDOW_CONNECTS = const(5)
 _STARVED = const(6)  # attempts in a row, two minutes, without the memory for one
 
 
-def lost(device, exc):
-    """A session, or an attempt at one, ended with `exc`: name it, tell it, and set the pause."""
-    error = parts.ask("faults", "named", exc)
+def lost(device, error):
+    """A session, or an attempt at one, ended with `error` (AlinkError, see faults.named()): set
+    the pause -> whether it has to be told.
+    """
     parts.ask("clock", "doubted", error)
     told = device.error
     device.error = error
@@ -42,14 +43,13 @@ def lost(device, exc):
         if not 0 <= lasted <= _STABLE_MS:
             device._failures = 0
     failed(device, error.code)
-    if told is None or told.code != error.code or told.detail != error.detail:
-        log.info("not connected:", error)
     if device._failures >= _STARVED and (
         (error.code == _E_NO_MEMORY and told is not None and told.code == _E_NO_MEMORY)
         # (A handshake without memory ends in a time-out, too.)
         or (device._settings[_SECURE] and device._link is None and parts.ask("idf", "poor"))
     ):
         parts.ask("starts", "starved", error)  # nobody would hear of this board again
+    return told is None or told.code != error.code or told.detail != error.detail
 
 
 def failed(device, code):

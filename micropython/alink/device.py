@@ -225,7 +225,11 @@ class Device:
 
     def _lost(self, exc):
         try:
-            parts.ask("backoff", "lost", self, exc)
+            # (One after the other: each is large.)
+            news = parts.ask("backoff", "lost", self, parts.ask("faults", "named", exc))
+            self._drop()
+            if news:
+                log.info("not connected:", self.error)
         except MemoryError:
             self.error = AlinkError(_E_NO_MEMORY)
             self._at = time.ticks_add(time.ticks_ms(), _PAUSE_MS)

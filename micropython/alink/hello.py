@@ -48,8 +48,7 @@ class Hello:
         if not up.device.connected:
             return False  # the next session begins anew, or goes on
         if self._reports:
-            self._report()
-            return False
+            return self._report()
         if up.run is not None:
             return True  # it is asked when that is over
         if up.refused:
@@ -62,32 +61,35 @@ class Hello:
         if 0 < time.ticks_diff(self._at, time.ticks_ms()) <= self._ms:
             return False
         try:
-            for module in ["default"] + [module.name for module in up.modules]:
-                up.asked[module] = reports.query(up.device, module)
+            up.asked["default"] = reports.query(up.device, "default")
+            for module in up.modules:
+                up.asked[module.name] = reports.query(up.device, module.name)
         except AlinkError as e:
             log.debug("query not sent:", e)
         return True
 
     def _report(self):
         up = self._up
+        after = self._after
         version, module = self._reports[0]
         if self._inform is None:
-            if self._after is not None and not self._after.passes():
+            if after is not None and not after.passes():
                 self.busy = False  # it takes its time, or falls
-                return
+                return False
             self.busy = True
             self._inform = reports.Acknowledged(up.device, reports.version, version, module)
         if not self._inform.done():
-            return
+            return False
         self._inform = None
         self._reports.pop(0)
-        if self._after is not None:
-            self._after.taken()
+        if after is not None:
+            after.taken()
             self._after = None
         if not self._reports:
             self.busy = False
             self._ms = _QUERY_MS
             self._at = time.ticks_add(time.ticks_ms(), _QUERY_MS)
+        return False
 
 
 def say(up, version, module):

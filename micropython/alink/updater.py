@@ -102,7 +102,7 @@ class Updater:
             self.missed = 0
             if self.error is None or self.error.code != _E_NO_MEMORY:
                 self.error = AlinkError(_E_NO_MEMORY, "in poll()")
-                log.info("no memory for a step: tried again in 5 s")
+                log.info("no memory for a step: again in 5 s")
             elif self.run is not None and not self.run.checking:
                 self.run.starve()
         finally:
@@ -138,8 +138,9 @@ class Updater:
         For an application that cannot wait for prove_ms, since it sleeps before: it goes on with
         poll() until trial.running() is False.
         """
-        if self.after is not None:
-            self.after.left = 0
+        after = self.after
+        if after is not None:
+            after.left = 0
 
     def check(self):
         """Ask the platform for a job for each module (the active query).
@@ -201,18 +202,20 @@ class Updater:
             self.settle()
         run = self.run
         if run is None or not run.checking:
-            self._listen()
-        if self.run is not None and self.run.step():
+            self._listen(run)
+        run = self.run
+        if run is not None and run.step():
             self.run = run = None
             self.settle()
             self.set_state("idle")
 
-    def _listen(self):
-        new = self.device.session != self.greeted
-        if self.device.connected and (new or (self.run is None and self._wants_hello())):
+    def _listen(self, run):
+        device = self.device
+        new = device.session != self.greeted
+        if device.connected and (new or (run is None and self._wants_hello())):
             self.hello = None
             self.hello = parts.use("hello").Hello(self, new)
-            self.greeted = self.device.session
+            self.greeted = device.session
         if self.hello is not None and self.hello.step():
             self.hello = None
             self.settle()
@@ -222,7 +225,12 @@ class Updater:
         # An image on trial is not yet to be replaced, and no job is begun before the platform
         # knows what there is.
         hello = self.hello
-        if self._inbox and not trial.running() and (hello is None or not hello.busy):
+        if (
+            self._inbox
+            and (run is None or run.hears)
+            and not trial.running()
+            and (hello is None or not hello.busy)
+        ):
             if hello is not None:
                 # Not beside what waits to ask: that is made anew afterwards.
                 self.hello = hello = None
@@ -233,11 +241,11 @@ class Updater:
 
     def _wants_hello(self):
         # Whether, between two sign-ins, there is something to ask or to answer.
-        if self.hello is not None:
-            return False
-        if self.missed is not None or self.refused:
-            return True
-        return self.deferral is not None and self.deferral.due()
+        return self.hello is None and (
+            self.missed is not None
+            or self.refused
+            or (self.deferral is not None and self.deferral.due())
+        )
 
     def settle(self):
         """Let go of what nothing that is left uses."""

@@ -42,6 +42,11 @@ FEATURES = {
         # setup.device() registers a board whose settings say so.
         re.compile(rb"\bregistration\b|\bproduct_secret\b|\bsetup\b"),
     ),
+    "sources": Feature(
+        "base classes for a source of your own",
+        ("job/http.py", "job/download.py"),
+        re.compile(rb"HttpSource|alink\.job"),
+    ),
     "blocks": Feature(
         "downloads over MQTT",
         ("job/mqtt.py",),

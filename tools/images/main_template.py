@@ -1,5 +1,5 @@
-# Runs the application as a program, or alink without it. MIT licence. Written by image.py: your
-# own main.py is app_main.mpy beside this file, and what comes of its end is in app_end.mpy.
+# Runs the application, or alink without it. MIT licence. Written by image.py: your main.py is
+# app_main.mpy beside this file; its end is app_end.mpy's.
 import os
 import sys
 

@@ -78,9 +78,8 @@ def look(up, store, fell):
 
 def _detail(found, end, cause, boots):
     cause = _CAUSES.get(cause) or "cause %s" % cause
-    detail = "%s fell (boots %d, %s)" % (found["version"], max(boots, 0), cause)
-    text = end.partition(" ")[2]
-    return detail + (" " + text if text else "")
+    words = found["version"], max(boots, 0), cause, end.partition(" ")[2]
+    return ("%s fell (boots %d, %s) %s" % words).rstrip()
 
 
 def _failed(up, store, found, code, detail):
@@ -108,7 +107,7 @@ def verdict(record, end, cause, boots):
     """
     kind = end.partition(" ")[0]
     if kind == "no-link":
-        return _counted(record, kind, _LATER, _E_TRIAL_NO_LINK)
+        return _counted(record, "no_link", _LATER, _E_TRIAL_NO_LINK)
     if kind == "timeout":
         return _FAILED, _E_TRIAL_TIMEOUT
     if kind == "self-test":
@@ -126,7 +125,6 @@ def verdict(record, end, cause, boots):
     return _counted(record, "power", _AGAIN, _E_TRIAL_INTERRUPTED)
 
 
-def _counted(record, kind, state, code):
-    name = "power" if kind == "power" else "no_link"
+def _counted(record, name, state, code):
     record[name] += 1
     return (state, 0) if record[name] < _IN_A_ROW else (_FAILED, code)

@@ -43,14 +43,13 @@ class MqttSource:
 
     def open(self, file, offset, size):
         """Get ready to ask for `file` from byte `offset` on. Sends nothing yet. Returns offset, or
-        None while the topic is being subscribed to: what moves is not loaded beside that.
+        None while the topic is being subscribed to.
         """
         if self.stream is None or self.offset != offset:
             parts.ask("job.blocks_rest", "open", self, file, offset, size)
         device = self.device
         if device.connected and device._signing:
             return None
-        parts.use("job.blocks_move")  # (Not as deep in calls as it is used.)
         return offset
 
     def readinto(self, buf, n):
@@ -82,5 +81,5 @@ class MqttSource:
                 topics.remove(entry)
                 self.entry = self.packet = None
         self.session = -1
-        self.stream = self.run = None
+        self.stream = self.run = self.buf = None
         parts.drop("job.blocks_move")

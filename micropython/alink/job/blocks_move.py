@@ -62,8 +62,6 @@ def blocks(source):
     device = source.device
     packet = source.packet
     table = _TABLE
-    crc = at = n = size = count = left = 0
-    link = block = None
     # What scan() finds in a header (see _KEYS), and what it ought to.
     found = [0] * 5
     want = source.want
@@ -83,9 +81,8 @@ def blocks(source):
             yield -_E_SUBSCRIBE
         want[3] = at = source.offset
         want[2] = left = min(want[4] - at, source.limit if at else _BLOCK)
-        want[0] += 1
+        want[0] = count = want[0] + 1
         # Digits, and blanks in front of them; 0 may be the offset alone.
-        count = want[0]
         for n in range(_ID_AT, _FIRST, -1):
             if n == _OFFSET_AT:
                 count = at

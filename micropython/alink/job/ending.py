@@ -50,7 +50,11 @@ def overtaken(run):
     if run.state == _FAILING:
         run.closing = None  # it may have been told, and is not told again
     elif run.state not in (_TELLING, _STORED, _OVER):
-        fail(run, AlinkError(_E_OVERTAKEN))
+        run.last = AlinkError(_E_OVERTAKEN)  # its next step ends it, when the gate is out of RAM
+        fetch = run.fetch
+        if fetch is not None:
+            run.fetch = None
+            run.up.call(fetch.close)
 
 
 def _close(run):

@@ -52,6 +52,7 @@ class Download:
 
     def step(self):
         """Do one bounded thing; True once everything is in the target and the digest is right.
+        None between two blocks: what is in its buffers then is not wanted any more.
 
         One block (a flash block erased and written), one flash block read, one connection opened
         (the source's own time-outs), or nothing while it waits. A target that has work() does one
@@ -60,6 +61,8 @@ class Download:
         """
         state = self.state
         try:
+            if self.block is None:
+                parts.ask("job.room", "again", self)
             if self.work is not None and self.work():
                 return False
             if _READY <= state < _CHECK:
@@ -67,8 +70,10 @@ class Download:
                     self.rest()
                     packed = self.packed
                     self.mover = parts.use("job.moving" if packed is None else packed.code)
-                if not self.mover.move(self) or self.offset < self.next:
+                if not self.mover.move(self):
                     return False
+                if self.offset < self.next:
+                    return None
                 if self.offset == self.size:
                     # (One after the other: each is large.)
                     self.rest()
@@ -92,6 +97,7 @@ class Download:
                     self.state = _READY
                 elif self.early is not early:
                     parts.drop(early)  # (One after the other: each is large.)
+                return False
             elif state > _OPEN:
                 parts.use("job.waiting").turn(self)
             elif state:
@@ -99,7 +105,7 @@ class Download:
         except (AlinkError, EOFError) as e:
             self.rest()
             parts.ask("job.trouble", "turn", self, e)
-        return False
+        return None
 
     def rest(self):
         """Let go of all that moves, and of what is not needed while something does: before that,

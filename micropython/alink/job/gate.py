@@ -9,7 +9,6 @@ from micropython import const
 
 from .. import log, parts
 from ..errors import AlinkError
-from ..nvs import JOURNAL, Store
 
 _E_JOB_MODULE = const(23)
 _E_JOB_REFUSED = const(25)
@@ -105,12 +104,11 @@ def _forgive(up, module):
 
 def _renew(up, job):
     # The job under way comes again, perhaps with another link or on another way. The first bytes
-    # of a digest make no two jobs the same, and what was signed was that one.
-    error = _unsigned(up, job)
-    if error is None and _contents(job) == _contents(up.job):
+    # of a digest make no two jobs the same. (What was signed are the digests: looked at once.)
+    if _contents(job) == _contents(up.job):
         up.run.turn("starting", "renew", job)
         return
-    log.info("offered again, it is not the same:", error or "other files")
+    log.info("offered again, it is not the same: other files")
     up.missed = _MISSED_MS
 
 
@@ -152,7 +150,8 @@ def _consider(up, job, part, block):
     if part is up and not up.loader_ok:
         refuse(up, AlinkError(_E_LOADER), job)
         return
-    store = Store(JOURNAL)
+    nvs = parts.use("nvs")
+    store = nvs.Store(nvs.JOURNAL)
     failed = parts.ask("attempts", "count", store, key)
     if failed >= up.options[_MAX_ATTEMPTS]:
         refuse(up, AlinkError(_E_ATTEMPTS, "failed %d times" % failed), job)

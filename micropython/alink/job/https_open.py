@@ -20,7 +20,7 @@ def open(source, file, offset, size):
         into = source._into
         if into is not None and into.ring is None:
             # After the largest of them, and before TLS, which leaves less room.
-            parts.ask("job.opened", "room", into)
+            parts.ask("job.room", "ring", into)
         doing = None
         parts.ask("job.http_open", "connect", source, count, place)
         doing = "waiting for the answer"

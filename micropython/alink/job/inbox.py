@@ -28,20 +28,21 @@ def judge(up):
     except MemoryError:
         up.asked[""] = starved + 1
         raise
-    if starved:
-        up.asked.pop("")
+    up.asked.pop("", None)
 
 
 def _judge(up):
     payload, reply = up._inbox[0]
     up._inbox = up._inbox[1:]
-    block = None
-    if up.run is None:
+    block = job = error = None
+    run = up.run
+    if run:
+        parts.ask("job.room", "free", run)
+    else:
         try:
             block = bytearray(4096)
         except MemoryError:
             pass  # it will be missed: see states.begin()
-    job = error = None
     try:
         job = parts.use("job.offer").parse(payload, reply)
     except AlinkError as e:
@@ -51,3 +52,5 @@ def _judge(up):
     parts.use("job.gate").judge(up, job, error, payload, reply, block)
     payload = block = job = error = None
     parts.drop("job.gate")
+    if run and run.fetching:
+        run.turn("states", "shelve")  # its link may be a fresh one

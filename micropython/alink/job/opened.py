@@ -1,28 +1,15 @@
 # A download has a connection: what comes of it goes where? MIT licence.
-#
-# The ring is made when a connection is wanted: before TLS is, so that the heap need not grow
-# beside that; behind the look-up of a host, which takes more.
 
 import time
 
-from micropython import RingIO, const
+from micropython import const
 
 from .. import parts
 
-_PART = const(1024)
 _TIGHT_MS = const(5000)
 
 _PEEK = const(5)
 _MOVE = const(8)
-
-
-def room(download):
-    """Make the ring of 1 KB, and `spare`, its own memory, which is free whenever the ring is
-    empty: between two blocks.
-    """
-    memory = bytearray(_PART + 1)
-    download.spare = download.target.spare = memoryview(memory)[:_PART]
-    download.ring = RingIO(memory)  # last: with it all is there
 
 
 def opened(download, start, tight):

@@ -30,12 +30,14 @@ class Run:
 
     up: Updater. job: Job, or None for one that could not even be read. part: modules.Module, or
     None for the slot. module: str, its name. Attributes: fetching (bool, renew() is welcome),
-    checking (False: see again.py), resting (whether nothing could move in the last step: a pause,
+    checking (False: see again.py), hears (whether an offer may be judged beside it: nothing is in
+    its buffers), resting (whether nothing could move in the last step: a pause,
     or no link for what is left to say), fetch (the Download, or None). All are made, and the
     others told, in moves.py.
     """
 
     checking = stale = False
+    hears = True
 
     up: "Updater"  # type: ignore[name-defined]  # noqa: F821
     job: "Job"  # type: ignore[name-defined]  # noqa: F821
@@ -77,13 +79,20 @@ class Run:
             if self.state == _FETCHING:
                 fetch = self.fetch
                 if fetch is None:
-                    raise MemoryError  # see starve()
+                    raise self.last or MemoryError()  # see ending.overtaken(), starve()
                 wanting = fetch.waits == "link"
                 if self.way == _IN_TURN and self.held == wanting:
                     # Off the line for as long as the download has one of its own.
                     self.turn("states", "sign_off", not wanting)
+                if not self.up.device.connected and self.job.files[self.index].stream:
+                    # Nothing can come, and what moves is not to be there beside a sign-in.
+                    if fetch.mover is not None:
+                        self.turn("room", "hang_up")
+                    self.resting = True
+                    return False
                 done = fetch.step()
                 self.resting = fetch.waits
+                self.hears = done is None and not fetch.source.unvouched
                 percent = self.before + fetch.offset
                 if percent >= self.mark:
                     one = self.job.size // 100 + 1  # so 100 is never said: when it is bootable
@@ -114,7 +123,7 @@ class Run:
                     and not 0 < time.ticks_diff(self.asked, time.ticks_ms()) <= _REPLY_MS
                 ):
                     self.turn("starting", "want_link")
-            elif self.state == _BEGINNING:
+            elif self.state == _BEGINNING and self.last is None:
                 self.turn("opening", "begin")
             else:
                 if self.others is None:

@@ -28,7 +28,7 @@ def begin(slot, size, method, digest, block):
     try:
         part = running.get_next_update()
     except OSError:
-        raise AlinkError(_E_NO_SLOT) from None
+        part = running  # there is none
     info = part.info()
     if info[2] == running.info()[2]:
         # Cannot happen by ESP-IDF's rules; writing there would stop the program for good.
@@ -41,8 +41,8 @@ def begin(slot, size, method, digest, block):
     slot.method = method
     slot.digest = digest
     slot.block = block
-    view = memoryview(block)  # views: to be compared
-    slot.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
+    # views: to be compared
+    slot.views = [memoryview(block)[at : at + _PART] for at in range(0, _BLOCK, _PART)]
     slot.holds = None
     slot.size = size
     # bytes that are in flash, bytes read back; blocks

@@ -22,6 +22,8 @@ def finish(slot):
     """See Slot.finish()."""
     if slot.at != slot.size:
         raise AlinkError(_E_READ_BACK, "%d of %d bytes" % (slot.at, slot.size))
+    if slot.block is None:
+        slot.block = bytearray(_BLOCK)  # see room.free()
     at = slot.checked
     if not at:
         slot.found = getattr(hashlib, slot.method)()

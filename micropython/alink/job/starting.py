@@ -8,7 +8,6 @@ from micropython import const
 
 from .. import log, parts
 from ..errors import AlinkError
-from ..nvs import JOURNAL, SETTINGS, Store, hint
 
 _E_EXPIRED = const(45)
 _E_DOWNLOAD_RESET = const(49)
@@ -30,8 +29,10 @@ def start(run):
     log.info("update %s -> %s, %d bytes" % (version, job.version, job.size))
     try_way(run, 0)
     # A board that browns out at the same place would begin for ever.
-    if run.state == _BEGINNING and not parts.ask("attempts", "begin", Store(JOURNAL), job.key):
-        raise AlinkError(_E_DOWNLOAD_RESET)
+    if run.state == _BEGINNING:
+        nvs = parts.use("nvs")
+        if not parts.ask("attempts", "begin", nvs.Store(nvs.JOURNAL), job.key):
+            raise AlinkError(_E_DOWNLOAD_RESET)
 
 
 def try_way(run, failed):
@@ -41,7 +42,9 @@ def try_way(run, failed):
     run.way = 0  # no way is another's next while one is looked for
     way = parts.ask("job.ways", "choose", up, run.job, failed)
     if way == _ALONE:
-        hint(Store(SETTINGS).erase, "dev")  # it is the slot's main.py that knows of this
+        nvs = parts.use("nvs")
+        # (It is the slot's main.py that knows of this.)
+        nvs.hint(nvs.Store(nvs.SETTINGS).erase, "dev")
         parts.ask("job.ways", "leave", run.job)
         run.turn("states", "release")
         parts.ask(
@@ -70,11 +73,14 @@ def start_file(run, index):
 
 def renew(run, job):
     """The job under way, offered once more: its link may be fresh, or of another kind."""
+    if run.fetch is None:
+        return  # it has starved, or is overtaken: its next step says what becomes of it
     run.asked = time.ticks_ms()
     run.asks = 0
     file = job.files[run.index]
     if (run.job.files[run.index].stream is None) == (file.stream is None):
-        run.fetch.link = file
+        # (In place of the old one: that had the same contents.)
+        run.job.files[run.index] = run.fetch.file = run.fetch.link = file
         return
     run.fetch.close()
     run.target.drop()
@@ -87,6 +93,7 @@ def want_link(run):
     """The link has expired: the answer to the query carries a fresh one; asked again when late."""
     if run.asks == _LINK_ASKS:
         raise AlinkError(_E_EXPIRED, "none offered")
+    run.turn("room", "free")
     log.info("the link expired: asking for a fresh one")
     run.asks += 1
     run.asked = time.ticks_add(time.ticks_ms(), _REPLY_MS)

@@ -50,16 +50,19 @@ def begun(run):
     download.source = source = _source(run)
     source.block = download.block
     source._into = download
-    if run.up.options[0] is None and run.part is None:
-        _shelve(run.job.files[run.index])
+    shelve(run)
     # (As checkpoint.stall(), which is not loaded now.)
     config = source.config
     download.stall = 0x1FFFFFFF if config is None else config.get("stall_timeout_ms", 20000)
 
 
-def _shelve(file):
-    # A link has 700 characters and more, and is wanted when a connection is opened: meanwhile what
-    # is behind its question mark is in NVS alone (http_link.py reads it there).
+def shelve(run):
+    """A link has 700 characters and more, and is wanted when a connection is opened: meanwhile
+    what is behind its question mark is in NVS alone (http_link.py reads it there).
+    """
+    if run.up.options[0] is not None or run.part is not None:
+        return
+    file = run.job.files[run.index]
     link = file.url
     end = 0 if link is None else link.find("?") + 1
     if 0 < end < len(link) - _SHORT:

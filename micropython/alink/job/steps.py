@@ -21,16 +21,18 @@ _REPLY_MS = const(30000)  # for "100" to be taken
 def step(run):
     """Do the next bounded thing of `run`. Raises what that raises."""
     state = run.state
-    run.resting = run.closing is not None and not run.up.device.connected
-    if state == _VERIFYING:
+    closing = run.closing
+    run.hears = True
+    run.resting = closing is not None and not run.up.device.connected
+    if run.last is not None and state >> 2 != 1:  # (4 to 7 are its end)
+        run.turn("ending", "fail", run.last)  # see gate.refuse(), ending.overtaken()
+    elif state == _VERIFYING:
         if run.target.finish():
             run.turn("moves", "go", _VERIFIED)
             run.turn("states", "verified")
-    elif run.closing is None:
+    elif closing is None:
         # Whatever it is, it is done once.
-        if state == _NEW and run.last is not None:
-            run.turn("ending", "fail", run.last)  # it was refused, see gate.refuse()
-        elif state == _NEW:
+        if state == _NEW:
             run.turn("starting", "start")
         elif state == _VERIFIED:
             run.turn("storing", "turn")
@@ -38,7 +40,7 @@ def step(run):
             run.turn("ending", "turn")
         run.up.settle()
     # "100" decides nothing at the platform: its answer is not waited for long.
-    elif run.closing.done() or (
+    elif closing.done() or (
         state == _STORED and not 0 < time.ticks_diff(run.at, time.ticks_ms()) <= _REPLY_MS
     ):
         run.turn("moves", "go", _OVER)

@@ -44,6 +44,7 @@ idle = [0] * 64
 idles = 0
 base = keys = 0
 weighing = True  # nothing is, before the base is known
+beside = False  # whether an offer was judged beside an update
 updater = None
 
 
@@ -81,13 +82,16 @@ def opening():
 
 
 def weigh():
-    global weighing, least
+    global weighing, least, beside
     if weighing:
         return
     weighing = True
     collect()
     alive = alloc() - base - (chip_nvs.keys() - keys) * KEY
     at = state()
+    if at == JUDGING and not beside and updater.state == "downloading":
+        beside = True
+        print("bench beside", 1)
     if at == MOVING and alive < least:
         least = alive
     if at == VERIFYING and least:

@@ -1,0 +1,76 @@
+# The buffers of a download, made when they are wanted, and let go between. MIT licence.
+#
+# The ring is made when a connection is: before TLS is, so that the heap need not grow beside that;
+# behind the look-up of a host, which takes more. All go while an offer is judged: beside what that
+# takes they would be the most that a board ever holds.
+
+from micropython import RingIO, const
+
+_BLOCK = const(4096)
+_PART = const(1024)
+
+# Of moves.py, and of fetch.py.
+_FETCHING = const(1)
+_VERIFYING = const(2)
+_OPEN = const(1)
+_PEEK = const(5)
+
+
+def ring(download):
+    """Make the ring of 1 KB, and `spare`, its own memory, which is free whenever the ring is
+    empty: between two blocks.
+    """
+    memory = bytearray(_PART + 1)
+    download.spare = download.target.spare = memoryview(memory)[:_PART]
+    download.ring = RingIO(memory)  # last: with it all is there
+
+
+def again(download):
+    """Make what free() has let go of, but for the ring where there is no connection yet."""
+    target = download.target
+    block = bytearray(_BLOCK)
+    view = memoryview(block)
+    download.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
+    download.tail = view[: download.size % _BLOCK or _BLOCK]
+    target.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
+    target.block = download.source.block = block
+    if download.state >= _PEEK:
+        ring(download)
+    download.block = block  # last: with it all is there
+
+
+def free(run):
+    """Let go of the buffers of `run`, which hears: nothing is in them. Its next step makes them
+    anew.
+
+    Not where somebody else may hold on to them: a package, a source or target that is not alink's.
+    """
+    fetch = run.fetch
+    options = run.up.options
+    if (
+        run.part is not None
+        or options[0] is not None
+        or options[1] is not None
+        or not _FETCHING <= run.state <= _VERIFYING
+        or (fetch is not None and fetch.packed is not None)
+    ):
+        return
+    if fetch is not None:
+        fetch.rest()
+        if run.job.files[run.index].stream is not None:
+            hang_up(run)
+        fetch.block = fetch.view = fetch.tail = fetch.ring = fetch.spare = None
+        fetch.source.block = None
+    target = run.target
+    run.block = target.block = target.views = target.spare = None
+
+
+def hang_up(run):
+    """A download over MQTT, whose session is gone: what moves is let go, and opened anew, with the
+    block that was under way.
+    """
+    fetch = run.fetch
+    fetch.rest()
+    fetch.source.close()
+    if fetch.state >= _PEEK:
+        fetch.state = _OPEN
