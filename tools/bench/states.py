@@ -63,16 +63,40 @@ def failing(desk: Desk, scheme: str) -> int:
     return at_worst(board)
 
 
+def interrupted(desk: Desk, scheme: str) -> int:
+    """The most that is alive in an update during which the session breaks: it comes back, and the
+    job is offered again."""
+    desk.server.fault(drip_bytes=4096, drip_delay_s=0.1)
+    name, version = f"interrupted_{scheme}", "1.4.0"
+    board = _pushed(desk, name, version, scheme=scheme)
+    board.wait_for(lambda: "moving" in _states(board), 120, "the download")
+    desk.server.call("kick", PK, name)
+    wait_said(board, "beside")
+    desk.server.fault(drip_bytes=0)
+    desk.server.call("wait_task", PK, name, version, "SUCCEEDED", 120)
+    board.power_cut()
+    return at_worst(board)
+
+
 def _played(desk: Desk, name: str, version: str, end: str, **options: Any) -> Board:
     # A board, switched on, whose update to `version`, pushed with `options`, has come to `end`.
+    board = _pushed(desk, name, version, **options)
+    desk.server.call("wait_task", PK, name, version, end, 120)
+    return board
+
+
+def _pushed(desk: Desk, name: str, version: str, **options: Any) -> Board:
     board: Board = desk.board(name)
     board.write_slot(0, desk.image("1.0.0", "states", small=True))
     desk.release(version, desk.image(version, "states"))
     board.power_on()
     wait_said(board, "idle")
     desk.push(name, version, **options)
-    desk.server.call("wait_task", PK, name, version, end, 120)
     return board
+
+
+def _states(board: Board) -> set[str]:
+    return {str(state) for state, _, _ in said(board, "worst")}
 
 
 def at_worst(board: Board) -> int:
@@ -111,6 +135,7 @@ def figures(say: Say, weights: Mapping[str, int], schemes: tuple[str, ...]) -> l
     with compiled_sim(), Desk(small=True) as desk:
         found = measure(desk, schemes)
         failed = {scheme: failing(desk, scheme) for scheme in schemes}
+        broken = {scheme: interrupted(desk, scheme) for scheme in schemes}
     loader, watching = found.pop("loader")[0], found.pop("watching")[0]
     lines = [
         Figure(
@@ -145,4 +170,5 @@ def figures(say: Say, weights: Mapping[str, int], schemes: tuple[str, ...]) -> l
         what = f"alive at the worst moment of an update over {scheme.upper()}"
         both(what, found[f"worst {scheme}"][0], _WORST, "")
         both(f"{what} that fails", failed[scheme], _WORST, "")
+        both(f"{what} whose session breaks", broken[scheme], _WORST, "")
     return lines
