@@ -28,7 +28,6 @@ _OFF = const(1)  # disconnect() was called: nothing signs in before connect(); 2
 
 _IN_FLIGHT = const(8)  # QoS 1 messages that may wait for their PUBACK
 _PIDS = const(65535)
-_SUBSCRIPTIONS = const(100)  # of one device ("Limits", 30527)
 _TOPIC = const(128)  # bytes, as the platform has them
 _PAUSE_MS = const(2000)
 _LONGEST_MS = const(375000)  # that backoff.py waits
@@ -133,7 +132,16 @@ class Device:
         (NO_MEMORY if for want of memory), or with 8 QoS 1 messages unacknowledged; ValueError for
         a topic or QoS that MQTT does not have.
         """
-        _check(topic, qos, "publish")
+        # What is plainly a topic needs no more.
+        if (
+            not isinstance(topic, str)
+            or not 0 < len(topic) <= _TOPIC
+            or qos not in (0, 1)
+            or "+" in topic
+            or "#" in topic
+            or "\0" in topic
+        ):
+            parts.ask("topics", "publish", topic, qos)
         if not self.connected:
             raise AlinkError(_E_LINK, "not connected")
         link = self._link
@@ -183,15 +191,7 @@ class Device:
         refused subscription is AlinkError(SUBSCRIBE) in `error`, ends the session and is tried
         again in minutes. Raises ValueError for what MQTT or the platform does not allow.
         """
-        _check(topic, qos, "subscribe")
-        for one in self._topics:
-            if one[0] == topic:
-                one[1] = handler
-                return
-        if len(self._topics) >= _SUBSCRIPTIONS:
-            parts.use("topics").full()
-        self._topics.append([topic, handler, qos, False])
-        self._signing = self._signing or True
+        parts.ask("topics", "subscribe", self, topic, handler, qos)
 
     def next_id(self):
         """A message id no other message of this run has: "1", "2", ..."""
@@ -250,13 +250,3 @@ class Device:
                     pass  # it is closed anyway
             link.close()
         parts.drop("signin")
-
-
-def _check(topic, qos, name):
-    # What is plainly a topic needs no more. (Where a filter has wildcards, topics.py stays.)
-    if not isinstance(topic, str) or not 0 < len(topic) <= _TOPIC or qos not in (0, 1):
-        plain = False
-    else:
-        plain = not ("+" in topic or "#" in topic or "\0" in topic)
-    if not plain:
-        getattr(parts.use("topics"), name)(topic, qos)

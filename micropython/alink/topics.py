@@ -1,14 +1,17 @@
-# Topics and filters of MQTT: which are legal, and what a filter matches. MIT licence.
+# Topics and filters of MQTT: which are legal, what is listened to, and what a filter matches. MIT
+# licence.
 #
-# Loaded for what is not plainly a topic; it stays where a filter has wildcards.
+# Loaded for a subscription, and to publish to what is not plainly a topic; it stays where a message
+# has come and a filter has wildcards.
 
 from micropython import const
 
 _MAX = const(65535)  # bytes in a UTF-8 string of MQTT
+_SUBSCRIPTIONS = const(100)  # of one device ("Limits", 30527)
 
 
-def subscribe(topic, qos):
-    """Raise ValueError unless `topic` (str) is a filter one can subscribe to with `qos`."""
+def subscribe(device, topic, handler, qos):
+    """See Device.subscribe()."""
     levels = _levels(topic, qos)
     for i in range(len(levels)):
         level = levels[i]
@@ -16,6 +19,14 @@ def subscribe(topic, qos):
             "#" in level and (level != "#" or i + 1 < len(levels))
         ):
             raise ValueError("topic %r: + fills a whole level, # stands alone at the end" % topic)
+    for one in device._topics:
+        if one[0] == topic:
+            one[1] = handler
+            return
+    if len(device._topics) >= _SUBSCRIPTIONS:
+        raise ValueError("the platform allows %d subscriptions" % _SUBSCRIPTIONS)
+    device._topics.append([topic, handler, qos, False])
+    device._signing = device._signing or True
 
 
 def publish(topic, qos):
@@ -23,11 +34,6 @@ def publish(topic, qos):
     _levels(topic, qos)
     if "+" in topic or "#" in topic:
         raise ValueError("topic %r: a message goes to one topic, without + or #" % topic)
-
-
-def full():
-    """Raise ValueError: no more can be subscribed to."""
-    raise ValueError("the platform allows 100 subscriptions")
 
 
 def _levels(topic, qos):

@@ -62,11 +62,12 @@ def attend(source, topic):
     """The replies on `topic` (str) are for this source, the only one of its Device, which
     subscribes to it with its next poll().
     """
-    topics = source.device._topics
-    source.device.subscribe(topic, None)
-    for one in topics:
-        if one[0] == topic:
-            source.entry = one  # [2] of it is above 1 when the platform does not let us listen
+    # (As topics.subscribe(), which is large. [2] of it is above 1 when the platform does not let us
+    # listen.)
+    device = source.device
+    source.entry = entry = [topic, None, 0, False]
+    device._topics.append(entry)
+    device._signing = device._signing or True
     source.topic = topic.encode()
 
 
