@@ -11,6 +11,8 @@ SIGNED = "host_tests/update/test_signed.py"
 APPLICATION = "host_tests/update/test_application.py"
 REFUSED = "host_tests/update/test_refused.py"
 PACKED = "host_tests/update/test_packed.py"
+MIXED = "host_tests/update/test_mixed.py"
+ROOM = "host_tests/update/test_room.py"
 PACKED_REFUSED = "host_tests/update/test_packed_refused.py"
 
 
@@ -47,8 +49,8 @@ MUTANTS = (
     Mutant(
         "3 query",
         "micropython/alink/hello.py",
-        "                up.asked[module] = reports.query(up.device, module)\n",
-        "                pass\n",
+        '            up.asked["default"] = reports.query(up.device, "default")\n',
+        "            pass\n",
     ),
     Mutant(
         "4 take up the job",
@@ -71,15 +73,15 @@ MUTANTS = (
     Mutant(
         "7 report 100",
         "micropython/alink/job/steps.py",
-        "    elif run.closing.done() or (\n",
-        "    elif state == _STORED or run.closing.done() or (\n",
+        "    elif closing.done() or (\n",
+        "    elif state == _STORED or closing.done() or (\n",
     ),
     Mutant("8 restart", "micropython/alink/job/restart.py", "    machine.reset()\n", ""),
     Mutant("9 sign off", "micropython/alink/job/restart.py", "    up.device.disconnect()\n", ""),
     Mutant(
         "verdict: no link is counted",
         "micropython/alink/after_reset/outcome.py",
-        "        return _counted(record, kind, _LATER, _E_TRIAL_NO_LINK)\n",
+        '        return _counted(record, "no_link", _LATER, _E_TRIAL_NO_LINK)\n',
         "        return _LATER, 0\n",
         OUTCOME,
     ),
@@ -224,18 +226,32 @@ MUTANTS = (
         "host_tests/update/test_hooks.py -k hooks_accept",
     ),
     Mutant(
-        "gate: the signature of a job offered again",
+        "gate: the files of a job offered again",
         "micropython/alink/job/gate.py",
-        "    error = _unsigned(up, job)\n    if error is None and",
-        "    error = None\n    if error is None and",
+        "    if _contents(job) == _contents(up.job):\n",
+        "    if True:\n",
         f"{SIGNED} -k under_way_again",
     ),
     Mutant(
-        "gate: the files of a job offered again",
-        "micropython/alink/job/gate.py",
-        "    if error is None and _contents(job) == _contents(up.job):\n",
-        "    if error is None:\n",
-        f"{SIGNED} -k under_way_again",
+        "an offer waits until a block is whole",
+        "micropython/alink/updater.py",
+        "            and (run is None or run.hears)\n",
+        "",
+        f"{MIXED} -k in_the_middle_of_a_block",
+    ),
+    Mutant(
+        "a sign-in has the room of what moves over MQTT",
+        "micropython/alink/job/run.py",
+        '                        self.turn("room", "hang_up")\n',
+        "                        pass\n",
+        f"{ROOM} -k what_comes_over_mqtt",
+    ),
+    Mutant(
+        "an offer has the room of the buffers",
+        "micropython/alink/job/inbox.py",
+        '        parts.ask("job.room", "free", run)\n',
+        "        pass\n",
+        f"{ROOM} -k what_comes_over_mqtt",
     ),
     Mutant(
         "safe mode",

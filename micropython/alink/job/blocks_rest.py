@@ -65,9 +65,14 @@ def attend(source, topic):
     # (As topics.subscribe(), which is large. [2] of it is above 1 when the platform does not let us
     # listen.)
     device = source.device
-    source.entry = entry = [topic, None, 0, False]
-    device._topics.append(entry)
-    device._signing = device._signing or True
+    for entry in device._topics:
+        if entry[0] == topic:
+            break
+    else:
+        entry = [topic, None, 0, False]
+        device._topics.append(entry)
+        device._signing = device._signing or True
+    source.entry = entry
     source.topic = topic.encode()
 
 
