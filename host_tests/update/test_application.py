@@ -159,9 +159,10 @@ def starved() -> str:
     lost = next(new for new, old in names["alink/backoff"].items() if old == "lost")
     return f"""
 from alink import parts, setup
+from alink.errors import AlinkError
 device = setup.device(setup.settings())
 for _ in range(6):
-    parts.ask("backoff", "{lost}", device, MemoryError())
+    parts.ask("backoff", "{lost}", device, AlinkError(84, "no room"))
 while True:
     pass
 """

@@ -46,8 +46,8 @@ def fault(secure):
         part = None
         parts.drop("job", "")
         part = parts.use("job.http_open")
-        part.session = part.socket = part.parts = stage
-        part.connect(stage, count, place)
+        part.session = part.socket = stage
+        part.connect(stage, count, place, stage if secure else None)
     except Exception as e:
         if isinstance(e, EOFError) and e.args:
             e = e.args[0]  # what http_open.py has met
@@ -64,8 +64,8 @@ def fault(secure):
 
 
 class _Stage:
-    # Source, modules (socket, session, parts), TLS context and connection: whatever it is asked,
-    # it is fine.
+    # Source, modules (socket, session), TLS context and connection: whatever it is asked, it is
+    # fine.
 
     SOCK_STREAM = 1
 
@@ -84,9 +84,6 @@ class _Stage:
         return self
 
     Wire = socket
-
-    def ask(self, name, *args):
-        return self if name == "signin.tls" else parts.ask(name, *args)
 
     def close(self, *args):
         pass

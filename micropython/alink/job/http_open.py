@@ -8,25 +8,22 @@ import gc
 import socket
 import time
 
-from .. import parts, session
+from .. import session
 
 
-def connect(source, count, place):
+def connect(source, count, place, context):
     """Send the request that http_link.py has written; a Wire is left in source.stream.
 
-    count: what that has returned. place: what http_ask.py has. Raises EOFError: (what has been
-    raised, what was being done: str). What is open then is in source.stream.
+    count: what that has returned. place: what http_ask.py has. context: tls.SSLContext, or None
+    for a connection without TLS. Raises EOFError: (what has been raised, what was being done:
+    str). What is open then is in source.stream.
     """
     config = source.config
     kind, address, host = place
-    context = None
-    doing = "TLS handshake"
+    doing = "connecting"
     gc.collect()  # TLS wants its memory in large pieces
     try:
-        if host is not None:
-            context = parts.ask("signin.tls", "context", config.get("ca"))
         source.stream = raw = socket.socket(*kind)
-        doing = "connecting"
         ms = config.get("connect_timeout_ms", 10000)
         began = time.ticks_ms()
         raw.settimeout(ms / 1000)

@@ -5,6 +5,7 @@
 # another.
 
 from .. import parts
+from ..errors import AlinkError
 
 
 def open(source, file, offset, size):
@@ -21,8 +22,12 @@ def open(source, file, offset, size):
         if into is not None and into.ring is None:
             # After the largest of them, and before TLS, which leaves less room.
             parts.ask("job.room", "ring", into)
+        context = None
+        if place[2] is not None:
+            doing = "TLS handshake"
+            context = parts.ask("signin.tls", "context", source.config.get("ca"))
         doing = None
-        parts.ask("job.http_open", "connect", source, count, place)
+        parts.ask("job.http_open", "connect", source, count, place, context)
         doing = "waiting for the answer"
         head = parts.ask("job.http_head", "read", source)
         start = parts.ask("job.http_answer", "judge", source, head, offset, size)
@@ -33,6 +38,9 @@ def open(source, file, offset, size):
                 e = parts.ask("job.http_bad", "error", *e.args)
             else:
                 e, doing = e.args
+        if isinstance(e, AlinkError):
+            # (What has a name: without what gives names, which is large.)
+            raise AlinkError(e.code, "%s (%s)" % (e.detail, where))
         raise parts.ask("faults", "named", e, doing, where)
     finally:
         if start is None:  # also when something else than an Exception flies past

@@ -1,7 +1,7 @@
 # Run: one job, from its beginning to its end, one bounded step at a time. MIT licence.
 #
 # Here is what is needed while something is fetched; the steps before and behind that are in
-# steps.py, what is done once in moves.py, opening.py, states.py, starting.py, storing.py and
+# steps.py, what is done once in moves.py, beginning.py, states.py, starting.py, storing.py and
 # ending.py, and what is told meanwhile in progress.py: each is loaded for its moment. RAM: the
 # Download with its buffers, source, target.
 
@@ -124,7 +124,7 @@ class Run:
                 ):
                     self.turn("starting", "want_link")
             elif self.state == _BEGINNING and self.last is None:
-                self.turn("opening", "begin")
+                self.turn("beginning", "begin")
             else:
                 if self.others is None:
                     self.others = parts.use("job.steps")
