@@ -37,8 +37,8 @@ MUTANTS = (
     Mutant(
         "1b subscribe",
         "micropython/alink/after_reset/begin.py",
-        '    device.subscribe("/ota/device/upgrade/" + own, up._pushed)\n',
-        "",
+        "    for topic in topics:\n",
+        "    for topic in topics[1:]:\n",
     ),
     Mutant(
         "2 report the version",

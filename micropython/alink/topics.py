@@ -1,8 +1,8 @@
 # Topics and filters of MQTT: which are legal, what is listened to, and what a filter matches. MIT
 # licence.
 #
-# Loaded for a subscription, and to publish to what is not plainly a topic; it stays where a message
-# has come and a filter has wildcards.
+# Loaded for a subscription, and to publish to what is not plainly a topic; it stays where a
+# message has come and a filter has wildcards.
 
 from micropython import const
 

@@ -66,11 +66,13 @@ def failing(desk: Desk, scheme: str) -> int:
 def interrupted(desk: Desk, scheme: str) -> int:
     """The most that is alive in an update during which the session breaks: it comes back, and the
     job is offered again."""
-    desk.server.fault(drip_bytes=4096, drip_delay_s=0.1)
+    desk.server.fault(drip_bytes=4096, drip_delay_s=0.3)
     name, version = f"interrupted_{scheme}", "1.4.0"
     board = _pushed(desk, name, version, scheme=scheme)
     board.wait_for(lambda: "moving" in _states(board), 120, "the download")
     desk.server.call("kick", PK, name)
+    board.wait_for(lambda: board.console_text().count("signed in as") > 1, 120, "a new session")
+    desk.push(name, version, scheme=scheme, override=True)
     wait_said(board, "beside")
     desk.server.fault(drip_bytes=0)
     desk.server.call("wait_task", PK, name, version, "SUCCEEDED", 120)
