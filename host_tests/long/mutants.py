@@ -137,15 +137,15 @@ MUTANTS = (
     Mutant(
         "verdict: watchdog",
         "micropython/alink/after_reset/outcome.py",
-        "    if boots >= 0 and cause == machine.WDT_RESET:\n",
-        "    if cause == machine.WDT_RESET:\n",
+        "    if boots >= 0:\n        if cause == machine.WDT_RESET:\n",
+        "    if True:\n        if cause == machine.WDT_RESET:\n",
         OUTCOME,
     ),
     Mutant(
         "verdict: hard reset",
         "micropython/alink/after_reset/outcome.py",
-        "    if boots >= 0 and cause == machine.HARD_RESET:\n",
-        "    if boots >= 0 and cause != machine.PWRON_RESET:\n",
+        "        if cause == machine.HARD_RESET:\n",
+        "        if cause != machine.PWRON_RESET:\n",
         OUTCOME,
     ),
     Mutant(

@@ -62,8 +62,8 @@ OLD_BEHAVIOURS = (
     Mutant(
         "a reset that has no name is taken for a panic",
         "micropython/alink/after_reset/outcome.py",
-        "    if boots >= 0 and cause == machine.HARD_RESET:\n",
-        "    if boots >= 0 and cause in (0, machine.HARD_RESET):\n",
+        "        if cause == machine.HARD_RESET:\n",
+        "        if cause in (0, machine.HARD_RESET):\n",
         OUTCOME,
     ),
     Mutant(

@@ -17,6 +17,7 @@ from . import parts
 
 _SECURE = const(2)  # of the settings: see signin/connect.py
 _E_CLOCK = const(2)
+_E_TLS = const(3)
 _E_REFUSED = const(4)
 _E_SUBSCRIBE = const(6)
 _E_REGISTRATION = const(9)
@@ -35,7 +36,8 @@ def lost(device, error):
     """A session, or an attempt at one, ended with `error` (AlinkError, see faults.named()): set
     the pause -> whether it has to be told.
     """
-    parts.ask("clock", "doubted", error)
+    if error.code == _E_TLS:
+        parts.ask("clock", "doubted", error)
     told = device.error
     device.error = error
     if device._link is not None:

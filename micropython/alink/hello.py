@@ -33,6 +33,9 @@ class Hello:
         self.busy = new
         up.missed = None
         if new:
+            run = up.run
+            if run is not None and run.fetching and run.fetch is not None:
+                run.fetch.rest()  # it waits, as long as `busy`: see Updater._step()
             self.add(up.version, "default")
             for module in up.modules:
                 self.add(module.version, module.name)
@@ -89,6 +92,7 @@ class Hello:
             self.busy = False
             self._ms = _QUERY_MS
             self._at = time.ticks_add(time.ticks_ms(), _QUERY_MS)
+            return up.run is not None  # it is asked when that is over
         return False
 
 

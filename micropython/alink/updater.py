@@ -203,8 +203,14 @@ class Updater:
         run = self.run
         if run is None or not run.checking:
             self._listen(run)
+        # Beside a greeting there is no room for what moves.
         run = self.run
-        if run is not None and run.step():
+        hello = self.hello
+        if (
+            run is not None
+            and not (hello is not None and hello.busy and self.device.connected)
+            and run.step()
+        ):
             self.run = run = None
             self.settle()
             self.set_state("idle")

@@ -118,10 +118,11 @@ def verdict(record, end, cause, boots):
         return _FAILED, _E_TRIAL_NO_UPDATES
     if kind:
         return _FAILED, _E_TRIAL_CRASHED
-    if boots >= 0 and cause == machine.WDT_RESET:
-        return _FAILED, _E_TRIAL_WATCHDOG
-    if boots >= 0 and cause == machine.HARD_RESET:
-        return _FAILED, _E_TRIAL_PANIC if boots else _E_BOOT_REFUSED
+    if boots >= 0:
+        if cause == machine.WDT_RESET:
+            return _FAILED, _E_TRIAL_WATCHDOG
+        if cause == machine.HARD_RESET:
+            return _FAILED, _E_TRIAL_PANIC if boots else _E_BOOT_REFUSED
     return _counted(record, "power", _AGAIN, _E_TRIAL_INTERRUPTED)
 
 

@@ -22,7 +22,7 @@ def judge(up):
     starved = up.asked.get("", 0)
     if starved == _STARVED:
         # Beside what the application holds none can be judged: no release would reach it.
-        parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
+        parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging a job"))
     try:
         _judge(up)
     except MemoryError:

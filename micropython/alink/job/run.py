@@ -46,6 +46,7 @@ class Run:
     others: "Module | None"  # type: ignore[name-defined]  # noqa: F821
     asked: int
     resting: object
+    last: "AlinkError | None"  # type: ignore[name-defined]  # noqa: F821
     module: str
     state: int
     way: int
