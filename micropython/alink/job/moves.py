@@ -55,7 +55,9 @@ def fill(run, up, job, part, module):
     # When that was; in the end, until when the last report is waited for.
     run.at = run.asked = time.ticks_ms()
     run.asks = 0  # how often a fresh link was asked for; asked: until when an answer may come
-    run.last = None  # what the last report says: (step, desc), or an AlinkError
+    # What the last report says: (step, desc), or an AlinkError; before that what its next step
+    # ends with: see ending.overtaken().
+    run.last = None
     # (closing: the report itself, under way. others: steps.py, while it is loaded. stale: another
     # job of its module is offered: see ending.overtaken().)
 

@@ -31,9 +31,9 @@ class Run:
     up: Updater. job: Job, or None for one that could not even be read. part: modules.Module, or
     None for the slot. module: str, its name. Attributes: fetching (bool, renew() is welcome),
     checking (False: see again.py), hears (whether an offer may be judged beside it: nothing is in
-    its buffers), resting (whether nothing could move in the last step: a pause,
-    or no link for what is left to say), fetch (the Download, or None). All are made, and the
-    others told, in moves.py.
+    its buffers), resting (whether nothing could move in the last step: a pause, or no link for
+    what is left to say), fetch (the Download, or None). All are made, and the others told, in
+    moves.py.
     """
 
     checking = stale = False
