@@ -11,10 +11,10 @@ import pytest
 from host_tests.kit.rig import DN, PK, Rig, firmware
 from tools.bench import states
 from tools.bench.compiled import compiled_sim
-from tools.bench.desk import APPS, PROCESSOR, wait_said
+from tools.bench.desk import APPS, PROCESSOR, said, wait_said
 from tools.images import build_image
 from tools.images.application import ALINK
-from tools.images.homes import of, told
+from tools.images.homes import dotted, of, told
 
 BESIDE = "bench beside"  # what the application says when an offer is judged beside a download
 MOST = 30 * 1024  # bytes beside the firmware's own
@@ -31,6 +31,15 @@ def weighing(rig: Rig, version: str) -> bytes:
     text = told((APPS / "states.py").read_bytes(), "states", of(ALINK))
     (folder / "main.py").write_bytes(text)
     return build_image(firmware(65536), folder, version, processor=PROCESSOR)
+
+
+def heaviest(rig: Rig) -> list[tuple[int, str, list[str]]]:
+    """What was loaded when most was alive: bytes of the port, state, modules."""
+    names = {new: old for old, new in dotted(of(ALINK)).items()}
+    return [
+        (int(alive), str(state), sorted(names.get(name, name) for name in modules))
+        for state, alive, modules in sorted(said(rig.board, "worst"), key=lambda one: -one[1])[:4]
+    ]
 
 
 @pytest.fixture
@@ -54,7 +63,10 @@ def worst(tmp_path: Path) -> Callable[..., int]:
                 rig.cloud.faults.drip_bytes = 0
             rig.ends(version, end)
             rig.board.power_cut()
-            return round(states.at_worst(rig.board) / states.RATIO)
+            found = round(states.at_worst(rig.board) / states.RATIO)
+            # (Shown where it is too much.)
+            print(found, *heaviest(rig), sep="\n")
+            return found
 
     return play
 
