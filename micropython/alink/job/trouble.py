@@ -31,7 +31,7 @@ def turn(download, error):
             raise error  # not of what moves: a source's or a target's own
         error = parts.ask("job.broken", "named", *error.args)
     if download.state == _RECALL:
-        _restart(download, error.text(), 0)
+        parts.ask("job.checkpoint", "restart", download, error.text())
         return
     download.source.close()
     # (Beside a package there is the least room: its words are told when it has failed for good.)
@@ -50,11 +50,7 @@ def turn(download, error):
         download.close()
         raise error
     if recall >= 0:
-        _restart(download, "bytes that are damaged", recall)
+        parts.ask("job.checkpoint", "restart", download, "bytes that are damaged", recall)
     download.last = time.ticks_add(time.ticks_ms(), pause)
     download.waits = "pause"
     download.state = _PAUSE
-
-
-def _restart(download, reason, recall):
-    parts.ask("job.checkpoint", "restart", download, reason, recall)
