@@ -123,16 +123,20 @@ def fail(run, error):
     parts.drop(
         "job.fetch", "job.https", "job.blocks", "job.slot", "job.slot_begin", "job.slot_rest"
     )
-    parts.ask("job.moves", "end", run, _FAILING, error, "failed")
+    # (What has the words is large, and so is what writes to NVS.)
     log.info("update failed:", error)
+    step = error.step
+    parts.ask("job.moves", "end", run, _FAILING, error, "failed")
     if run.held:
         # (By hand: with no memory to load what does it, nothing would ever sign in again.)
         run.held = False
         up.device.resume()
     up.asked.pop(run.module, None)
-    if error.step <= -3 and state in (_FETCHING, _VERIFYING, _VERIFIED):
+    if step <= -3 and state in (_FETCHING, _VERIFYING, _VERIFIED):
         # The image or the flash is at fault: a lost link or a power cut would not count.
         nvs = parts.use("nvs")
         store = nvs.Store(nvs.JOURNAL)
         parts.ask("attempts", "more", store, run.job.key)
         parts.ask("job.checkpoint", "clear", store.nvs)
+        nvs = store = None
+    up.settle()

@@ -85,8 +85,8 @@ class Run:
                 if self.way == _IN_TURN and self.held == wanting:
                     # Off the line for as long as the download has one of its own.
                     self.turn("states", "sign_off", not wanting)
-                if not self.up.device.connected and self.job.files[self.index].stream:
-                    # Nothing can come, and what moves is not to be there beside a sign-in.
+                if fetch.source.config is None and not self.up.device.connected:
+                    # Over MQTT nothing can come, and what moves is not to be beside a sign-in.
                     if fetch.mover is not None:
                         self.turn("room", "hang_up")
                     self.resting = True
