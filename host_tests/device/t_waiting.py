@@ -21,10 +21,16 @@ class Board(Updater):
         self._inbox = ()
 
 
+class Source:
+    config = {}
+    unvouched = 0
+
+
 class Waiting:
     """A Download that waits."""
 
     offset = 0
+    source = Source()
 
     def __init__(self, waits):
         self.waits = waits

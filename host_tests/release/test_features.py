@@ -40,6 +40,7 @@ def application(folder: Path, text: str = "", **files: bytes) -> Path:
         ("Updater(device, VERSION, block_size=65536)\n", {"blocks"}),
         ("from alink.job.http import HttpSource\n", {"sources"}),
         ("import alink.job.download\n", {"sources"}),
+        ("from alink import job\n", {"sources"}),
         ("files = open('files')\nregistrations = 1\nsource = job.http\n", set()),
     ],
 )

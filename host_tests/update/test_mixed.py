@@ -122,3 +122,64 @@ def test_every_job_that_cannot_be_done_is_answered_though_one_is_under_way(rig: 
         "both refusals",
     )
     rig.ends("5", "SUCCEEDED")
+
+
+@pytest.mark.parametrize("scheme", ["https", "mqtt"])
+def test_a_job_for_the_slot_that_comes_during_a_modules_is_taken_afterwards(
+    rig: Rig, scheme: str
+) -> None:
+    rig.start("1.0.0", app(prologue=FILES, setup=MODULE))
+    rig.wait(lambda: rig.cloud.version(PK, DN, "assets") == "0", "the module's report")
+    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 4096, 0.05
+    offer(rig, scheme=scheme)
+    rig.says("update 0 -> 5")
+    rig.release("1.1.0", rig.image("1.1.0"))
+    rig.push("1.1.0")
+    rig.ends("5", "SUCCEEDED")
+    rig.ends("1.1.0", "SUCCEEDED")
+
+
+def test_a_block_that_dribbles_does_not_keep_a_cancellation_away(rig: Rig) -> None:
+    rig.start("1.0.0")
+    rig.release("1.1.0", rig.image("1.1.0", size=150_000))
+    image = rig.release("1.2.0")
+    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 1, 1.0
+    rig.push("1.1.0")
+    rig.wait(rig.fetched, "the download")
+    rig.push("1.2.0", override=True)
+    rig.says("overtaken")
+    rig.cloud.faults.drip_bytes = 0
+    rig.ends("1.2.0", "SUCCEEDED")
+    assert rig.holds(1, image)
+
+
+def test_a_source_of_the_applications_own_goes_on_without_the_session(rig: Rig) -> None:
+    own = """
+import time
+from alink.job.http import HttpSource
+
+class Own(HttpSource):
+    def open(self, file, offset, size):
+        print("opened at", offset)
+        self.stream = self
+        self.left = size - offset
+        return offset
+
+    def readinto(self, buf, n):
+        time.sleep_ms(20)
+        n = min(n, self.left)
+        self.left -= n
+        for i in range(n):
+            buf[i] = 7
+        return n
+
+    def close(self):
+        self.stream = None
+"""
+    rig.start("1.0.0", app(prologue=own, options="source=Own()"))
+    rig.release("1.1.0", b"\x07" * 400_000)
+    rig.push("1.1.0", scheme="mqtt")
+    rig.says("opened at 0")
+    assert rig.cloud.kick(PK, DN)
+    rig.ends("1.1.0", "FAILED")  # sevens are no image
+    assert rig.board.console_text().count("opened at") == 1

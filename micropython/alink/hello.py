@@ -51,9 +51,12 @@ class Hello:
         if not up.device.connected:
             return False  # the next session begins anew, or goes on
         if self._reports:
-            return self._report()
+            self._report()
+            if self._reports:
+                return False
         if up.run is not None:
-            return True  # it is asked when that is over
+            up.missed = _QUERY_MS  # it is asked when that is over
+            return True
         if up.refused:
             # Jobs offered while there was another one: answered one at a time.
             error = up.refused[0]
@@ -78,11 +81,11 @@ class Hello:
         if self._inform is None:
             if after is not None and not after.passes():
                 self.busy = False  # it takes its time, or falls
-                return False
+                return
             self.busy = True
             self._inform = reports.Acknowledged(up.device, reports.version, version, module)
         if not self._inform.done():
-            return False
+            return
         self._inform = None
         self._reports.pop(0)
         if after is not None:
@@ -92,8 +95,6 @@ class Hello:
             self.busy = False
             self._ms = _QUERY_MS
             self._at = time.ticks_add(time.ticks_ms(), _QUERY_MS)
-            return up.run is not None  # it is asked when that is over
-        return False
 
 
 def say(up, version, module):

@@ -45,7 +45,7 @@ FEATURES = {
     "sources": Feature(
         "base classes for a source of your own",
         ("job/http.py", "job/download.py"),
-        re.compile(rb"HttpSource|alink\.job"),
+        re.compile(rb"HttpSource|alink\.job|import job\b"),
     ),
     "blocks": Feature(
         "downloads over MQTT",

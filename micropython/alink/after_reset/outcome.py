@@ -65,7 +65,10 @@ def look(up, store, fell):
         end = store.get_text("end", "")
         state, code = verdict(found, end, cause, boots)
         if state == _FAILED:
-            return None, _failed(up, store, found, code, _detail(found, end, cause, boots))
+            why = _CAUSES.get(cause) or "cause %s" % cause
+            words = found["version"], max(boots, 0), why, end.partition(" ")[2]
+            detail = ("%s fell (boots %d, %s) %s" % words).rstrip()
+            return None, _failed(up, store, found, code, detail)
         # Written down, so that one ended trial is counted once. (Decided before, and no trial run
         # since: what a later reset was does not matter.)
         found["next"] = state
@@ -74,12 +77,6 @@ def look(up, store, fell):
         return found, fell
     up.run = parts.use("job.again").Again(up, store, found)
     return None, fell
-
-
-def _detail(found, end, cause, boots):
-    cause = _CAUSES.get(cause) or "cause %s" % cause
-    words = found["version"], max(boots, 0), cause, end.partition(" ")[2]
-    return ("%s fell (boots %d, %s) %s" % words).rstrip()
 
 
 def _failed(up, store, found, code, detail):

@@ -52,8 +52,9 @@ def fill(run, up, job, part, module):
     run.before = 0  # bytes of the files before it
     run.mark = 0  # bytes at which the percentage changes
     run.told = 0  # percent, the last time
-    # When that was; in the end, until when the last report is waited for.
-    run.at = run.asked = time.ticks_ms()
+    # When that was; in the end, until when the last report is waited for. since: when a block was
+    # whole, the last time.
+    run.at = run.asked = run.since = time.ticks_ms()
     run.asks = 0  # how often a fresh link was asked for; asked: until when an answer may come
     # What the last report says: (step, desc), or an AlinkError; before that what its next step
     # ends with: see ending.overtaken().

@@ -14,6 +14,7 @@ _FETCHING = const(1)
 _VERIFYING = const(2)
 _OPEN = const(1)
 _PEEK = const(5)
+_MOVE = const(8)
 
 
 def ring(download):
@@ -40,8 +41,8 @@ def again(download):
 
 
 def free(run):
-    """Let go of the buffers of `run`, which hears: nothing is in them. Its next step makes them
-    anew.
+    """Let go of the buffers of `run`, which hears: nothing is in them, or a block that does not
+    get whole, which is asked for once more. Its next step makes them anew.
 
     Not where somebody else may hold on to them: a package, a source or target that is not alink's.
     """
@@ -57,8 +58,15 @@ def free(run):
         return
     if fetch is not None:
         fetch.rest()
-        if run.job.files[run.index].stream is not None:
+        ring = fetch.ring
+        if (
+            run.job.files[run.index].stream is not None
+            or fetch.at
+            or (ring is not None and ring.any())
+            or _PEEK < fetch.state < _MOVE
+        ):
             hang_up(run)
+        ring = None
         fetch.block = fetch.view = fetch.tail = fetch.ring = fetch.spare = None
         fetch.source.block = None
     target = run.target
@@ -66,8 +74,8 @@ def free(run):
 
 
 def hang_up(run):
-    """A download over MQTT, whose session is gone: what moves is let go, and opened anew, with the
-    block that was under way.
+    """What moves is let go, as over MQTT when the session is gone, and opened anew, with the block
+    that was under way.
     """
     fetch = run.fetch
     fetch.rest()

@@ -21,6 +21,7 @@ _BEGINNING = const(9)
 _IN_TURN = const(2)
 
 _REPLY_MS = const(30000)  # for a fresh link
+_PATIENCE_MS = const(30000)  # of an offer that waits for a block to be whole
 _STEP_MS = const(1000)  # progress at most once a second
 _STEP_PERCENT = const(5)
 
@@ -31,9 +32,9 @@ class Run:
     up: Updater. job: Job, or None for one that could not even be read. part: modules.Module, or
     None for the slot. module: str, its name. Attributes: fetching (bool, renew() is welcome),
     checking (False: see again.py), hears (whether an offer may be judged beside it: nothing is in
-    its buffers), resting (whether nothing could move in the last step: a pause, or no link for
-    what is left to say), fetch (the Download, or None). All are made, and the others told, in
-    moves.py.
+    its buffers, or has been for too long), resting (whether nothing could move in the last step:
+    a pause, or no link for what is left to say), fetch (the Download, or None). All are made, and
+    the others told, in moves.py.
     """
 
     checking = stale = False
@@ -57,6 +58,7 @@ class Run:
     mark: int
     told: int
     at: int
+    since: int
 
     def __init__(self, *args):
         parts.ask("job.moves", "fill", self, *args)
@@ -93,14 +95,18 @@ class Run:
                     return False
                 done = fetch.step()
                 self.resting = fetch.waits
-                self.hears = done is None and not fetch.source.unvouched
+                now = time.ticks_ms()
+                self.hears = True
+                if done is None and not fetch.source.unvouched:
+                    self.since = now
+                elif time.ticks_diff(now, self.since) < _PATIENCE_MS:
+                    self.hears = False
                 percent = self.before + fetch.offset
                 if percent >= self.mark:
                     one = self.job.size // 100 + 1  # so 100 is never said: when it is bootable
                     percent //= one
                     self.mark = (percent + 1) * one
                     self.up.call(self.up.on_progress, percent)
-                    now = time.ticks_ms()
                     if (
                         percent >= self.told + _STEP_PERCENT
                         and self.up.device.connected
@@ -119,7 +125,7 @@ class Run:
                     self.turn("moves", "go", _VERIFYING)
                     self.turn("states", "fetched")
                 elif (
-                    wanting
+                    self.resting == "link"
                     and self.up.device.connected
                     and not 0 < time.ticks_diff(self.asked, time.ticks_ms()) <= _REPLY_MS
                 ):

@@ -70,7 +70,7 @@ def _from_pem(data):
 def _whole(data):
     body, rest = _part(data, _SEQUENCE)
     if rest:
-        raise ValueError("sign_key has something behind its end: export it again")
+        raise ValueError("sign_key is damaged: export it again")
     return body
 
 
