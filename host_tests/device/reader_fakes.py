@@ -11,4 +11,4 @@ class Reader(fetch.Download):
     def __init__(self):
         super().__init__()
         self.target = Target()
-        parts.ask("job.room", "ring", self)
+        parts.ask("job.buffers", "ring", self)

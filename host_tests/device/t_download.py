@@ -158,7 +158,7 @@ def test_a_block_on_its_way_from_the_socket_to_flash_costs_no_heap():
     one.source = download.Source()
     one.source.stream = stream
     one.target = slot
-    parts.ask("job.room", "ring", one)
+    parts.ask("job.buffers", "ring", one)
     slot.spare = None
     one.size = one.next = size
     one.digest = hashlib.sha256()

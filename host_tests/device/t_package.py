@@ -34,7 +34,7 @@ def take(body, diff=False, target=None):
 
 def judge(one):
     """What takes a step where the first KiB of a package has come."""
-    parts.ask("job.room", "ring", one)
+    parts.ask("job.buffers", "ring", one)
     one.early = "job.package"
     while one.early in ("job.package", "job.packed"):
         parts.use(one.early).turn(one)

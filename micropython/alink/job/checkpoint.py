@@ -32,7 +32,7 @@ def fill(one, nvs=None, config=None, block=None):
     """
     one.block = bytearray(_BLOCK) if block is None else block
     one.view = _views(one.block)
-    one.ring = one.spare = None  # see room.ring()
+    one.ring = one.spare = None  # see buffers.ring()
     one.nvs = nvs
     one.config = config
     one.mover = one.packed = one.source = one.target = one.link = None

@@ -62,7 +62,7 @@ class Download:
         state = self.state
         try:
             if self.block is None:
-                parts.ask("job.room", "again", self)
+                parts.ask("job.buffers", "again", self)
             if self.work is not None and self.work():
                 return False
             if _READY <= state < _CHECK:

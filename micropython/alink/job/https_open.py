@@ -21,7 +21,7 @@ def open(source, file, offset, size):
         into = source._into
         if into is not None and into.ring is None:
             # After the largest of them, and before TLS, which leaves less room.
-            parts.ask("job.room", "ring", into)
+            parts.ask("job.buffers", "ring", into)
         context = None
         if place[2] is not None:
             doing = "TLS handshake"

@@ -17,7 +17,7 @@ def connect(download):
     finally:
         parts.drop("job.https_open")
     if download.ring is None:
-        parts.ask("job.room", "ring", download)
+        parts.ask("job.buffers", "ring", download)
     if start is not None:
         tight = parts.ask("idf", "tight")
         parts.ask("job.opened", "opened", download, start, tight)

@@ -1,13 +1,8 @@
-# The buffers of a download, made when they are wanted, and let go between. MIT licence.
+# Room beside a download: its buffers go while an offer is judged. MIT licence.
 #
-# The ring is made when a connection is: before TLS is, so that the heap need not grow beside that;
-# behind the look-up of a host, which takes more. All go while an offer is judged: beside what that
-# takes they would be the most that a board ever holds.
+# Beside what that takes they would be the most that a board ever holds. buffers.py makes them anew.
 
-from micropython import RingIO, const
-
-_BLOCK = const(4096)
-_PART = const(1024)
+from micropython import const
 
 # Of moves.py, and of fetch.py.
 _FETCHING = const(1)
@@ -15,29 +10,6 @@ _VERIFYING = const(2)
 _OPEN = const(1)
 _PEEK = const(5)
 _MOVE = const(8)
-
-
-def ring(download):
-    """Make the ring of 1 KB, and `spare`, its own memory, which is free whenever the ring is
-    empty: between two blocks.
-    """
-    memory = bytearray(_PART + 1)
-    download.spare = download.target.spare = memoryview(memory)[:_PART]
-    download.ring = RingIO(memory)  # last: with it all is there
-
-
-def again(download):
-    """Make what free() has let go of, but for the ring where there is no connection yet."""
-    target = download.target
-    block = bytearray(_BLOCK)
-    view = memoryview(block)
-    download.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
-    download.tail = view[: download.size % _BLOCK or _BLOCK]
-    target.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
-    target.block = download.source.block = block
-    if download.state >= _PEEK:
-        ring(download)
-    download.block = block  # last: with it all is there
 
 
 def free(run):

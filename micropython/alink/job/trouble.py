@@ -36,8 +36,8 @@ def turn(download, error):
     download.source.close()
     # (Beside a package there is the least room: its words are told when it has failed for good.)
     plain = download.packed is None
-    if plain:
-        # It is made anew with the next connection.
+    if plain and not download.source.unvouched:
+        # As in retry.py, which wants it where something is damaged.
         download.ring = download.spare = download.target.spare = None
     text = error.text() if plain else "E%d %s" % (error.code, error.detail)
     log.info("download stopped at byte %d: %s" % (download.offset, text))
