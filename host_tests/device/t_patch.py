@@ -135,7 +135,7 @@ def test_many_tiny_operations_are_shared_out_over_many_turns_of_the_main_loop():
     fill(0, SOURCE)
     fill(1, b"")
     one = loading(head(b"x" * 2000, SOURCE) + stream(ops))
-    while one.packed is None or one.early != "job.packed_first":
+    while one.packed is None or one.early != "job.unpack":
         one.step()
     turns = filled = 0
     while one.state == 9:

@@ -211,7 +211,7 @@ def test_what_begins_a_package_is_gone_before_the_inflater_takes_its_window():
     # (It takes it with the first byte that is wanted of it.)
     while one.state == 9:
         assert not one.step()
-        if one.early == "job.packed_first":
+        if one.early == "job.unpack":
             for name in ("first", "slot_begin", "slot_rest", "moving", "packed"):
                 assert "alink.job." + name not in sys.modules, name
 

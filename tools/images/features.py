@@ -65,7 +65,6 @@ FEATURES = {
             "job/origin.",
             "job/package_bad.",
             "job/packed.",
-            "job/packed_first.",
             "job/packed_last.",
             "job/unpack.",
         ),

@@ -120,7 +120,6 @@ class Download:
             "job.slot_begin",
             "job.slot_rest",
             "job.first",
-            "job.packed_first",
             "job.image",
         )
 

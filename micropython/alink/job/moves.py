@@ -46,7 +46,7 @@ def fill(run, up, job, part, module):
     run.state = _NEW
     run.way = 0
     run.fetching = run.resting = run.held = False  # held: MQTT is signed off
-    run.fetch = run.target = run.block = run.closing = run.others = None
+    run.fetch = run.target = run.block = run.others = None
     run.said = ""  # of the way, when the download begins
     run.index = 0  # of the job's file that is being fetched
     run.before = 0  # bytes of the files before it
@@ -56,11 +56,10 @@ def fill(run, up, job, part, module):
     # whole, the last time.
     run.at = run.asked = run.since = time.ticks_ms()
     run.asks = 0  # how often a fresh link was asked for; asked: until when an answer may come
-    # What the last report says: (step, desc), or an AlinkError; before that what its next step
-    # ends with: see ending.overtaken().
-    run.last = None
-    # (closing: the report itself, under way. others: steps.py, while it is loaded. stale: another
-    # job of its module is offered: see ending.overtaken().)
+    # (Of few runs more than what run.py says of these. last: what the last report says: (step,
+    # desc), or an AlinkError; before that what its next step ends with: see ending.overtaken().
+    # closing: the report itself, under way. others: steps.py, while it is loaded. stale: another
+    # job of its module is offered.)
 
 
 def go(run, state):

@@ -33,7 +33,7 @@ def turn(download):
                 raise parts.ask("job.package_bad", "not_source", packed.source, packed.theirs)
             packed.found = hashlib.sha256()
             packed.place = 0
-            download.early = "job.packed_first"
+            download.early = "job.unpack"
             break
     download.last = time.ticks_ms()  # what came meanwhile has waited
     return 0

@@ -1,7 +1,7 @@
 # What the head of a package (.alp) says. MIT licence.
 #
 # docs/package.md is the format. Loaded when a download begins with its magic; what follows is in
-# packed.py, origin.py and packed_first.py, each loaded after the one before, then in unpack.py.
+# packed.py and origin.py, each loaded after the one before, then in unpack.py.
 
 import esp32
 from micropython import const

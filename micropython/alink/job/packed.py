@@ -62,7 +62,7 @@ def turn(download):
         packed.todo = 0
         _differs(packed, block)
     else:
-        download.early = "job.packed_first"
+        download.early = "job.unpack"
         packed.todo = packed.size << 2 | _INSERT
     return 0
 

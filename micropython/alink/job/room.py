@@ -1,6 +1,7 @@
 # Room beside a download: its buffers go while an offer is judged. MIT licence.
 #
-# Beside what that takes they would be the most that a board ever holds. buffers.py makes them anew.
+# Beside what that takes they would be the most that a board ever holds. buffers.py makes them
+# anew.
 
 from micropython import const
 

@@ -39,6 +39,7 @@ class Run:
 
     checking = stale = False
     hears = True
+    last = closing = None  # type: object
 
     up: "Updater"  # type: ignore[name-defined]  # noqa: F821
     job: "Job"  # type: ignore[name-defined]  # noqa: F821
@@ -47,7 +48,6 @@ class Run:
     others: "Module | None"  # type: ignore[name-defined]  # noqa: F821
     asked: int
     resting: object
-    last: "AlinkError | None"  # type: ignore[name-defined]  # noqa: F821
     module: str
     state: int
     way: int
@@ -82,14 +82,15 @@ class Run:
             if self.state == _FETCHING:
                 fetch = self.fetch
                 if fetch is None:
-                    raise self.last or MemoryError()  # see ending.overtaken(), starve()
+                    # See ending.overtaken(), and starve().
+                    raise self.last or MemoryError()  # type: ignore[misc]
                 wanting = fetch.waits == "link"
                 if self.way == _IN_TURN and self.held == wanting:
                     # Off the line for as long as the download has one of its own.
                     self.turn("states", "sign_off", not wanting)
                 if fetch.source.config is None and not self.up.device.connected:
                     # Over MQTT nothing can come, and what moves is not to be beside a sign-in.
-                    if fetch.mover is not None:
+                    if fetch.source.stream is not None:
                         self.turn("room", "hang_up")
                     self.resting = True
                     return False

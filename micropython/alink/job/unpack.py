@@ -151,6 +151,13 @@ def move(download):
     return 1
 
 
+def turn(download):
+    """One step of the first block, which is looked at before it is written: bytes of the image
+    when it is there (int), else 0. Raises AlinkError, as move().
+    """
+    return download.packed.size if move(download) else 0
+
+
 def _number(packed):
     # An operation's number, which has come: it is the one that is done next. (Five bytes at most.)
     number = shift = 0
