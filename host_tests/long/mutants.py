@@ -226,10 +226,17 @@ MUTANTS = (
         "host_tests/update/test_hooks.py -k hooks_accept",
     ),
     Mutant(
+        "gate: the signature of a job offered again",
+        "micropython/alink/job/gate.py",
+        "        error = _unsigned(up, job)\n    if error is None and",
+        "        error = None\n    if error is None and",
+        f"{SIGNED} -k under_way_again",
+    ),
+    Mutant(
         "gate: the files of a job offered again",
         "micropython/alink/job/gate.py",
-        "    if _contents(job) == _contents(up.job):\n",
-        "    if True:\n",
+        "    if error is None and _contents(job) == _contents(up.job):\n",
+        "    if error is None:\n",
         f"{SIGNED} -k under_way_again",
     ),
     Mutant(

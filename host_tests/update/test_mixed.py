@@ -18,6 +18,12 @@ def ready(rig: Rig) -> None:
     rig.cloud.faults.uplink_qos0_per_s = None
 
 
+def with_files(rig: Rig) -> None:
+    """A board with a module whose version the platform knows."""
+    rig.start("1.0.0", app(prologue=FILES, setup=MODULE))
+    rig.wait(lambda: rig.cloud.version(PK, DN, "assets") == "0", "the module's report")
+
+
 def offer(rig: Rig, size: int = 70_000, **options: str) -> None:
     """Push version 5 of the files."""
     rig.cloud.add_release(PK, "5", tar({"x.bin": b"q" * size}), "assets")
@@ -69,8 +75,7 @@ def test_an_offer_in_the_middle_of_a_block_costs_nothing_of_it(rig: Rig, scheme:
 def test_a_job_that_was_cancelled_neither_goes_on_nor_fails_the_next_one(
     rig: Rig, module: str
 ) -> None:
-    rig.start("1.0.0", app(prologue=FILES, setup=MODULE))
-    rig.wait(lambda: rig.cloud.version(PK, DN, "assets") == "0", "the module's report")
+    with_files(rig)
     for version in ("1.1.0", "1.2.0"):
         if module == "default":
             rig.release(version, rig.image(version, size=200_000))
@@ -128,8 +133,7 @@ def test_every_job_that_cannot_be_done_is_answered_though_one_is_under_way(rig: 
 def test_a_job_for_the_slot_that_comes_during_a_modules_is_taken_afterwards(
     rig: Rig, scheme: str
 ) -> None:
-    rig.start("1.0.0", app(prologue=FILES, setup=MODULE))
-    rig.wait(lambda: rig.cloud.version(PK, DN, "assets") == "0", "the module's report")
+    with_files(rig)
     rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 4096, 0.05
     offer(rig, scheme=scheme)
     rig.says("update 0 -> 5")

@@ -215,6 +215,9 @@ def test_a_board_that_is_switched_off_again_and_again_but_gets_further_is_update
 
 
 def test_downloads_that_end_without_a_reset_are_no_beginnings_that_count(rig: Rig) -> None:
+    # (Not with an ESP32's heap: six failed jobs in a row leave it in pieces, and now and then one
+    # is taken alone, whose pauses are not the short ones of this application.)
+    rig.board.heap = None
     rig.board.power_on()
     image = rig.release("1.1.0")
     for _ in range(6):

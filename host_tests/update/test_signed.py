@@ -210,7 +210,7 @@ def test_the_key_of_the_application_goes_before_that_of_the_settings(
     rig.ends("1.1.0", "SUCCEEDED")
 
 
-@pytest.mark.parametrize("change", ["method", "digest", "size"])
+@pytest.mark.parametrize("change", ["unsigned", "method", "digest", "size"])
 def test_who_offers_the_job_under_way_again_gets_nothing_else_installed(
     rig: Rig, key_file: Path, change: str
 ) -> None:
@@ -221,6 +221,7 @@ def test_who_offers_the_job_under_way_again_gets_nothing_else_installed(
     rig.wait(rig.fetched, "the download")
     sha = md5[:16] + "0" * 48
     changes: dict[str, dict[str, object]] = {
+        "unsigned": {"digestsign": None},
         "method": {"signMethod": "SHA256", "sign": sha, "md5": None},
         "digest": {"sign": md5[:16] + "0" * 16, "md5": None},
         "size": {"size": 4096},
@@ -245,17 +246,3 @@ def test_a_signed_job_that_is_offered_the_other_way_goes_on_that_way(
     rig.ends("1.1.0", "SUCCEEDED")
     assert rig.holds(1, image)
     assert rig.cloud.blocks != []
-
-
-def test_what_was_signed_is_looked_at_once_and_goes_on_when_it_is_offered_another_way(
-    rig: Rig, key_file: Path
-) -> None:
-    """The digests were signed, and they are the same: another signature says nothing new."""
-    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 4096, 0.05
-    image = rig.release("1.1.0", sign_key=key_file)
-    rig.push("1.1.0")
-    rig.wait(rig.fetched, "the download")
-    rig.push("1.1.0", scheme="mqtt", override=True, data={"digestsign": None})
-    rig.wait(lambda: rig.cloud.blocks, "the other way")
-    rig.ends("1.1.0", "SUCCEEDED")
-    assert rig.holds(1, image)

@@ -62,8 +62,8 @@ def attend(source, topic):
     """The replies on `topic` (str) are for this source, the only one of its Device, which
     subscribes to it with its next poll().
     """
-    # (As topics.subscribe(), which is large. [2] of it is above 1 when the platform does not let
-    # us listen.)
+    # (As topics.subscribe(), whose names would stay in RAM. [2] of it is above 1 when the platform
+    # does not let us listen.)
     device = source.device
     for entry in device._topics:
         if entry[0] == topic:

@@ -104,16 +104,24 @@ def _forgive(up, module):
 
 def _renew(up, job):
     # The job under way comes again, perhaps with another link or on another way. The first bytes
-    # of a digest make no two jobs the same. (What was signed are the digests: looked at once.)
-    if _contents(job) == _contents(up.job):
+    # of a digest make no two jobs the same, and what was signed was that one. (What looks at
+    # signatures is large: not loaded for those that have been looked at.)
+    error = None
+    if _signatures(job) != _signatures(up.job):
+        error = _unsigned(up, job)
+    if error is None and _contents(job) == _contents(up.job):
         up.run.turn("starting", "renew", job)
         return
-    log.info("offered again, it is not the same: other files")
+    log.info("offered again, it is not the same:", error or "other files")
     up.missed = _MISSED_MS
 
 
 def _contents(job):
     return [(file.size, file.method, file.digest) for file in job.files]
+
+
+def _signatures(job):
+    return [file.signature for file in job.files]
 
 
 def _unsigned(up, job):

@@ -5,7 +5,6 @@
 # another.
 
 from .. import parts
-from ..errors import AlinkError
 
 
 def open(source, file, offset, size):
@@ -38,9 +37,6 @@ def open(source, file, offset, size):
                 e = parts.ask("job.http_bad", "error", *e.args)
             else:
                 e, doing = e.args
-        if isinstance(e, AlinkError):
-            # (What has a name: without what gives names, which is large.)
-            raise AlinkError(e.code, "%s (%s)" % (e.detail, where))
         raise parts.ask("faults", "named", e, doing, where)
     finally:
         if start is None:  # also when something else than an Exception flies past

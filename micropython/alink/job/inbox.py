@@ -22,13 +22,10 @@ def judge(up):
     starved = up.asked.get("", 0)
     if starved == _STARVED:
         # Beside what the application holds none can be judged: no release would reach it.
-        parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging a job"))
-    try:
-        _judge(up)
-    except MemoryError:
-        up.asked[""] = starved + 1
-        raise
-    up.asked.pop("", None)
+        parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
+    up.asked[""] = starved + 1
+    _judge(up)
+    up.asked.pop("")
 
 
 def _judge(up):
