@@ -37,7 +37,7 @@ def test_a_broken_link_in_the_middle_of_a_block_costs_nothing_of_it():
     made = bytes(one.block[:filled])
     broken_and_opened_again(one)
     assert bytes(one.block[:filled]) == made and one.packed.filled == filled
-    assert not one.packed.kept
+    assert not one.packed.again
     assert one.state == 8
     assert one.source.opened[-1] == one.offset > 8192
     assert through(one) == IMAGE
@@ -74,7 +74,7 @@ def test_between_two_blocks_there_is_nothing_to_put_aside():
     one.packed.filled = 0
     written = Partition.written
     aside.set_aside(one)
-    assert Partition.written == written and not one.packed.kept
+    assert Partition.written == written and not one.packed.again
     one.block[0] = 0xEE
     aside.resume(one)
     assert one.block[0] == 0xEE, "something was read into it"

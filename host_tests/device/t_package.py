@@ -58,7 +58,7 @@ def test_a_package_is_known_by_its_head_and_the_slot_is_to_hold_its_image():
     one = take(compressed(IMAGE))
     assert one.target.size == 5000
     assert one.target.digest == hashlib.sha256(IMAGE).digest() != one.file.digest
-    assert one.target.size == 5000 and not one.packed.source
+    assert one.packed.todo == 5000 << 2 | 2, "all of it is inserted"
     assert one.offset == 512 and one.state == 9
 
 
@@ -209,8 +209,8 @@ def test_what_came_behind_the_head_goes_to_the_inflater_and_into_the_digest():
     assert got == body[80:512]
     tiny = head(b"x") + stream(b"x")
     one = take(tiny)
-    assert one.packed.ring.any() == len(tiny) - 80 == len(one.packed.tail)
-    assert bytes(one.packed.tail) == tiny[80:]
+    assert one.packed.ring.any() == len(tiny) - 80 == len(one.tail)
+    assert bytes(one.tail) == tiny[80:]
 
 
 def test_each_kind_with_each_window_arrives_whole():

@@ -37,6 +37,24 @@ def test_a_dropped_folder_is_out_of_sys_modules_and_of_its_package():
     assert "job" not in alink.__dict__
 
 
+def test_a_folder_goes_with_the_last_part_in_it_and_stays_for_others():
+    import alink
+
+    parts.drop("job")
+    first = parts.use("job.shown")
+    parts.use("job.image_bad")
+    parts.drop("job.image_bad")
+    assert sys.modules["alink.job.shown"] is first and "job" in alink.__dict__
+    parts.drop("job.shown")
+    assert "alink.job" not in sys.modules and "job" not in alink.__dict__
+    # One with code of its own is somebody's, whatever else is in it.
+    advice = parts.use("advice")
+    parts.use("advice.job")
+    parts.drop("advice.job")
+    assert sys.modules["alink.advice"] is advice and advice.row
+    parts.drop("advice")
+
+
 def test_what_the_application_has_taken_is_not_taken_away_from_it():
     from alink.journal import SETTINGS, Store
 

@@ -34,9 +34,10 @@ class Stream(MqttSource):
         # As MqttSource does in front of a request.
         link = self.device._link
         if link is not None:
-            if link.stream is not self.topic:
-                link.stream = self.topic
-                link.view = memoryview(link.buf)[: len(self.topic)]
+            topic = self.entry[0]
+            if link.stream is not topic:
+                link.stream = topic
+                link.view = memoryview(link.buf)[: len(topic)]
             link.claimed = True
             self.session = self.device.session
 

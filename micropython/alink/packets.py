@@ -53,7 +53,7 @@ def packets(link, limits):
     most: int, bytes of payload; a longer message is read past in pieces, and acknowledged, or
     the platform would send it again for ever. on_long(topic, size) says who gets the pieces
     meanwhile: None, or a function of buf and n (0 at the end), which must not raise. A message
-    on link.stream (bytes; link.view is as much of link.buf) is never taken: while link.claimed
+    on link.stream (str; link.view is as much of link.buf) is never taken: while link.claimed
     it stops in front of the payload, link.left bytes, until they have been read from link.sock
     and counted down; if `left` is made negative, so much is read past.
 

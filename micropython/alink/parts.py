@@ -69,9 +69,16 @@ def _clear(one):
     module = sys.modules[one]
     home, _, leaf = one.rpartition(".")
     del sys.modules[one]
-    if home in sys.modules:
-        sys.modules[home].__dict__.pop(leaf, None)
     module.__dict__.clear()
+    if home in sys.modules:
+        module = sys.modules[home].__dict__
+        module.pop(leaf, None)
+        if "__file__" not in module:
+            # A folder without code of its own goes with the last one in it.
+            for one in sys.modules:
+                if one.startswith(home) and one != home:
+                    return
+            _clear(home)
 
 
 def ask(name, function, *args):

@@ -7,6 +7,7 @@ from micropython import const
 from .. import parts
 
 _BLOCK = const(4096)
+_IN_FLASH = const(-1)  # of what comes again: see packed.py
 
 _MOVE = const(8)
 _CHECK = const(9)
@@ -19,21 +20,20 @@ def set_aside(download):
     Not with the first block, which nobody has looked at: all begins again.
     """
     packed = download.packed
-    if packed.filled and not packed.kept:
+    if packed.filled and packed.again != _IN_FLASH:
         if not packed.at:
             parts.ask("job.checkpoint", "restart", download, "no block was whole")
             return
         _flash(download, "writeblocks")
-        packed.kept = True
+        packed.again = _IN_FLASH
 
 
 def resume(download):
     """The connection is open again: what was in the block is there again."""
     packed = download.packed
-    packed.again = 0  # what is asked for now begins behind all that has come
-    if packed.kept:
+    if packed.again == _IN_FLASH:
         _flash(download, "readblocks")
-        packed.kept = False
+    packed.again = 0  # what is asked for now begins behind all that has come
     download.state = _MOVE if packed.at else _CHECK
 
 

@@ -61,6 +61,7 @@ def blocks(source):
     """
     device = source.device
     packet = source.packet
+    topic = source.entry[0]
     table = _TABLE
     # What scan() finds in a header (see _KEYS), and what it ought to.
     found = [0] * 5
@@ -94,9 +95,9 @@ def blocks(source):
         last = time.ticks_ms()
         # The next message on the topic is taken, until all of it has come; packets.py stops
         # in front of its payload.
-        if link.stream is not source.topic:
-            link.stream = source.topic
-            link.view = memoryview(link.buf)[: len(source.topic)]
+        if link.stream is not topic:
+            link.stream = topic
+            link.view = memoryview(link.buf)[: len(topic)]
         link.claimed = True
         link.send(packet, len(packet))
         source.session = device.session

@@ -31,9 +31,9 @@ def _fill(source, device, block_size=_BLOCK, gap_ms=100, reply_timeout_ms=10000)
     source.limit = block_size
     source.gap = gap_ms
     source.timeout = reply_timeout_ms
-    # The topic of replies and the Device's entry of it, the request, what comes, and what
-    # readinto() was called with.
-    source.topic = source.entry = source.packet = source.run = source.buf = None
+    # The Device's entry of the topic of replies, the request, what comes, and what readinto() was
+    # called with.
+    source.entry = source.packet = source.run = source.buf = None
     source.block = source.stream = None
     source.offset = source.unvouched = source.n = 0
     # What the next header has to say: id, code, bytes of the block, its offset, those of the file.
@@ -73,7 +73,6 @@ def attend(source, topic):
         device._topics.append(entry)
         device._signing = device._signing or True
     source.entry = entry
-    source.topic = topic.encode()
 
 
 def prepare(topic, payload):

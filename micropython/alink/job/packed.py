@@ -26,15 +26,16 @@ def turn(download):
     packed = download.packed = download.target
     block = download.block
     size = min(download.size, _PART)
-    # ringed: the memory of the ring. tail: of that, what will be hashed at the end.
-    packed.ringed = download.spare[:_PART]
-    packed.ring = RingIO(packed.ringed)
-    packed.tail = packed.ringed[: (download.size - _HEAD) % _PART]
+    # view: the memory of the ring. tail: of that, what will be hashed at the end. (Attributes that
+    # are there, see checkpoint.py: how many a Slot has decides how much each of them takes.)
+    download.view = download.spare[:_PART]
+    packed.ring = RingIO(download.view)
+    download.tail = download.view[: (download.size - _HEAD) % _PART]
     view = memoryview(block)
     packed.ring.write(view[_HEAD:size])
     download.digest.update(view[:_HEAD])
     if size == download.size:
-        download.digest.update(packed.tail)
+        download.digest.update(download.tail)
     packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, block[6])
     # spare: for what is read, then for what is inflated, then for what the slot holds.
     packed.spare = download.spare[_PART:]
@@ -44,32 +45,31 @@ def turn(download):
     # out: writes into the block. It is emptied at once, so that what comes next goes behind it.
     packed.out = RingIO(block)
     # filled: bytes of the image that are in the block. again: bytes of the package that come a
-    # second time. kept: the block is in flash, see aside.set_aside().
+    # second time; below 0 the block is in flash, see aside.set_aside().
     packed.filled = packed.again = 0
-    packed.kept = False
-    # source: of a difference, its size. found: the hash of what has been read of it; then of what
-    # is in the slot.
-    packed.source = int.from_bytes(block[44:48], "little")
+    # found: of a difference, the hash of what has been read of its source; then of what is in the
+    # slot.
     packed.found = hashlib.sha256()
-    download.view = download.tail = None  # not wanted, see checkpoint.py
     download.offset = size
     download.at = 0
     download.next = download.size  # there are no checkpoints
     # todo: number of the operation that is done, less what of it has been done; below 0: so many
     # SEEK in a row.
-    if packed.source:
+    source = int.from_bytes(block[44:48], "little")
+    if source:
         download.early = "job.origin"
         packed.todo = 0
-        _differs(packed, block)
+        _differs(packed, source, block)
     else:
         download.early = "job.unpack"
         packed.todo = packed.size << 2 | _INSERT
     return 0
 
 
-def _differs(packed, block):
-    # theirs: bytes of the source, to be added to `spare` by add(); before that, the digest that
-    # the source should have. mine: its flash partition; end: of that. place: in the source.
+def _differs(packed, source, block):
+    # source: its size. theirs: bytes of it, to be added to `spare` by add(); before that, the
+    # digest that it should have. mine: its flash partition; end: of that. place: in the source.
+    packed.source = source
     packed.theirs = packed.spare[_HALF:]
     packed.theirs[:32] = block[48:_HEAD]
     packed.mine = esp32.Partition(esp32.Partition.RUNNING)

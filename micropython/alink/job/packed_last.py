@@ -34,7 +34,8 @@ def finish(download):
     """
     packed = download.packed
     at_end(packed, False)
-    packed.inflate = packed.ring = packed.out = packed.tail = packed.theirs = packed.add = None
+    packed.inflate = packed.ring = packed.out = packed.theirs = packed.add = None
+    download.view = download.tail = None
     n = packed.size - packed.at
     packed.found.update(memoryview(download.block)[:n])
     if packed.found.digest() != packed.digest:

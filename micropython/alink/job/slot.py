@@ -27,7 +27,7 @@ class Slot:
     packs = True  # what comes may be a package: see packed.py for what there is of it here
     code = "job.unpack"  # what moves then
 
-    label = rest = spare = None  # what there is beside it is made by begin()
+    label = rest = spare = holds = None  # what there is beside it is made by begin()
     at: int
     written: int
 
@@ -75,4 +75,5 @@ class Slot:
         """
         if self.rest is None:
             self.rest = parts.use("job.slot_check")
+            self.checked = 0  # bytes read back
         return self.rest.finish(self)

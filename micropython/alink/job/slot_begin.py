@@ -37,13 +37,16 @@ def begin(slot, size, method, digest, block):
         raise AlinkError(_E_TOO_LARGE, "%d bytes, slot %d" % (size, info[3]))
     slot.part = part
     slot.label = info[4]
-    slot.rest = None
     slot.method = method
     slot.digest = digest
     slot.block = block
     # views: to be compared
     slot.views = [memoryview(block)[at : at + _PART] for at in range(0, _BLOCK, _PART)]
-    slot.holds = None
     slot.size = size
-    # bytes that are in flash, bytes read back; blocks
-    slot.at = slot.checked = slot.written = 0
+    # bytes that are in flash; blocks
+    slot.at = slot.written = 0
+    # (Not made where they are not needed: a Slot has as many as there is room for.)
+    if slot.rest is not None:
+        slot.rest = None
+    if slot.holds is not None:
+        slot.holds = None

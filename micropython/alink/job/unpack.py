@@ -78,9 +78,9 @@ def feed(download):
             download.offset += count
             # Hashed where it lies in the ring, before anything else can come to lie there.
             if at + count == _PART:
-                download.digest.update(packed.ringed)
+                download.digest.update(download.view)
             elif count == left:
-                download.digest.update(packed.tail)
+                download.digest.update(download.tail)
 
 
 def inflate(packed, n):
@@ -100,10 +100,10 @@ def move(download):
     """Bring one block of the image into the target; allocates nothing. A step does a bounded
     number of things, however many operations there are.
 
-    Returns 1 when the last one is there, and all of the package, else 0: see Download.step(). That
-    one is not written before all is known to be right: see packed_last.finish(). The first one is
-    left in the download's block, too, as long as nobody has looked at it. Raises AlinkError:
-    PACKAGE, FLASH, and as feed().
+    Returns bytes of the image (int) when its last block is there, and all of the package, and when
+    the first one is there that nobody has looked at, else 0: see Download.step(). Both are left
+    in the download's block: the first one until it has been looked at, the last one until all is
+    known to be right, see packed_last.finish(). Raises AlinkError: PACKAGE, FLASH, and as feed().
     """
     packed = download.packed
     spare = packed.spare
@@ -138,7 +138,7 @@ def move(download):
         if op != _INSERT:
             packed.place += k
     if download.state == _CHECK:
-        return 1
+        return packed.size
     if packed.size - packed.at > _BLOCK:
         packed.filled = 0
         packed.found.update(download.block)
@@ -148,14 +148,10 @@ def move(download):
         return 0
     if download.offset < download.size:
         parts.ask("job.packed_last", "at_end", packed, True)
-    return 1
+    return packed.size
 
 
-def turn(download):
-    """One step of the first block, which is looked at before it is written: bytes of the image
-    when it is there (int), else 0. Raises AlinkError, as move().
-    """
-    return download.packed.size if move(download) else 0
+turn = move  # the first block's step, see Download.early
 
 
 def _number(packed):
