@@ -40,15 +40,17 @@ def test_large_messages_do_not_fill_the_memory_of_a_server_that_runs_for_weeks(
 
 def test_a_signed_link_does_not_stay_in_memory_after_it_was_used() -> None:
     key = b"k" * 32
-    target = links.make(key, 1, "fw.bin", Identity(PK, DN), 1000.0, 60.0)
-    tracemalloc.start()
-    try:
-        assert links.check(key, target, 1001.0).identity == Identity(PK, DN)
-        gc.collect()
-        held, _ = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert held < len(target), "as much as the link itself was kept"
+    held = []
+    for number in range(5):  # (what threads of other tests do meanwhile is counted, too)
+        target = links.make(key, number, "fw.bin", Identity(PK, DN), 1000.0, 60.0)
+        tracemalloc.start()
+        try:
+            assert links.check(key, target, 1001.0).identity == Identity(PK, DN)
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+        finally:
+            tracemalloc.stop()
+    assert min(held) < len(target), "as much as the link itself was kept"
 
 
 @pytest.mark.parametrize("body", [b"[" * 60_000, b"{}" * 60_000, b"[1]", b"\xff", b""])

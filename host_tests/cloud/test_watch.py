@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from textual.widgets import Input, Static
 
 from host_tests.kit.cloud_commands import run, running
 from host_tests.kit.raw_mqtt import DN, PK, SECRET, online
+from host_tests.kit.rig import PATIENCE_S
 from host_tests.kit.terminal import AtTerminal
 from tools.cloud import LocalCloud
 from tools.cloud.identity import Identity
@@ -60,7 +62,16 @@ def on_screen(
 
 
 async def looked(app: WatchApp, pilot: Pilot[None], times: int) -> None:
-    while app.looks < times:
+    await until(pilot, lambda: app.looks >= times)
+
+
+async def until(pilot: Pilot[None], there: Callable[[], bool], *keys: str) -> None:
+    """Wait until something is there; keys are pressed once more while it is not: a list that is
+    filled anew in the middle of its scrolling stays where it is."""
+    end = time.monotonic() + PATIENCE_S
+    while not there():
+        assert time.monotonic() < end, "it never came"
+        await pilot.press(*keys)
         await pilot.pause(0.01)
 
 
@@ -79,10 +90,8 @@ def test_a_large_fleet_is_scrolled_to_its_end_without_its_names_being_cut(fleet:
     async def act(app: WatchApp, pilot: Pilot[None]) -> None:
         assert len(names(app, "devices")) == FLEET
         assert seen(app, "devices")[1].startswith(f"{PK}/roof_0000  OFFLINE")
-        await pilot.press("end")
-        await pilot.pause()
-        while not seen(app, "devices")[-1].startswith(f"{PK}/roof_0999  OFFLINE"):
-            await pilot.pause(0.01)
+        last = f"{PK}/roof_0999  OFFLINE"
+        await until(pilot, lambda: seen(app, "devices")[-1].startswith(last), "end")
         assert seen(app, "devices")[0].startswith("device")  # the head stays
         await pilot.press("tab")
         assert seen(app, "tasks")[1].startswith(f"1000  {PK}/roof_0999")  # the newest first

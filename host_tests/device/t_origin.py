@@ -77,5 +77,5 @@ def test_a_compressed_image_asks_for_no_source():
     fill(0, b"anything")
     fill(1, b"")
     one = moving(compressed(IMAGE))
-    assert one.packed.checked == 0
+    assert one.early == "job.unpack"
     assert through(one) == IMAGE

@@ -51,6 +51,14 @@ def test_a_bit_that_flash_did_not_keep_is_found_wherever_it_is():
     finish(one)  # behind the image: not its own
 
 
+def test_a_check_that_is_begun_anew_reads_all_of_it_again():
+    one = written()
+    assert not one.finish()
+    one.begin(9000, "md5", one.digest, one.block)
+    one.at = 9000
+    assert finish(one) == 3
+
+
 def test_half_an_image_is_never_checked_as_a_whole_one():
     one = written()
     one.at = 8192

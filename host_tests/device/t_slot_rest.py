@@ -61,11 +61,11 @@ def test_a_set_of_several_files_has_no_place_in_one_slot():
 def test_beginning_erases_nothing_and_forgets_an_earlier_image():
     fill(1, b"old")
     one = begun()
-    one.at = one.checked = one.written = 4096
+    one.at = one.written = 4096
     one.holds = (1, "md5", b"")
     one.rest = "something"
     one.begin(5000, "sha256", b"other", one.block)
-    assert (one.at, one.checked, one.written, one.size) == (0, 0, 0, 5000)
+    assert (one.at, one.written, one.size) == (0, 0, 5000)
     assert (one.holds, one.rest, one.method, one.digest) == (None, None, "sha256", b"other")
     assert one.label == "ota_0"
     assert bytes(Partition.slots[1][:4]) == b"old\xff"
@@ -78,7 +78,7 @@ def test_beginning_erases_nothing_and_forgets_an_earlier_image():
 def test_an_image_that_is_there_already_is_only_read_back():
     one = slot.Slot()
     one.begin_check(9000, "md5", b"digest", bytearray(BLOCK))
-    assert one.at == one.size == 9000 and one.checked == 0
+    assert one.at == one.size == 9000
 
 
 def test_what_was_written_before_a_reset_is_read_block_by_block():

@@ -59,7 +59,7 @@ def test_a_job_that_is_offered_the_other_way_goes_on_that_way(
 def test_an_offer_in_the_middle_of_a_block_costs_nothing_of_it(rig: Rig, scheme: str) -> None:
     rig.start("1.0.0")
     image = rig.release("1.1.0", rig.image("1.1.0", size=150_000))
-    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 1500, 0.02
+    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 1500, 0.06
     rig.push("1.1.0", scheme=scheme)
     rig.wait(lambda: rig.fetched() or rig.cloud.blocks, "the download")
     for _ in range(8):
