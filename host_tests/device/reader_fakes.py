@@ -11,4 +11,6 @@ class Reader(fetch.Download):
     def __init__(self):
         super().__init__()
         self.target = Target()
+        view = memoryview(self.block)
+        self.view = tuple([view[at:] for at in range(0, len(view), 1024)])
         parts.ask("job.buffers", "ring", self)

@@ -1,11 +1,48 @@
 # A half-made block while a connection is opened: nothing of it is lost, and none of it boots. MIT
 # licence.
 
+import gc
+
 from alink.job import aside
-from package_fakes import AlinkError, Partition, errors, fill, loading, moving, refused, through
-from package_maker import compressed
+from package_fakes import (
+    AlinkError,
+    Partition,
+    errors,
+    fill,
+    loading,
+    moving,
+    parts,
+    refused,
+    through,
+)
+from package_maker import ADD, COPY, INSERT, compressed, difference, op
 
 IMAGE = bytes((i * 31 + (i >> 8) * 7) & 255 for i in range(14000))
+SOURCE = bytes((i * 17 + (i >> 8)) & 255 for i in range(9000))
+
+
+class Run:
+    """As much of a Run as job/room.py touches."""
+
+    part = None
+    state = 1
+    index = 0
+
+    def __init__(self, fetch):
+        self.up = self.job = self
+        self.options = (None, None)
+        self.fetch = fetch
+        self.target = fetch.target
+        self.files = [fetch.file]
+
+
+def makes_room(one):
+    """An offer is judged beside the download: how many bytes that has freed."""
+    gc.collect()
+    before = gc.mem_alloc()
+    parts.ask("job.room", "free", Run(one))
+    gc.collect()
+    return before - gc.mem_alloc()
 
 
 def half(blocks):
@@ -115,3 +152,90 @@ def test_the_last_block_is_written_only_when_the_whole_image_is_right():
         e = refused(loading(bytes(body)))
         assert (e.code, e.detail) == (errors.PACKAGE, "not the image that its head tells of")
         assert Partition.written == (size - 1) // 4096
+
+
+def test_an_offer_beside_a_package_has_the_room_of_its_block_and_costs_not_a_byte_of_it():
+    one = half(2)
+    opened = len(one.source.opened)
+    part = one.packed.filled
+    assert makes_room(one) > 4096
+    assert one.block is None and one.packed.filled == part
+    assert through(one) == IMAGE
+    assert len(one.source.opened) == opened, "what came was lost"
+
+
+def test_an_offer_in_any_moment_of_a_package_leaves_the_image_right():
+    ops = op(COPY, 5000), op(INSERT, 8000, IMAGE[:8000]), op(ADD, 900, bytes(900))
+    image = SOURCE[:5000] + IMAGE[:8000] + SOURCE[5000:5900]
+    for body, wanted in ((compressed(IMAGE), IMAGE), (difference(image, SOURCE, *ops), image)):
+        turn = steps = 0
+        while not steps or turn < steps:
+            fill(0, SOURCE)
+            fill(1, b"")
+            one = loading(body, gives=700)
+            one.source.dry = True
+            steps = 0
+            while not one.step():
+                if steps == turn:
+                    parts.ask("job.room", "free", Run(one))
+                    parts.ask("job.room", "free", Run(one))  # (And a second one.)
+                steps += 1
+            while not one.target.finish():
+                pass
+            assert bytes(Partition.slots[1][: len(wanted)]) == wanted, turn
+            turn += 1
+        assert turn > 12, turn
+
+
+def test_a_link_that_breaks_while_an_offer_is_judged_does_not_lose_the_block_that_is_in_flash():
+    one = half(1)
+    parts.ask("job.room", "free", Run(one))
+    parts.ask("job.room", "hang_up", Run(one))
+    assert through(one) == IMAGE
+    assert one.source.opened[-1] > 4096, "it began again"
+
+
+def test_bytes_that_come_again_after_an_offer_are_not_taken_for_new_ones():
+    one = half(1)
+    one.packed.again = 7  # a server that repeats what was damaged
+    parts.ask("job.room", "free", Run(one))
+    assert one.state == 1, "asked for behind all that has come"
+    assert through(one) == IMAGE
+
+
+def test_a_package_that_begins_again_keeps_nothing_of_what_it_was_made_in():
+    ops = op(COPY, 5000), op(INSERT, 8000, IMAGE[:8000])
+    image = SOURCE[:5000] + IMAGE[:8000]
+    for body, wanted in ((compressed(IMAGE), IMAGE), (difference(image, SOURCE, *ops), image)):
+        fill(0, SOURCE)
+        fill(1, b"")
+        one = moving(body)
+        while not one.target.at:
+            assert not one.step()
+        parts.ask("job.checkpoint", "restart", one, "a test")
+        assert one.packed is None
+        # The block, the ring and what both were looked at through: all of it can go.
+        found = makes_room(one)
+        assert found > 4096 + 1024, found
+        Partition.written = 0
+        assert through(one) == wanted
+
+
+def test_flash_that_refuses_what_an_offer_wants_aside_ends_the_download_by_its_own_name():
+    one = half(1)
+    Partition.broken = "writeblocks"
+    try:
+        makes_room(one)
+        assert one.block is not None
+        assert refused(one).code == errors.FLASH
+    finally:
+        Partition.broken = ""
+
+
+def test_a_download_that_had_a_package_takes_another_file():
+    fill(1, b"")
+    one = loading(compressed(IMAGE))
+    assert through(one) == IMAGE
+    again = loading(IMAGE)
+    parts.ask("job.checkpoint", "start", one, again.file, "k", again.source, one.target)
+    assert through(one) == IMAGE

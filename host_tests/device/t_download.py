@@ -160,6 +160,8 @@ def test_a_block_on_its_way_from_the_socket_to_flash_costs_no_heap():
     one.target = slot
     parts.ask("job.buffers", "ring", one)
     slot.spare = None
+    view = memoryview(one.block)
+    one.view = tuple([view[at:] for at in range(0, 4096, 1024)])
     one.size = one.next = size
     one.digest = hashlib.sha256()
     one.state = 7

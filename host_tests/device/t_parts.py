@@ -77,6 +77,24 @@ def test_a_question_to_a_part_that_is_loaded_leaves_it_loaded():
     assert "alink.advice" not in sys.modules
 
 
+def test_what_an_application_imports_for_a_source_of_its_own_is_found_by_its_path_for_ever():
+    import alink.job.download
+    import alink.job.mqtt
+
+    for name in ("job.shown", "job", ""):
+        parts.use("job.shown")
+        parts.drop(name)
+        assert alink.job.download.Source is alink.job.http.HttpSource
+        assert alink.job.mqtt.MqttSource
+    parts.drop("job")
+    assert "alink.job.shown" not in sys.modules
+    for name in list(sys.modules):
+        # As another test finds it.
+        if name.startswith("alink.job."):
+            sys.modules.pop(name).__dict__.clear()
+    sys.modules.pop("alink.job")
+
+
 def test_parts_are_found_after_the_application_has_gone_to_another_folder():
     import os
 

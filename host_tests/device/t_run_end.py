@@ -3,7 +3,7 @@
 
 from alink import errors
 from alink.errors import AlinkError
-from alink.job import ending, inbox, moves, restart, starting, steps
+from alink.job import ending, inbox, moves, renewal, restart, starting, steps
 
 NEW, FETCHING, VERIFYING, INSTALLING, TELLING = range(5)
 STORED, FAILING, OVER, VERIFIED, BEGINNING = range(5, 10)
@@ -130,7 +130,7 @@ def test_a_job_that_another_one_overtakes_fails_but_not_what_is_told_already():
         assert ends == (run.fetch is None) == (state in (0, 1, 2, 3, 8, 9))
         if ends:
             assert run.last.code == 32
-            starting.renew(run, None)
+            renewal.renew(run, None)
         run.closing = None
         run.resting = run.hears = None
         if state != FETCHING and ends:  # (That one is run.py's: it raises what is in `last`.)
@@ -187,9 +187,10 @@ class Gate:
     def parse(self, payload, reply):
         return payload.decode()
 
-    def judge(self, up, job, error, payload, reply, block):
-        assert job == payload.decode() and error is None
-        self.judged.append((payload, reply, block and len(block)))
+    def judge(self, up, job, error, payload, seen, reply, block):
+        assert error is None and seen == hash(job.encode())
+        assert payload is None, "1 KB and more, which nobody wants any more"
+        self.judged.append((job, reply, block and len(block)))
 
     def drop(self, *names):
         self.dropped.extend(names)
@@ -205,7 +206,7 @@ def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
     inbox.parts = gate = Gate()
     try:
         inbox.judge(Up)
-        assert gate.judged == [(b"first", False, 4096)]
+        assert gate.judged == [("first", False, 4096)]
         assert Up._inbox == ((b"second", True),)
 
         class Under:
@@ -213,7 +214,7 @@ def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
 
         Up.run = Under()
         inbox.judge(Up)
-        assert gate.judged[1] == (b"second", True, None)
+        assert gate.judged[1] == ("second", True, None)
         # What is under way makes room, and what reads is gone before what judges is there.
         assert gate.asked == [("job.room", "free", Up.run)]
         assert gate.dropped == ["job.offer", "versions", "job.gate"] * 2

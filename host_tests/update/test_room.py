@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from host_tests.kit import alp
 from host_tests.kit.rig import DN, PK, Rig, firmware
 from tools.bench import states
 from tools.bench.compiled import compiled_sim
@@ -18,9 +19,11 @@ from tools.images.homes import dotted, of, told
 
 BESIDE = "bench beside"  # what the application says when an offer is judged beside a download
 MOST = 30 * 1024  # bytes beside the firmware's own
+MOST_PACKED = 32 * 1024  # of a package whose connection is opened anew: its inflater stays
 WRONG = {"data": {"sign": "0" * 32, "md5": None}}
 SLOW = {"drip_bytes": 4096, "drip_delay_s": 0.3}
 Faults = dict[str, Any]
+Pack = Callable[[bytes, bytes], bytes]  # (what runs, the new image) -> what is released
 Act = Callable[[Rig], str]  # what happens during the download -> the version that comes of it
 
 
@@ -46,15 +49,23 @@ def heaviest(rig: Rig) -> list[tuple[int, str, list[str]]]:
 def worst(tmp_path: Path) -> Callable[..., int]:
     """Plays an update and tells the most that was alive in it, in bytes of a chip."""
 
-    def play(end: str, faults: Faults, meanwhile: Act | None = None, **options: Any) -> int:
+    def play(
+        end: str,
+        faults: Faults,
+        meanwhile: Act | None = None,
+        pack: Pack | None = None,
+        **options: Any,
+    ) -> int:
         with compiled_sim(), Rig(tmp_path) as rig:
-            rig.board.write_slot(0, weighing(rig, "1.0.0"))
+            old = weighing(rig, "1.0.0")
+            rig.board.write_slot(0, old)
             rig.board.power_on()
             rig.reports("1.0.0")
             wait_said(rig.board, "idle")
             for name, value in faults.items():
                 setattr(rig.cloud.faults, name, value)
-            rig.release("1.1.0", weighing(rig, "1.1.0"))
+            new = weighing(rig, "1.1.0")
+            rig.release("1.1.0", new if pack is None else pack(old, new))
             rig.push("1.1.0", **options)
             version = "1.1.0"
             if meanwhile is not None:
@@ -131,3 +142,26 @@ def test_what_comes_over_mqtt_during_a_download_costs_no_more_memory(
 
 def test_a_link_that_expires_costs_no_more_memory(worst: Callable[..., int]) -> None:
     assert worst("SUCCEEDED", {"expire_next": 1}, scheme="https") <= MOST
+
+
+def compressed(old: bytes, new: bytes) -> bytes:
+    return alp.compressed(new)
+
+
+def difference(old: bytes, new: bytes) -> bytes:
+    return alp.difference(new, old, ops=[(alp.INSERT, len(new), new)])
+
+
+def comes_again_after_a_break(rig: Rig) -> str:
+    """The link breaks, and the same job is offered before it is opened anew."""
+    rig.says("download stopped")
+    return comes_again(rig)
+
+
+@pytest.mark.parametrize("pack", [compressed, difference])
+def test_an_offer_beside_a_package_whose_link_broke_costs_little_more_memory(
+    worst: Callable[..., int], pack: Pack
+) -> None:
+    faults = {**SLOW, "cut_after": 12000, "cut_times": 1}
+    found = worst("SUCCEEDED", faults, comes_again_after_a_break, pack, scheme="https")
+    assert found <= MOST_PACKED

@@ -1,12 +1,15 @@
-# A package's block that is half made, while a connection is opened. MIT licence.
+# A package's block that is half made, while a connection is opened or an offer judged. MIT
+# licence.
 #
 # Loaded for a moment each time.
 
-from micropython import const
+from micropython import RingIO, const
 
 from .. import parts
+from ..errors import AlinkError
 
 _BLOCK = const(4096)
+_PART = const(512)
 _IN_FLASH = const(-1)  # of what comes again: see packed.py
 
 _MOVE = const(8)
@@ -14,8 +17,8 @@ _CHECK = const(9)
 
 
 def set_aside(download):
-    """Before a connection is opened, which needs the block: what is in it goes to its own place in
-    flash, where nothing boots before all is there. Raises AlinkError FLASH.
+    """Before the block is wanted for something else: what is in it goes to its own place in flash,
+    where nothing boots before all is there. Raises AlinkError FLASH.
 
     Not with the first block, which nobody has looked at: all begins again.
     """
@@ -26,15 +29,50 @@ def set_aside(download):
             return
         _flash(download, "writeblocks")
         packed.again = _IN_FLASH
+    packed.views = packed.out = None
+
+
+def let_go(download):
+    """The block goes, until buffers.again() makes it anew: what is in it is set aside. Not where
+    flash does not take it: that has a name when the next block is written.
+    """
+    packed = download.packed
+    try:
+        set_aside(download)
+    except AlinkError:
+        return
+    if download.packed is not None:
+        if download.source.block is download.block:
+            download.source.block = None
+        download.block = packed.block = None
 
 
 def resume(download):
     """The connection is open again: what was in the block is there again."""
+    back(download)
     packed = download.packed
-    if packed.again == _IN_FLASH:
-        _flash(download, "readblocks")
     packed.again = 0  # what is asked for now begins behind all that has come
     download.state = _MOVE if packed.at else _CHECK
+
+
+def back(download):
+    """What was in the block is there again. Raises AlinkError FLASH."""
+    packed = download.packed
+    around(packed, download.block)
+    if packed.again == _IN_FLASH:
+        _flash(download, "readblocks")
+        packed.again = 0
+
+
+def around(packed, block):
+    """What a Slot has of the block (bytearray of 4096) that all of a package is made in."""
+    view = memoryview(block)
+    packed.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
+    # out: writes into the block. It is emptied at once, so that what comes next goes behind it.
+    packed.out = RingIO(block)
+    view = view[: packed.filled % _BLOCK]
+    packed.out.write(view)
+    packed.out.readinto(view)
 
 
 def _flash(download, name):

@@ -5,6 +5,8 @@
 
 from micropython import RingIO, const
 
+from .. import parts
+
 _BLOCK = const(4096)
 _PART = const(1024)
 
@@ -24,11 +26,18 @@ def again(download):
     """Make what room.free() has let go of, but for the ring where there is no connection yet."""
     target = download.target
     block = bytearray(_BLOCK)
-    view = memoryview(block)
-    download.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
-    download.tail = view[: download.size % _BLOCK or _BLOCK]
-    target.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
-    target.block = download.source.block = block
-    if download.state >= _PEEK:
-        ring(download)
+    opened = download.state >= _PEEK
+    packed = download.packed
+    if packed is None:
+        view = memoryview(block)
+        download.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
+        download.tail = view[: download.size % _BLOCK or _BLOCK]
+        target.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
+        if opened:
+            ring(download)
+    target.block = block
+    if download.source.block is None:
+        download.source.block = block
     download.block = block  # last: with it all is there
+    if packed is not None and opened:
+        parts.ask("job.aside", "back", download)

@@ -31,7 +31,7 @@ def fill(one, nvs=None, config=None, block=None):
     of the same file may be put there at any time.
     """
     one.block = bytearray(_BLOCK) if block is None else block
-    one.view = _views(one.block)
+    one.view = None  # of what is read into: from each KiB on
     one.ring = one.spare = None  # see buffers.ring()
     one.nvs = nvs
     one.config = config
@@ -41,6 +41,7 @@ def fill(one, nvs=None, config=None, block=None):
     # target's, or None. mover: moving.py, or what moves of a package, while it is loaded. packed:
     # see packed.py. early: the part that makes the first block: first.py until it tells another.
     # doubt: what is wrong with bytes that are not vouched for yet: see retry.py.
+    one.early = "job.first"
     one.file = one.digest = one.tail = None
     # at: bytes of the piece that are in place, whole KiB. next: offset of the next checkpoint,
     # or the end. kept: bytes of an earlier run that are trusted so far. recall: bytes to be
@@ -134,27 +135,27 @@ def _forget(nvs, *keys):
                 raise
 
 
-def _views(block):
-    # Of what is read into: from each KiB on.
-    view = memoryview(block)
-    return (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
-
-
 def _begin(download, recall):
     # Digest and target at their first byte; `recall` bytes come out of the target.
     file = download.file
     size = file.size
+    block = download.block
+    target = download.target
     if download.packed is not None:
-        download.packed.inflate = None
+        target.inflate = target.ring = target.out = None  # (First what is large.)
         download.packed = download.mover = None
         parts.drop("job.unpack")
-        download.view = _views(download.block)
-    download.recall = recall
-    download.target.begin(size, file.method, file.digest, download.block)
-    download.target.spare = download.spare
-    download.digest = getattr(hashlib, file.method)()
+        target.drop()
+        parts.drop("job.slot_rest")
+        download.source.block = block
+    view = memoryview(block)
+    download.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
     # The view of the last, short block is made here, so that move() makes none.
-    download.tail = memoryview(download.block)[: size % _BLOCK or _BLOCK]
+    download.tail = view[: size % _BLOCK or _BLOCK]
+    download.recall = recall
+    target.begin(size, file.method, file.digest, block)
+    target.spare = download.spare
+    download.digest = getattr(hashlib, file.method)()
     download.offset = 0
     download.next = min(_CHECKPOINT, size)
     download.state = _OPEN
@@ -172,6 +173,7 @@ def restart(download, reason, recall=0):
         except OSError as e:
             unsaved(e)
     _begin(download, recall)
+    parts.drop("job.slot_begin")
     if recall:
         download.state = _RECALL
 

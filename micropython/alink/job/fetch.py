@@ -113,13 +113,12 @@ class Download:
         """
         self.mover = None
         parts.drop(
+            self.early,
             "job.moving",
-            "job.unpack",
             "job.checkpoint",
             "job.waiting",
             "job.slot_begin",
             "job.slot_rest",
-            "job.first",
             "job.image",
         )
 

@@ -25,12 +25,12 @@ _NO_MEMORY_S = const(60)  # it may be a moment's
 _MAX_ATTEMPTS = const(8)  # place in the Updater's options
 
 
-def judge(up, job, error, payload, reply, block):
+def judge(up, job, error, payload, seen, reply, block):
     """Begin what an offer asks for (up.run), or put it off, refuse it, or leave it alone.
 
-    up: Updater. payload: bytes, of an upgrade push, or with `reply` of a query's answer. job,
-    error: what offer.parse() has made of it, or raised (AlinkError). block: bytearray of 4096 for
-    a run to move everything in, or None.
+    up: Updater. payload: bytes, of an upgrade push, or with `reply` of a query's answer; None if
+    there is a job. seen: int, its hash. job, error: what offer.parse() has made of it, or raised
+    (AlinkError). block: bytearray of 4096 for a run to move everything in, or None.
     """
     if error is None:
         if job is None:
@@ -48,8 +48,8 @@ def judge(up, job, error, payload, reply, block):
             return  # alone: a part of the board that is there, with its application
         if run is not None:
             _remember(up, error)
-        elif up.bad != hash(payload):
-            up.bad = hash(payload)
+        elif up.bad != seen:
+            up.bad = seen
             refuse(up, error)
         return
     if job.reply_to is not None and job.reply_to != up.asked.get(job.module):
@@ -110,7 +110,7 @@ def _renew(up, job):
     if _signatures(job) != _signatures(up.job):
         error = _unsigned(up, job)
     if error is None and _contents(job) == _contents(up.job):
-        up.run.turn("starting", "renew", job)
+        up.run.turn("renewal", "renew", job)
         return
     log.info("offered again, it is not the same:", error or "other files")
     up.missed = _MISSED_MS

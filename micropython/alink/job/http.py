@@ -2,7 +2,11 @@
 #
 # What it uses is not let go when a job is over. The package itself takes job/https.py.
 
+import sys
+
 from . import https
 
 keep = https.keep = True  # type: ignore[attr-defined]
+# The folder, too: `import alink.job.http` finds it through that.
+sys.modules[__name__.rsplit(".", 1)[0]].keep = True
 HttpSource = https.Source

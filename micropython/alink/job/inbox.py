@@ -34,6 +34,8 @@ def _judge(up):
     block = job = error = None
     run = up.run
     if run:
+        if run.fetching and run.fetch is not None:
+            run.fetch.rest()  # before anything is loaded beside what moves
         parts.ask("job.room", "free", run)
     else:
         try:
@@ -46,7 +48,10 @@ def _judge(up):
         error = e
     finally:
         parts.drop("job.offer", "versions")
-    parts.use("job.gate").judge(up, job, error, payload, reply, block)
+    seen = hash(payload)
+    if job is not None:
+        payload = None  # (1 KB and more)
+    parts.use("job.gate").judge(up, job, error, payload, seen, reply, block)
     payload = block = job = error = None
     parts.drop("job.gate")
     if run and run.fetching:

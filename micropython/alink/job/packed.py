@@ -15,7 +15,6 @@ from micropython import RingIO, const
 from .. import log, parts
 
 _HEAD = const(80)
-_BLOCK = const(4096)
 _PART = const(512)  # the ring, and what is behind it
 _HALF = const(256)
 _INSERT = const(2)  # of a difference's operations: see unpack.py
@@ -39,14 +38,12 @@ def turn(download):
     packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, block[6])
     # spare: for what is read, then for what is inflated, then for what the slot holds.
     packed.spare = download.spare[_PART:]
-    packed.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
     if download.file.stream is not None:
         download.source.block = packed.spare  # the block is not free while a header comes
-    # out: writes into the block. It is emptied at once, so that what comes next goes behind it.
-    packed.out = RingIO(block)
     # filled: bytes of the image that are in the block. again: bytes of the package that come a
     # second time; below 0 the block is in flash, see aside.set_aside().
     packed.filled = packed.again = 0
+    parts.ask("job.aside", "around", packed, block)
     # found: of a difference, the hash of what has been read of its source; then of what is in the
     # slot.
     packed.found = hashlib.sha256()

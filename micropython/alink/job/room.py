@@ -5,6 +5,8 @@
 
 from micropython import const
 
+from .. import parts
+
 # Of moves.py, and of fetch.py.
 _FETCHING = const(1)
 _VERIFYING = const(2)
@@ -17,7 +19,8 @@ def free(run):
     """Let go of the buffers of `run`, which hears: nothing is in them, or a block that does not
     get whole, which is asked for once more. Its next step makes them anew.
 
-    Not where somebody else may hold on to them: a package, a source or target that is not alink's.
+    Of a package what has come of its block goes to flash meanwhile, and what inflates stays. Not
+    where somebody else may hold on to them: a source or target that is not alink's.
     """
     fetch = run.fetch
     options = run.up.options
@@ -26,11 +29,21 @@ def free(run):
         or options[0] is not None
         or options[1] is not None
         or not _FETCHING <= run.state <= _VERIFYING
-        or (fetch is not None and fetch.packed is not None)
     ):
         return
+    target = run.target
     if fetch is not None:
         fetch.rest()
+        packed = fetch.packed
+        if packed is not None:
+            # (Where its first block is not whole, or bytes come again that are known, it is opened
+            # anew: see aside.py.)
+            if packed.again > 0 or (packed.filled and not packed.at):
+                hang_up(run)
+            packed = None
+            parts.ask("job.aside", "let_go", fetch)
+            if fetch.packed is not None:
+                return
         ring = fetch.ring
         if (
             run.job.files[run.index].stream is not None
@@ -42,8 +55,7 @@ def free(run):
         ring = None
         fetch.block = fetch.view = fetch.tail = fetch.ring = fetch.spare = None
         fetch.source.block = None
-    target = run.target
-    run.block = target.block = target.views = target.spare = None
+    target.block = target.views = target.spare = None
 
 
 def hang_up(run):

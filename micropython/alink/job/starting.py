@@ -38,6 +38,8 @@ def start(run):
 def try_way(run, failed):
     """Take the first way, or the next one: `failed` had too little memory."""
     up = run.up
+    if run.fetch is not None:
+        run.block = run.fetch.block  # for the next one
     run.fetch = run.target = None
     run.way = 0  # no way is another's next while one is looked for
     way = parts.ask("job.ways", "choose", up, run.job, failed)
@@ -69,24 +71,6 @@ def start_file(run, index):
     run.asked = time.ticks_ms()
     run.asks = run.mark = 0
     run.turn("moves", "go", _BEGINNING)
-
-
-def renew(run, job):
-    """The job under way, offered once more: its link may be fresh, or of another kind."""
-    if run.fetch is None:
-        return  # it has starved, or is overtaken: its next step says what becomes of it
-    run.asked = time.ticks_ms()
-    run.asks = 0
-    file = job.files[run.index]
-    if (run.job.files[run.index].stream is None) == (file.stream is None):
-        # (In place of the old one: that had the same contents.)
-        run.job.files[run.index] = run.fetch.file = run.fetch.link = file
-        return
-    run.fetch.close()
-    run.target.drop()
-    run.job = run.up.job = job
-    run.index = run.before = 0
-    try_way(run, 0)
 
 
 def want_link(run):

@@ -17,6 +17,7 @@ def begin(run):
     """Make the buffers, before anything is opened."""
     if run.fetch is None:
         run.fetch = parts.use("job.fetch").Download(parts.journal, run.up.options[6], run.block)
+        run.block = None
 
 
 def _source(run):
@@ -94,10 +95,8 @@ def fetched(run):
 
 def verified(run):
     """The target has all of a file; with the last one of an image its block goes."""
-    if _is_whole(run):
-        run.block = None
-        if run.up.options[1] is None:
-            run.target.block = None
+    if _is_whole(run) and run.up.options[1] is None:
+        run.target.block = None
 
 
 def sign_off(run, held):

@@ -26,7 +26,8 @@ def turn(download, error):
     The download waits for its next try, or for a fresh link. Raises AlinkError when it has failed
     for good; the source is closed then.
     """
-    if isinstance(error, EOFError):
+    moved = isinstance(error, EOFError)
+    if moved:
         if not error.args or error.args[0] is not download:
             raise error  # not of what moves: a source's or a target's own
         error = parts.ask("job.broken", "named", *error.args)
@@ -36,9 +37,12 @@ def turn(download, error):
     download.source.close()
     # (Beside a package there is the least room: its words are told when it has failed for good.)
     plain = download.packed is None
-    if plain and not download.source.unvouched:
-        # As in retry.py, which wants it where something is damaged.
-        download.ring = download.spare = download.target.spare = None
+    if not download.source.unvouched:
+        if plain:
+            # As in retry.py, which wants it where something is damaged.
+            download.ring = download.spare = download.target.spare = None
+        elif moved:
+            parts.ask("job.aside", "let_go", download)  # (Not of a package that is wrong.)
     text = error.text() if plain else "E%d %s" % (error.code, error.detail)
     log.info("download stopped at byte %d: %s" % (download.offset, text))
     text = None
