@@ -3,7 +3,7 @@
 
 from alink import errors
 from alink.errors import AlinkError
-from alink.job import ending, inbox, moves, renewal, restart, starting, steps
+from alink.job import ending, inbox, moves, restart, room, starting, steps
 
 NEW, FETCHING, VERIFYING, INSTALLING, TELLING = range(5)
 STORED, FAILING, OVER, VERIFIED, BEGINNING = range(5, 10)
@@ -130,7 +130,7 @@ def test_a_job_that_another_one_overtakes_fails_but_not_what_is_told_already():
         assert ends == (run.fetch is None) == (state in (0, 1, 2, 3, 8, 9))
         if ends:
             assert run.last.code == 32
-            renewal.renew(run, None)
+            room.renew(run, None)
         run.closing = None
         run.resting = run.hears = None
         if state != FETCHING and ends:  # (That one is run.py's: it raises what is in `last`.)

@@ -110,7 +110,7 @@ def _renew(up, job):
     if _signatures(job) != _signatures(up.job):
         error = _unsigned(up, job)
     if error is None and _contents(job) == _contents(up.job):
-        up.run.turn("renewal", "renew", job)
+        up.run.turn("room", "renew", job)
         return
     log.info("offered again, it is not the same:", error or "other files")
     up.missed = _MISSED_MS

@@ -1,7 +1,10 @@
-# Room beside a download: its buffers go while an offer is judged. MIT licence.
+# A download beside an offer: its buffers go while that is judged, and it takes the newer link.
+# MIT licence.
 #
 # Beside what that takes they would be the most that a board ever holds. buffers.py makes them
 # anew.
+
+import time
 
 from micropython import const
 
@@ -67,3 +70,21 @@ def hang_up(run):
     fetch.source.close()
     if fetch.state >= _PEEK:
         fetch.state = _OPEN
+
+
+def renew(run, job):
+    """The job under way, offered once more: its link may be fresh, or of another kind."""
+    if run.fetch is None:
+        return  # it has starved, or is overtaken: its next step says what becomes of it
+    run.asked = time.ticks_ms()
+    run.asks = 0
+    file = job.files[run.index]
+    if (run.job.files[run.index].stream is None) == (file.stream is None):
+        # (In place of the old one: that had the same contents.)
+        run.job.files[run.index] = run.fetch.file = run.fetch.link = file
+        return
+    run.fetch.close()
+    run.target.drop()
+    run.job = run.up.job = job
+    run.index = run.before = 0
+    run.turn("starting", "try_way", 0)
