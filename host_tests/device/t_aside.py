@@ -239,3 +239,22 @@ def test_a_download_that_had_a_package_takes_another_file():
     again = loading(IMAGE)
     parts.ask("job.checkpoint", "start", one, again.file, "k", again.source, one.target)
     assert through(one) == IMAGE
+
+
+def test_memory_that_is_gone_when_the_block_is_made_anew_costs_a_step_and_nothing_else():
+    def starve(*args):
+        raise MemoryError
+
+    one = half(1)
+    makes_room(one)
+    plain = aside.around
+    aside.around = starve
+    try:
+        one.step()
+    except MemoryError:
+        assert one.block is None
+    else:
+        raise AssertionError("it moves on without what it moves in")
+    finally:
+        aside.around = plain
+    assert through(one) == IMAGE

@@ -27,7 +27,7 @@ def set_aside(download):
         if not packed.at:
             parts.ask("job.checkpoint", "restart", download, "no block was whole")
             return
-        _flash(download, "writeblocks")
+        _flash(packed, "writeblocks", download.block)
         packed.again = _IN_FLASH
     packed.views = packed.out = None
 
@@ -49,18 +49,17 @@ def let_go(download):
 
 def resume(download):
     """The connection is open again: what was in the block is there again."""
-    back(download)
     packed = download.packed
+    back(packed, download.block)
     packed.again = 0  # what is asked for now begins behind all that has come
     download.state = _MOVE if packed.at else _CHECK
 
 
-def back(download):
+def back(packed, block):
     """What was in the block is there again. Raises AlinkError FLASH."""
-    packed = download.packed
-    around(packed, download.block)
+    around(packed, block)
     if packed.again == _IN_FLASH:
-        _flash(download, "readblocks")
+        _flash(packed, "readblocks", block)
         packed.again = 0
 
 
@@ -75,10 +74,9 @@ def around(packed, block):
     packed.out.readinto(view)
 
 
-def _flash(download, name):
-    packed = download.packed
+def _flash(packed, name, block):
     at = packed.at // _BLOCK
     try:
-        getattr(packed.part, name)(at, download.block)
+        getattr(packed.part, name)(at, block)
     except OSError as e:
         packed.fault(at, e)

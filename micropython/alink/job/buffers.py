@@ -35,9 +35,9 @@ def again(download):
         target.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
         if opened:
             ring(download)
+    elif opened:
+        parts.ask("job.aside", "back", packed, block)
     target.block = block
     if download.source.block is None:
         download.source.block = block
     download.block = block  # last: with it all is there
-    if packed is not None and opened:
-        parts.ask("job.aside", "back", download)
