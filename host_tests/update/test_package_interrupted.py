@@ -9,12 +9,17 @@ from host_tests.kit.packed import MQTT, SIZE, erases, running, scattered, succee
 from host_tests.kit.rig import Rig
 
 
-def test_a_package_survives_two_refusals_after_a_broken_link(rig: Rig) -> None:
+def breaks(rig: Rig, at: int, times: int | None) -> tuple[bytes, bytes]:
+    """The link breaks at byte `at`, so many times -> the new image, and a difference to it."""
     old = running(rig, sibling=False)
-    image, package = scattered(rig, old)
-    rig.cloud.faults.cut_after = 30_000
-    rig.cloud.faults.cut_times = 1
+    rig.cloud.faults.cut_after = at
+    rig.cloud.faults.cut_times = times
     rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 2048, 0.02
+    return scattered(rig, old)
+
+
+def test_a_package_survives_two_refusals_after_a_broken_link(rig: Rig) -> None:
+    image, package = breaks(rig, 30_000, 1)
     rig.update("1.1.0", package)
     rig.wait(rig.fetched, "the download")
     rig.cloud.faults.status_next = 2
@@ -22,11 +27,7 @@ def test_a_package_survives_two_refusals_after_a_broken_link(rig: Rig) -> None:
 
 
 def test_a_package_survives_three_broken_links_and_a_server_that_begins_again(rig: Rig) -> None:
-    old = running(rig, sibling=False)
-    image, package = scattered(rig, old)
-    rig.cloud.faults.cut_after = 30_001
-    rig.cloud.faults.cut_times = 3
-    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 2048, 0.01
+    image, package = breaks(rig, 30_001, 3)
     rig.update("1.1.0", package)
     rig.wait(lambda: len(rig.fetched()) >= 2, "a second one")
     rig.cloud.faults.ignore_range = True
@@ -83,10 +84,7 @@ def test_a_package_that_is_offered_again_after_a_damaged_block_arrives(rig: Rig)
 
 
 def test_a_package_that_takes_the_place_of_a_broken_one_arrives(rig: Rig) -> None:
-    old = running(rig, sibling=False)
-    image, package = scattered(rig, old)
-    rig.cloud.faults.cut_after = 30_000
-    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 2048, 0.01
+    image, package = breaks(rig, 30_000, None)
     rig.update("1.0.5", alp.compressed(rig.image("1.0.5", size=SIZE)))
     rig.says("download stopped")
     rig.cloud.faults.cut_after = None
