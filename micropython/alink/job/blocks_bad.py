@@ -16,6 +16,8 @@ _CLOSED = const(259)  # see packets.py
 
 _CRC = const(1)
 _BLOCK = const(4096)
+_LIMIT = const(5)  # of `want`, as in blocks_move.py
+_GAP = const(6)
 _BRACE = const(123)
 _IDS = const(600000000)  # those of requests begin here, out of reach of Device.next_id()
 
@@ -30,7 +32,7 @@ def judge(source, found, size, n):
     found: list, see blocks_move.scan(). size, n: int, bytes of the header, and how many of them
     were looked at.
     """
-    number, _, left, offset, whole = source.want
+    number, _, left, offset, whole = source.want[:_LIMIT]
     behind = source.device._link.left
     if not size or (size > behind + n and size >> 8 != _BRACE):
         return -_E_BLOCK
@@ -90,7 +92,8 @@ def fault(source, code):
         code = _E_BLOCK
         said = "CRC, " + said
     elif code == _E_TIMEOUT:
-        source.gap = min(max(2 * source.gap, _GAP_STEP_MS), _GAP_MAX_MS)
+        gap = min(max(2 * source.want[_GAP], _GAP_STEP_MS), _GAP_MAX_MS)
+        source.want[_GAP] = gap
         said = "no reply for byte %d" % at
     elif code == _E_BLOCK_REFUSED:
         said = "code %d for byte %d" % (source.n, at)

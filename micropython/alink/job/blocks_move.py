@@ -16,6 +16,10 @@ _E_TIMEOUT = const(7)
 _CRC = const(1)  # for blocks_bad.py
 
 _BLOCK = const(4096)
+# Places in `want`, behind what a header has: bytes at once, ms between requests, and for a reply.
+_LIMIT = const(5)
+_GAP = const(6)
+_TIMEOUT = const(7)
 _HEAD_MAX = const(512)  # bytes of JSON looked at; the platform's have about 130
 
 # Where the last digits of numbers stand in the request, from its end: see blocks_rest.py.
@@ -64,8 +68,8 @@ def blocks(source):
     topic = source.entry[0]
     table = _TABLE
     # What scan() finds in a header (see _KEYS), and what it ought to.
-    found = [0] * 5
     want = source.want
+    found = want[:]
     one = bytearray(1)
     last = time.ticks_ms()  # of the last request
     while True:
@@ -73,7 +77,7 @@ def blocks(source):
         if (
             not device.connected
             or device._signing
-            or 0 <= time.ticks_diff(time.ticks_ms(), last) < source.gap
+            or 0 <= time.ticks_diff(time.ticks_ms(), last) < want[_GAP]
         ):
             yield None
             continue
@@ -81,7 +85,7 @@ def blocks(source):
         if source.entry[2] > 1:
             yield -_E_SUBSCRIBE
         want[3] = at = source.offset
-        want[2] = left = min(want[4] - at, source.limit if at else _BLOCK)
+        want[2] = left = min(want[4] - at, want[_LIMIT] if at else _BLOCK)
         want[0] = count = want[0] + 1
         # Digits, and blanks in front of them; 0 may be the offset alone.
         for n in range(_ID_AT, _FIRST, -1):
@@ -105,7 +109,7 @@ def blocks(source):
         while True:
             # Its reply, which begins with the size of a header.
             while link.left <= 0:
-                if time.ticks_diff(time.ticks_ms(), last) > source.timeout:
+                if time.ticks_diff(time.ticks_ms(), last) > want[_TIMEOUT]:
                     yield -_E_TIMEOUT
                 yield None
             source.unvouched = crc = at = size = 0

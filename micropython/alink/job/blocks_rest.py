@@ -28,16 +28,14 @@ def _fill(source, device, block_size=_BLOCK, gap_ms=100, reply_timeout_ms=10000)
     if block_size not in range(_BLOCK, _BLOCK_MAX + 1, _BLOCK):
         parts.ask("after_reset.arguments", "check", None, block_size)  # says what is wrong with it
     source.device = device
-    source.limit = block_size
-    source.gap = gap_ms
-    source.timeout = reply_timeout_ms
     # The Device's entry of the topic of replies, the request, what comes, and what readinto() was
     # called with.
     source.entry = source.packet = source.run = source.buf = None
     source.block = source.stream = None
     source.offset = source.unvouched = source.n = 0
     # What the next header has to say: id, code, bytes of the block, its offset, those of the file.
-    source.want = [0, 200, 0, 0, 0]
+    # Behind that what is set: how many attributes there are decides how much each of them takes.
+    source.want = [0, 200, 0, 0, 0, block_size, gap_ms, reply_timeout_ms]
     source.session = -1  # in which a reply is waited for
 
 

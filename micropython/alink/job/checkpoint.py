@@ -72,7 +72,8 @@ def start(download, file, key, source, target):
     download.waits = ""
     if source is not None:
         source.block = download.block
-        source._into = download
+        if source.config is not None:
+            source._into = download
         download.source = source
         download.stall = stall(source)
     _begin(download, 0)

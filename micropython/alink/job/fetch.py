@@ -131,5 +131,7 @@ class Download:
             self.work = None
         source = self.source
         if source is not None:
-            source.block = source._into = None  # an application's source lives on, without
+            source.block = None  # an application's source lives on, without
+            if source._into is not None:
+                source._into = None
             source.close()

@@ -50,7 +50,8 @@ def begun(run):
     download = run.fetch
     download.source = source = _source(run)
     source.block = download.block
-    source._into = download
+    if source.config is not None:
+        source._into = download
     shelve(run)
     # (As checkpoint.stall(), which is not loaded now.)
     config = source.config
