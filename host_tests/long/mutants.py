@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 STEPS = "host_tests/update/test_steps.py"
 OUTCOME = "host_tests/device/t_outcome.py"
+ASIDE = "host_tests/device/t_aside.py"
 VERDICT = "host_tests/update/test_verdict.py"
 SIGNED = "host_tests/update/test_signed.py"
 APPLICATION = "host_tests/update/test_application.py"
@@ -340,9 +341,44 @@ MUTANTS = (
     Mutant(
         "a block that is half made outlives a lost link",
         "micropython/alink/job/aside.py",
-        '        _flash(download, "writeblocks")\n',
+        '        _flash(packed, "writeblocks", download.block)\n',
         "        pass\n",
         PACKED + " -k link_that_drops",
+    ),
+    Mutant(
+        "what is in a package's block while an offer is judged",
+        "micropython/alink/job/aside.py",
+        '        _flash(packed, "readblocks", block)\n',
+        "        pass\n",
+        ASIDE,
+    ),
+    Mutant(
+        "what comes goes behind what was in the block before",
+        "micropython/alink/job/aside.py",
+        "    packed.out.write(view)\n",
+        "",
+        ASIDE,
+    ),
+    Mutant(
+        "an offer has the room of a package's block",
+        "micropython/alink/job/aside.py",
+        "        download.block = packed.block = None\n",
+        "        pass\n",
+        ASIDE,
+    ),
+    Mutant(
+        "the last block of a package that is wrong is not written",
+        "micropython/alink/job/trouble.py",
+        "        elif moved:\n",
+        "        else:\n",
+        "host_tests/device/t_unpack.py",
+    ),
+    Mutant(
+        "a package that begins again keeps nothing",
+        "micropython/alink/job/checkpoint.py",
+        "        target.drop()\n",
+        "",
+        ASIDE,
     ),
     Mutant(
         "where machine code is refused the sums are done in bytecode",
