@@ -4,6 +4,7 @@
 import gc
 
 from alink.job import aside
+from alink.target import Target
 from package_fakes import (
     AlinkError,
     Partition,
@@ -239,6 +240,33 @@ def test_a_download_that_had_a_package_takes_another_file():
     again = loading(IMAGE)
     parts.ask("job.checkpoint", "start", one, again.file, "k", again.source, one.target)
     assert through(one) == IMAGE
+
+
+def test_an_offer_beside_a_modules_download_has_the_room_of_its_block_and_costs_not_a_byte_of_it():
+    class Files(Target):
+        got = b""
+
+        def write(self, block, n):
+            self.got += block[:n]
+
+    fill(1, b"")
+    turn = steps = 0
+    while not steps or turn < steps:
+        one = loading(IMAGE, gives=700, target=Files())
+        run = Run(one)
+        run.part = "a module"
+        steps = 0
+        while not one.step():
+            if steps == turn:
+                gc.collect()
+                before = gc.mem_alloc()
+                parts.ask("job.room", "free", run)
+                gc.collect()
+                assert before - gc.mem_alloc() > 4096
+            steps += 1
+        assert one.target.got == IMAGE, turn
+        turn += 1
+    assert turn > 3, turn
 
 
 def test_memory_that_is_gone_when_the_block_is_made_anew_costs_a_step_and_nothing_else():

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -272,6 +272,28 @@ def test_a_job_for_another_module_waits_for_the_one_that_runs(assets: Assets) ->
     assert " job-module: nobody" in rig.ends("w3", "FAILED"), "it would be offered for ever"
     files = [d.file for d in rig.fetched()[-2:]]
     assert files == ["assets-w1.bin", "other-w2.bin"]
+
+
+@pytest.mark.parametrize("scheme", ["https", "mqtt"])
+@pytest.mark.parametrize("pack", [tar, targz])
+def test_a_set_of_files_arrives_whole_though_its_job_comes_again_and_again(
+    assets: Assets, scheme: str, pack: Callable[..., bytes]
+) -> None:
+    rig = assets.rig
+    version = f"{pack.__name__}-{scheme}"
+    begun = len(rig.fetched()), len(rig.cloud.blocks)
+    again = rig.board.console_text().count("from the start again")
+    rig.cloud.faults.drip_bytes, rig.cloud.faults.drip_delay_s = 1500, 0.03
+    try:
+        assets.push(version, pack({"big": BIG, "last": b"<1>"}), scheme=scheme)
+        rig.wait(lambda: (len(rig.fetched()), len(rig.cloud.blocks)) != begun, "the download")
+        for _ in range(8):
+            rig.push(version, module="assets", scheme=scheme, override=True)
+    finally:
+        rig.cloud.faults.drip_bytes = 0
+    rig.ends(version, "SUCCEEDED")
+    rig.says(f"files {version} big=50000 last=<1>\n")
+    assert rig.board.console_text().count("from the start again") == again
 
 
 def test_a_job_put_off_is_asked_for_again_by_its_module(assets: Assets) -> None:

@@ -32,12 +32,14 @@ def again(download):
         view = memoryview(block)
         download.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
         download.tail = view[: download.size % _BLOCK or _BLOCK]
-        target.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
+        if target.packs:  # (A slot: it compares.)
+            target.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
         if opened:
             ring(download)
     elif opened:
         parts.ask("job.aside", "back", packed, block)
-    target.block = block
+    if target.packs:
+        target.block = block
     if download.source.block is None:
         download.source.block = block
     download.block = block  # last: with it all is there

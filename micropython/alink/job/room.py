@@ -23,15 +23,15 @@ def free(run):
     get whole, which is asked for once more. Its next step makes them anew.
 
     Of a package what has come of its block goes to flash meanwhile, and what inflates stays. Not
-    where somebody else may hold on to them: a source or target that is not alink's.
+    where somebody else may hold on to them: a source or target of the slot's that is not alink's.
     """
     fetch = run.fetch
     options = run.up.options
     if (
-        run.part is not None
-        or options[0] is not None
+        options[0] is not None
         or options[1] is not None
         or not _FETCHING <= run.state <= _VERIFYING
+        or (run.part is not None and run.state != _FETCHING)
     ):
         return
     target = run.target
@@ -58,7 +58,8 @@ def free(run):
         ring = None
         fetch.block = fetch.view = fetch.tail = fetch.ring = fetch.spare = None
         fetch.source.block = None
-    target.block = target.views = target.spare = None
+    if run.part is None:
+        target.block = target.views = target.spare = None
 
 
 def hang_up(run):
