@@ -362,8 +362,8 @@ MUTANTS = (
     Mutant(
         "an offer has the room of a package's block",
         "micropython/alink/job/aside.py",
-        "        download.block = packed.block = None\n",
-        "        pass\n",
+        "    download.block = packed.block = None\n",
+        "",
         ASIDE,
     ),
     Mutant(

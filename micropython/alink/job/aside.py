@@ -27,24 +27,28 @@ def set_aside(download):
         if not packed.at:
             parts.ask("job.checkpoint", "restart", download, "no block was whole")
             return
-        _flash(packed, "writeblocks", download.block)
+        # at: of a package, so much of the image flash holds of what is not written as a whole.
+        if download.at != packed.at + packed.filled:
+            _flash(packed, "writeblocks", download.block)
+            download.at = packed.at + packed.filled
         packed.again = _IN_FLASH
     packed.views = packed.out = None
 
 
 def let_go(download):
-    """The block goes, until buffers.again() makes it anew: what is in it is set aside. Not where
-    flash does not take it: that has a name when the next block is written.
+    """The block goes, until buffers.again() makes it anew: what is in it is set aside. Not the
+    first one, and not where flash does not take it: that has a name with the next write.
     """
     packed = download.packed
+    if packed.filled and not packed.at:
+        return
     try:
         set_aside(download)
     except AlinkError:
         return
-    if download.packed is not None:
-        if download.source.block is download.block:
-            download.source.block = None
-        download.block = packed.block = None
+    if download.source.block is download.block:
+        download.source.block = None
+    download.block = packed.block = None
 
 
 def resume(download):

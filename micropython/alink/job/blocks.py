@@ -27,7 +27,7 @@ class MqttSource:
     file has another size, SUBSCRIBE when it does not let the device listen.
     """
 
-    config = _into = None  # it knows by itself how long nothing may come
+    config = None  # it knows by itself how long nothing may come
 
     device: "Device"  # type: ignore[name-defined]  # noqa: F821
     run: "Generator"  # type: ignore[name-defined]  # noqa: F821

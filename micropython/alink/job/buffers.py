@@ -3,6 +3,8 @@
 # The ring is made when a connection is: before TLS is, so that the heap need not grow beside that;
 # behind the look-up of a host, which takes more. room.py lets go of them.
 
+import time
+
 from micropython import RingIO, const
 
 from .. import parts
@@ -11,6 +13,7 @@ _BLOCK = const(4096)
 _PART = const(1024)
 
 _PEEK = const(5)  # of fetch.py
+_PATIENCE_MS = const(20000)  # behind the last byte
 
 
 def ring(download):
@@ -23,7 +26,21 @@ def ring(download):
 
 
 def again(download):
-    """Make what room.free() has let go of, but for the ring where there is no connection yet."""
+    """Make what room.free() has let go of, but for the ring where there is no connection yet.
+
+    False when there is no memory for it, which may be a moment's: the next step tries once more.
+    Raises MemoryError when that has lasted.
+    """
+    try:
+        _make(download)
+        return True
+    except MemoryError:
+        if time.ticks_diff(time.ticks_ms(), download.last) > _PATIENCE_MS:
+            raise
+        return False
+
+
+def _make(download):
     target = download.target
     block = bytearray(_BLOCK)
     opened = download.state >= _PEEK

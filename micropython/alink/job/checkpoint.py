@@ -141,6 +141,8 @@ def _begin(download, recall):
     file = download.file
     size = file.size
     block = download.block
+    if block is None:
+        block = download.block = bytearray(_BLOCK)  # let go beside an offer
     target = download.target
     if download.packed is not None:
         target.inflate = target.ring = target.out = None  # (First what is large.)

@@ -61,8 +61,8 @@ class Download:
         """
         state = self.state
         try:
-            if self.block is None:
-                parts.ask("job.buffers", "again", self)
+            if self.block is None and not parts.ask("job.buffers", "again", self):
+                return False
             if self.work is not None and self.work():
                 return False
             if _READY <= state < _CHECK:
@@ -132,6 +132,6 @@ class Download:
         source = self.source
         if source is not None:
             source.block = None  # an application's source lives on, without
-            if source._into is not None:
+            if source.config is not None:
                 source._into = None
             source.close()

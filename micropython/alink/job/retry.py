@@ -71,7 +71,8 @@ def verdict(download, error):
     unvouched = source.unvouched
     if unvouched:
         ring = download.ring
-        damaged = max(unvouched - download.at - (ring.any() if ring else 0), 0)
+        at = 0 if download.packed is not None else download.at
+        damaged = max(unvouched - at - (ring.any() if ring else 0), 0)
         source.unvouched = download.at = 0  # what comes next knows nothing of them
     _rest(download)
     if download.offset - damaged != download.seen:

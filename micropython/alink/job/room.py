@@ -39,14 +39,11 @@ def free(run):
         fetch.rest()
         packed = fetch.packed
         if packed is not None:
-            # (Where its first block is not whole, or bytes come again that are known, it is opened
-            # anew: see aside.py.)
-            if packed.again > 0 or (packed.filled and not packed.at):
-                hang_up(run)
+            if packed.again > 0:
+                hang_up(run)  # or it would not be known what comes again
             packed = None
             parts.ask("job.aside", "let_go", fetch)
-            if fetch.packed is not None:
-                return
+            return
         ring = fetch.ring
         if (
             run.job.files[run.index].stream is not None
@@ -84,8 +81,17 @@ def renew(run, job):
         # (In place of the old one: that had the same contents.)
         run.job.files[run.index] = run.fetch.file = run.fetch.link = file
         return
-    run.fetch.close()
+    # First what there may be no memory for: a run whose download is closed would stand still.
+    starting = parts.use("job.starting")
     run.target.drop()
+    run.fetch.close()
     run.job = run.up.job = job
     run.index = run.before = 0
-    run.turn("starting", "try_way", 0)
+    way = run.way
+    try:
+        starting.try_way(run, 0)
+    except MemoryError:
+        run.way = way  # its next step takes the one after that
+        raise
+    starting = None
+    parts.drop("job.starting")
