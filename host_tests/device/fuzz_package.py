@@ -9,6 +9,7 @@ import time
 import flash_fakes
 from alink import errors, log, parts
 from alink.errors import AlinkError
+from dice import Dice
 from fuzz_common import Run
 
 _STEPS_MAX = 200000
@@ -27,7 +28,7 @@ class Source(Plain):
     def __init__(self, body, dice):
         super().__init__()
         self.body = body
-        self.dice = dice
+        self.roll = Dice(dice)
         self.tick = 0
 
     def open(self, file, offset, size):
@@ -36,10 +37,6 @@ class Source(Plain):
         self.at = offset
         self.stream = self
         return offset
-
-    def roll(self, sides):
-        self.dice = (self.dice * 1103515245 + 12345) & 0x3FFFFFFF
-        return (self.dice >> 12) % sides
 
     def readinto(self, buf, n):
         kind = self.roll(40)

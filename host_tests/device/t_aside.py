@@ -18,7 +18,7 @@ from package_fakes import (
     through,
 )
 from package_maker import ADD, COPY, INSERT, compressed, difference, op
-from room_fakes import Run
+from room_fakes import Run, second_half
 
 IMAGE = bytes((i * 31 + (i >> 8) * 7) & 255 for i in range(14000))
 SOURCE = bytes((i * 17 + (i >> 8)) & 255 for i in range(9000))
@@ -48,12 +48,7 @@ def half(blocks):
     """-> Download with `blocks` in the slot, and a part of the next one made."""
     fill(1, b"")
     one = moving(compressed(IMAGE), gives=1000)
-    one.source.until = 80 + blocks * 4096 + 3000
-    while one.source.at < one.source.until:
-        assert not one.step()
-    assert not one.step()
-    assert one.target.at == blocks * 4096 and 0 < one.packed.filled < 4096
-    one.source.until = len(one.source.body)
+    second_half(one, blocks)
     return one
 
 

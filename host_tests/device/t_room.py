@@ -1,6 +1,6 @@
 # Room beside a package: nothing that fails while it is made costs more than it must. MIT licence.
 
-from package_fakes import AlinkError, Partition, download, errors, fill, parts, through
+from package_fakes import AlinkError, Partition, Source, errors, fill, parts, through
 from package_maker import compressed
 from room_fakes import begun, first_half, free, second_half, states
 
@@ -153,27 +153,17 @@ def test_a_slot_that_is_not_found_beside_an_offer_is_named():
     faults_anywhere("get_next_update", 3, cut)
 
 
-class Bare(download.Source):
+class Bare(Source):
     """A source of an application's own that has no settings, and makes its attributes itself."""
 
     config = block = stream = None
 
     def __init__(self, body):
         self.body = body
-
-    def open(self, file, offset, size):
-        self.at = offset
-        self.stream = self
-        return offset
-
-    def readinto(self, buf, n):
-        n = min(n, len(self.body) - self.at)
-        buf[:n] = self.body[self.at : self.at + n]
-        self.at += n
-        return n
-
-    def close(self):
-        self.stream = None
+        self.gives = 1024
+        self.at = 0
+        self.until = len(body)
+        self.opened = []
 
 
 def test_a_source_of_the_applications_own_without_settings_is_taken():

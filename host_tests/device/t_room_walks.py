@@ -2,6 +2,7 @@
 
 import time
 
+from dice import Dice
 from package_fakes import AlinkError, Any, Partition, Source, errors, fill, parts
 from package_maker import ADD, COPY, INSERT, compressed, difference, op
 from room_fakes import Run, begun
@@ -9,17 +10,6 @@ from room_fakes import Run, begun
 IMAGE = bytes((i * 31 + (i >> 8) * 7) & 255 for i in range(14000))
 SOURCE = bytes((i * 17 + (i >> 8)) & 255 for i in range(9000))
 SEEDS = range(1, 9)
-
-
-class Dice:
-    """The same numbers for the same seed."""
-
-    def __init__(self, seed):
-        self.n = seed
-
-    def __call__(self, sides):
-        self.n = (self.n * 1103515245 + 12345) & 0x3FFFFFFF
-        return (self.n >> 12) % sides
 
 
 class Blind(Any):

@@ -55,7 +55,6 @@ def resume(download):
     """The connection is open again: what was in the block is there again."""
     packed = download.packed
     back(packed, download.block)
-    packed.again = 0  # what is asked for now begins behind all that has come
     download.state = _MOVE if packed.at else _CHECK
 
 
@@ -64,7 +63,7 @@ def back(packed, block):
     around(packed, block)
     if packed.again == _IN_FLASH:
         _flash(packed, "readblocks", block)
-        packed.again = 0
+    packed.again = 0  # what is asked for now begins behind all that has come
 
 
 def around(packed, block):

@@ -43,10 +43,10 @@ def fill(one, nvs=None, config=None, block=None):
     # doubt: what is wrong with bytes that are not vouched for yet: see retry.py.
     one.early = "job.first"
     one.file = one.digest = one.tail = None
-    # at: bytes of the piece that are in place, whole KiB. next: offset of the next checkpoint,
-    # or the end. kept: bytes of an earlier run that are trusted so far. recall: bytes to be
-    # hashed out of the target. failed: tries in a row, at the offset `seen`. links: fresh ones
-    # that may still be asked for.
+    # at: bytes of the piece that are in place, whole KiB (of a package: see aside.py). next:
+    # offset of the next checkpoint, or the end. kept: bytes of an earlier run that are trusted so
+    # far. recall: bytes to be hashed out of the target. failed: tries in a row, at the offset
+    # `seen`. links: fresh ones that may still be asked for.
     one.state = one.offset = one.size = one.at = one.next = one.kept = one.recall = 0
     one.failed = one.seen = one.links = 0
     # Ticks: of the last byte, or of the end of a pause; of the deadline. stall: ms.

@@ -37,11 +37,9 @@ def free(run):
     target = run.target
     if fetch is not None:
         fetch.rest()
-        packed = fetch.packed
-        if packed is not None:
-            if packed.again > 0:
+        if fetch.packed is not None:
+            if fetch.packed.again > 0:
                 hang_up(run)  # or it would not be known what comes again
-            packed = None
             parts.ask("job.aside", "let_go", fetch)
             return
         ring = fetch.ring

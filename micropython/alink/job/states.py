@@ -50,12 +50,13 @@ def begun(run):
     download = run.fetch
     download.source = source = _source(run)
     source.block = download.block
-    if source.config is not None:
-        source._into = download
     shelve(run)
     # (As checkpoint.stall(), which is not loaded now.)
     config = source.config
-    download.stall = 0x1FFFFFFF if config is None else config.get("stall_timeout_ms", 20000)
+    download.stall = 0x1FFFFFFF
+    if config is not None:
+        source._into = download
+        download.stall = config.get("stall_timeout_ms", 20000)
 
 
 def shelve(run):
