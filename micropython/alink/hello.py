@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from . import log, parts, reports
+from . import log, parts, reports, trial
 from .errors import AlinkError
 
 _QUERY_MS = const(3000)
@@ -54,8 +54,8 @@ class Hello:
             self._report()
             if self._reports:
                 return False
-        if up.run is not None:
-            up.missed = _QUERY_MS  # it is asked when that is over
+        if up.run is not None or trial.running():
+            up.missed = _QUERY_MS  # it is asked when that is over, or the trial is confirmed
             return True
         if up.refused:
             # Jobs offered while there was another one: answered one at a time.
@@ -79,10 +79,6 @@ class Hello:
         after = self._after
         version, module = self._reports[0]
         if self._inform is None:
-            if after is not None and not after.passes():
-                self.busy = False  # it takes its time, or falls
-                return
-            self.busy = True
             self._inform = reports.Acknowledged(up.device, reports.version, version, module)
         if not self._inform.done():
             return

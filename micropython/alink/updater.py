@@ -218,14 +218,19 @@ class Updater:
     def _listen(self, run):
         device = self.device
         new = device.session != self.greeted
-        if device.connected and (new or (run is None and self._wants_hello())):
+        after = self.after
+        if (
+            device.connected
+            and (new or (run is None and self._wants_hello()))
+            and (after is None or after.passes())
+        ):
             self.hello = None
             self.hello = parts.use("hello").Hello(self, new)
             self.greeted = device.session
         if self.hello is not None and self.hello.step():
             self.hello = None
             self.settle()
-        if self.after is not None and self.after.step():
+        if after is not None and after.step():
             self.after = None
             self.settle()
         # An image on trial is not yet to be replaced, and no job is begun before the platform
@@ -263,6 +268,8 @@ class Updater:
         if self.hello is None:
             parts.drop("hello")
             if self.after is None:
-                parts.drop("after_reset", "reports", "record")
+                parts.drop("after_reset")
+            if self.after is None or trial.running():
+                parts.drop("reports", "record")
                 if self.deferral is None:
                     parts.drop("deferral", "nvs", "versions")

@@ -1,16 +1,22 @@
 # What a reset has left, until it is settled: a trial that runs, one put off, one to be told of.
 # MIT licence.
+#
+# On trial it waits for a minute beside all that the application holds: what it needs of NVS and
+# of reports is loaded when it is due.
 
 import time
 
 from micropython import const
 
-from .. import log, parts, record, reports, trial
-from ..nvs import hint
+from .. import log, parts, trial
 
 _SECURE = const(2)  # of the settings: see signin/connect.py
 _ASK_MS = const(60000)  # an answer may get lost
 _ASKS = const(3)
+
+# How far this session's version report has come: the gateway has taken it, and the trial is over.
+_TAKEN = const(1)
+_CONFIRMED = const(2)
 
 # Places in the Updater's options.
 _RETRY = const(9)
@@ -20,13 +26,12 @@ _PROVE = const(10)
 class After:
     """A trial under way, or what came of the last one; settled when step() returns True.
 
-    up: Updater. store: nvs.Store of JOURNAL. found: dict, the trial's record, or None. fell: list
-    (step, desc, module, job key), what the platform has to be told of a trial, or None.
+    up: Updater. store: nvs.Store of JOURNAL, not kept. found: dict, the trial's record, or None.
+    fell: list (step, desc, module, job key), what the platform has to be told of a trial, or None.
     """
 
     def __init__(self, up, store, found, fell):
         self._up = up
-        self._store = store
         self._record = found
         self._fell = fell
         self._telling = None  # the report of what came of a trial, under way
@@ -36,6 +41,7 @@ class After:
         # How long it still has to turn the main loop (the owner's number counts), and since when.
         self.left = store.get_int("prove_ms", up.options[_PROVE])
         self._session = self._turn = 0
+        self._report = 0
         self._due = False  # that time is over: the platform is asked whether it is still wanted
 
     def condemns(self, key):
@@ -54,7 +60,7 @@ class After:
             return False
         if self._due:
             self._at = self._record = None
-            self._up.run = parts.use("job.again").Again(self._up, self._store, found)
+            self._up.run = parts.use("job.again").Again(self._up, _store(), found)
         return True
 
     def overtaken(self, key=None):
@@ -63,7 +69,7 @@ class After:
         """
         self._untold(key)
         if self._record is not None and self._record["key"] != key:
-            record.clear(self._store)
+            parts.use("record").clear(_store())
             log.info("no more trial of", self._record["version"])
             self._record = self._at = None
 
@@ -92,14 +98,25 @@ class After:
         return text is None
 
     def taken(self):
-        """The gateway has taken the version report: this session stands."""
+        """The gateway has taken the version report: this session stands.
+
+        What that means comes with the next step(): on trial it was the last word of a greeting,
+        which is let go first.
+        """
+        self._report = _TAKEN
+
+    def _stands(self):
+        # Once more after a want of memory: from where it was.
         up = self._up
         if trial.running():
-            parts.use("after_reset.confirm").confirm(up.feed is None)
+            parts.ask("after_reset.confirm", "confirm", up.feed is None)
+            self._report = _CONFIRMED
+        if self._report == _CONFIRMED:
+            store = _store()
             if self._record is not None:
-                parts.ask("attempts", "put", self._store, self._record["key"], 0)
+                parts.ask("attempts", "put", store, self._record["key"], 0)
                 self._record = None
-            record.clear(self._store)
+            parts.use("record").clear(store)
             log.info("version %s is confirmed" % up.version)
             up.set_state("confirmed")
             up.set_state("idle")
@@ -110,6 +127,7 @@ class After:
         elif self._fell is not None and self._asked is None:
             # Hello asks now.
             self._asked = time.ticks_add(time.ticks_ms(), _ASK_MS)
+        self._report = 0
 
     def _tell(self):
         # What came of a trial is told when its job is offered once more. A report names no job: if
@@ -117,6 +135,7 @@ class After:
         if self._telling is None:
             step, desc, module, _ = self._fell
             device = self._up.device
+            reports = parts.use("reports")
             self._telling = reports.Acknowledged(device, reports.step, step, desc, module, 1)
 
     def _untold(self, key):
@@ -127,7 +146,7 @@ class After:
             and fell[3] not in ("", key)
             and (not key or key.split("/")[0] == fell[2])
         ):
-            hint(self._store.erase, "fell")
+            _forget_fell()
             log.info("not told of a trial that nobody waits for")
             self._telling = self._fell = None
 
@@ -136,6 +155,8 @@ class After:
         up = self._up
         if trial.running():
             trial.watch().linked(up.device.connected)
+        if self._report:
+            self._stands()
         if self._asked is not None and self._telling is None and up.device.connected:
             if self._fell is None:
                 self._asked = None
@@ -147,7 +168,7 @@ class After:
                 else:
                     self._tell()
         if self._telling is not None and self._telling.done():
-            hint(self._store.erase, "fell")
+            _forget_fell()
             self._telling = self._fell = None
         if self._at is not None and up.run is None and up.device.connected and self._is_time():
             # It may have been cancelled meanwhile. (The answer comes by way of job/gate.py.)
@@ -160,3 +181,12 @@ class After:
         # What seems to lie further ahead than it was set was days ago: ticks wrap.
         wait = _ASK_MS if self._due else self._up.options[_RETRY]
         return not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= wait
+
+
+def _store():
+    nvs = parts.use("nvs")
+    return nvs.Store(nvs.JOURNAL)
+
+
+def _forget_fell():
+    parts.use("nvs").hint(_store().erase, "fell")

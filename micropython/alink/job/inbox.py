@@ -11,6 +11,8 @@ from ..errors import AlinkError
 
 _E_NO_MEMORY = const(84)
 
+_NO_JOB = const(128)  # bytes: no larger is an answer without one
+
 _STARVED = const(12)  # each is asked for again after 5 s: a minute and more
 
 
@@ -39,7 +41,8 @@ def _judge(up):
         parts.ask("job.room", "free", run)
     else:
         try:
-            block = bytearray(4096)
+            if len(payload) > _NO_JOB:
+                block = bytearray(4096)
         except MemoryError:
             pass  # it will be missed: see states.begin()
     try:

@@ -22,8 +22,9 @@ def step(run):
     """Do the next bounded thing of `run`. Raises what that raises."""
     state = run.state
     closing = run.closing
+    up = run.up
     run.hears = True
-    run.resting = closing is not None and not run.up.device.connected
+    run.resting = closing is not None and not up.device.connected
     if run.last is not None and state >> 2 != 1:  # (4 to 7 are its end)
         run.turn("ending", "fail", run.last)  # see gate.refuse(), ending.overtaken()
     elif state == _VERIFYING:
@@ -38,11 +39,11 @@ def step(run):
             run.turn("storing", "turn")
         else:
             run.turn("ending", "turn")
-        run.up.settle()
+        up.settle()
     # "100" decides nothing at the platform: its answer is not waited for long.
     elif closing.done() or (
         state == _STORED and not 0 < time.ticks_diff(run.at, time.ticks_ms()) <= _REPLY_MS
     ):
         run.turn("moves", "go", _OVER)
         if state == _STORED:
-            parts.use("job.restart").restart(run.up)
+            parts.use("job.restart").restart(up)
