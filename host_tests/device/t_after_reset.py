@@ -1,6 +1,7 @@
 # What is settled after a reset: a confirmation, a rehearsal, a trial put off, one checked again.
 # MIT licence.
 
+import gc
 import json
 import sys
 
@@ -128,8 +129,9 @@ class Up:
 
 
 def after(found=None, fell=None):
-    standing.record = Said()
-    return standing.After(Up(), Store(), found, fell)
+    store = Store()
+    standing._store = lambda: store
+    return standing.After(Up(), store, found, fell)
 
 
 def test_a_trial_put_off_is_begun_again_only_for_its_own_job():
@@ -150,7 +152,7 @@ def test_another_job_for_the_slot_makes_a_trial_put_off_forgotten():
     assert one._record is not None
     one.overtaken("default/1.2.0")
     assert one._record is None
-    assert [name for name, _, _ in standing.record.said] == ["clear"]
+    assert standing._store().erased[0] == "trial"
 
 
 def test_what_came_of_a_trial_is_not_told_of_another_job():
@@ -160,12 +162,104 @@ def test_what_came_of_a_trial_is_not_told_of_another_job():
     assert one._fell is fell, "that is another module's"
     one.overtaken("default/1.2.0")
     assert one._fell is None
-    assert one._store.erased == ["fell"]
+    assert standing._store().erased == ["fell"]
     # What is no job's own (safe mode) is told, whatever is offered.
     fell = [-1, "E91 ...", "default", ""]
     one = after(fell=fell)
     one.overtaken("default/1.2.0")
     assert one._fell is fell
+
+
+class Short(Said):
+    """The parts as they are; the memory is short for the n-th of what is asked for."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.left = n
+
+    def use(self, name):
+        return self.ask(name, "use")
+
+    def ask(self, name, function, *args):
+        self.left -= 1
+        if not self.left:
+            raise MemoryError
+        if name == "after_reset.confirm":
+            sys.modules["alink_boot"]["trial"] = None
+        self.said.append((name, function, args))
+        return parts.use(name)
+
+
+class Watch:
+    def linked(self, up):
+        pass
+
+
+def test_a_confirmation_for_which_memory_is_short_goes_on_where_it_was():
+    # Begun anew it would take the image that runs for one whose trial was put off.
+    class Device:
+        connected = True
+
+    for n in range(1, 4):
+        sys.modules["alink_boot"] = {"trial": Watch()}
+        one = after({"key": "default/1.1.0", "version": "1.1.0"})
+        one._up.device = Device
+        one._up.feed = None
+        standing.parts = short = Short(n)
+        try:
+            one.taken()
+            for _ in range(2):
+                try:
+                    over = one.step()
+                except MemoryError:
+                    over = None
+                if n == 1 and over is None:
+                    assert sys.modules["alink_boot"]["trial"] is not None
+            assert over, n
+            names = [name for name, _, _ in short.said]
+            assert names.count("after_reset.confirm") == 1, (n, names)
+            assert names.index("after_reset.confirm") == 0
+            assert "attempts" in names
+            assert one._record is None and one._at is None
+            assert standing._store().erased[0] == "trial"
+            assert one._up.states == ["confirmed", "idle"]
+        finally:
+            standing.parts = parts
+            del sys.modules["alink_boot"]
+
+
+def test_a_rehearsal_for_which_pythons_heap_would_have_to_grow_leaves_the_link_alone():
+    class Grown:
+        """esp32: so much for a growth, which Python would get, and nothing else."""
+
+        HEAP_DATA = 4
+        largest = 0
+
+        def idf_heap_info(self, what):
+            return [(0, 8000, self.largest, 0)]
+
+    class Broken:
+        def ask(self, name, function, *args):
+            assert name == "idf", name
+            return parts.ask(name, function, *args)
+
+        def drop(self, *names):
+            pass
+
+    plain = sys.modules.get("esp32")
+    sys.modules["esp32"] = chip = Grown()
+    rehearsal.parts = Broken()
+    try:
+        chip.largest = gc.mem_free()
+        assert rehearsal.fault(True) is None
+        chip.largest = 0
+        assert "AssertionError" in rehearsal.fault(True), "there is room: it is played"
+    finally:
+        rehearsal.parts = parts
+        if plain is None:
+            del sys.modules["esp32"]
+        else:
+            sys.modules["esp32"] = plain
 
 
 class Slot:

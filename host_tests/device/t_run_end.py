@@ -196,18 +196,21 @@ class Gate:
         self.dropped.extend(names)
 
 
+FIRST = b"first " * 30  # as long as a job
+
+
 def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
     class Up:
         run = None
         asked = {}
-        _inbox = ((b"first", False), (b"second", True))
+        _inbox = ((FIRST, False), (b"second", True), (b"third", True))
 
     plain = inbox.parts
     inbox.parts = gate = Gate()
     try:
         inbox.judge(Up)
-        assert gate.judged == [("first", False, 4096)]
-        assert Up._inbox == ((b"second", True),)
+        assert gate.judged == [(FIRST.decode(), False, 4096)]
+        assert Up._inbox[0] == (b"second", True)
 
         class Under:
             fetching = False
@@ -218,6 +221,10 @@ def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
         # What is under way makes room, and what reads is gone before what judges is there.
         assert gate.asked == [("job.room", "free", Up.run)]
         assert gate.dropped == ["job.offer", "versions", "job.gate"] * 2
+        # No job is as short: what an idle board is answered after each sign-in.
+        Up.run = None
+        inbox.judge(Up)
+        assert gate.judged[2] == ("third", True, None)
     finally:
         inbox.parts = plain
 

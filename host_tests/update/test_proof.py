@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from host_tests.kit.rig import Rig, app
+from tools.images.application import ALINK
+from tools.images.homes import dotted, of
 
 LONG_MS = 300_000  # longer than any test
 
@@ -49,6 +53,26 @@ def test_a_minute_is_what_a_version_has_to_work_if_nothing_else_is_said(rig: Rig
     rig.update("1.1.0", rig.image("1.1.0", there))
     rig.says("after 50 turns: True False")  # and its main loop may sleep meanwhile
     assert said(rig, "1.1.0") == []
+
+
+def test_a_version_on_trial_has_the_memory_of_one_that_is_idle(rig: Rig) -> None:
+    # But for what watches over it: an application that fits when it is idle can prove itself.
+    rig.limits(prove_ms=LONG_MS)
+    listed = "import sys, json; print('loaded', trial.running(), json.dumps(list(sys.modules)))"
+    idle = turns(listed)
+    rig.start("1.0.0", idle)
+    rig.says("loaded False ")
+    rig.update("1.1.0", rig.image("1.1.0", idle))
+    rig.says("loaded True ")
+    names = {new: old for old, new in dotted(of(ALINK)).items()}
+    loaded = []
+    for line in rig.board.console_text().splitlines():
+        if line.startswith("loaded "):
+            modules = [one for one in json.loads(line[line.index("[") :]) if "alink." in one]
+            loaded.append({names.get(one[6:], one[6:]) for one in modules})
+    idle_ones, on_trial = loaded
+    assert on_trial - idle_ones == {"after_reset.standing"}
+    assert idle_ones >= {"updater", "session"}
 
 
 def test_an_application_can_say_that_it_works(rig: Rig) -> None:

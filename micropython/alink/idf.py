@@ -38,7 +38,7 @@ def poor():
 
 
 def grows(size):
-    """Whether Python's heap would grow into it for `size` bytes (int) more, and never give it back.
+    """Whether Python would grow into it for `size` bytes (int) more, and never give them back.
 
     What gc.mem_free() tells is what Python has, and what a growth would get: the largest piece.
     """
