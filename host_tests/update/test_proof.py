@@ -57,22 +57,31 @@ def test_a_minute_is_what_a_version_has_to_work_if_nothing_else_is_said(rig: Rig
 
 def test_a_version_on_trial_has_the_memory_of_one_that_is_idle(rig: Rig) -> None:
     # But for what watches over it: an application that fits when it is idle can prove itself.
-    rig.limits(prove_ms=LONG_MS)
-    listed = "import sys, json; print('loaded', trial.running(), json.dumps(list(sys.modules)))"
-    idle = turns(listed)
-    rig.start("1.0.0", idle)
-    rig.says("loaded False ")
-    rig.update("1.1.0", rig.image("1.1.0", idle))
-    rig.says("loaded True ")
+    rig.limits(prove_ms=1500)
+    source = app(
+        prologue="import json, sys\n\ndef loaded(state):\n"
+        "    print('loaded', state, json.dumps(list(sys.modules)))\n",
+        setup="turns = 0",
+        options="on_state=loaded",
+        loop="turns += device.connected\n    if turns == 50:\n"
+        "        loaded('waiting' if trial.running() else 'at rest')",
+    )
+    rig.start("1.0.0", source)
+    rig.says("loaded at rest ")
+    rig.update("1.1.0", rig.image("1.1.0", source))
+    rig.ends("1.1.0", "SUCCEEDED")
+    rig.says("loaded confirmed ")
     names = {new: old for old, new in dotted(of(ALINK)).items()}
-    loaded = []
+    loaded = {}
     for line in rig.board.console_text().splitlines():
         if line.startswith("loaded "):
-            modules = [one for one in json.loads(line[line.index("[") :]) if "alink." in one]
-            loaded.append({names.get(one[6:], one[6:]) for one in modules})
-    idle_ones, on_trial = loaded
-    assert on_trial - idle_ones == {"after_reset.standing"}
-    assert idle_ones >= {"updater", "session"}
+            modules = [one[6:] for one in json.loads(line[line.index("[") :]) if "alink." in one]
+            loaded[line.split(" [")[0]] = {names.get(one, one) for one in modules}
+    idle = loaded["loaded at rest"]
+    assert idle >= {"updater", "session"}
+    assert loaded["loaded waiting"] - idle == {"after_reset.standing"}
+    # What says so to the platform is gone before that is written down.
+    assert not loaded["loaded confirmed"] & {"hello", "reports"}
 
 
 def test_an_application_can_say_that_it_works(rig: Rig) -> None:

@@ -3,13 +3,16 @@
 # For applications that keep their settings where flash.py provision puts them; loaded for the
 # start and let go (see main.py).
 
+import gc
 import time
 
 import network
+from micropython import const
 
 from . import parts, trial
 from .nvs import SETTINGS, Store
 
+_CLOSE = const(2000)  # bytes, see _made()
 _WIFI_RETRY_MS = 20000  # an attempt that has not succeeded by then is started again
 
 
@@ -77,9 +80,9 @@ def device(settings, **more):
     if settings.get_text("product_secret"):
         parts.use("signin.registration").ensure(settings, feed=trial.feed)
         parts.drop("signin")
-    from .device import Device
-
-    return Device(
+    return _made(
+        "device",
+        "Device",
         settings.get_text("product_key"),
         settings.get_text("device_name"),
         settings.get_text("device_secret"),
@@ -95,15 +98,25 @@ def device(settings, **more):
 
 def updater(device, version, settings, **more):
     """The Updater of these settings; more: further arguments and hooks of its."""
-    from .updater import Updater
-
-    return Updater(
+    return _made(
+        "updater",
+        "Updater",
         device,
         version,
         ca=_ca(settings),
         allow_http=bool(settings.get_int("allow_http")),
         **more,
     )
+
+
+def _made(home, name, *args, **more):
+    # What stays is not to lie between the garbage of its making: that is collected often.
+    often = gc.threshold()
+    gc.threshold(_CLOSE)
+    try:
+        return getattr(parts.use(home), name)(*args, **more)
+    finally:
+        gc.threshold(often)
 
 
 def _ca(settings):

@@ -5,6 +5,7 @@
 # is read whole whatever its size, and a lost acknowledgement is waited for without end.
 
 import errno
+import gc
 import time
 
 from micropython import const
@@ -18,6 +19,7 @@ _E_LINK = const(5)
 _E_PROTOCOL = const(8)
 _E_NO_MEMORY = const(84)
 
+_CLOSE = const(2000)  # bytes, see setup.py
 _STARVING = const(-2500)  # 4,100 bytes: see idf.tight()
 _WINDOW_CONNECTS = const(5)  # a minute, see backoff.py
 
@@ -65,6 +67,8 @@ def sign_in(feeder, settings, pid):
     client_id, user, password = signed
     client = simple.MQTTClient(client_id, host, port, user, password, keepalive, ssl=door)
     done = False
+    often = gc.threshold()
+    gc.threshold(_CLOSE)
     try:
         client.connect(True, connect_ms / 1000)
         done = True
@@ -90,6 +94,7 @@ def sign_in(feeder, settings, pid):
         said = "no answer in time" if late else "the certificate is not verified"
         raise AlinkError(_E_NO_MEMORY, "%s, no room for any; %s" % (said, little))
     finally:
+        gc.threshold(often)
         if not done:
             if door.link is not None:
                 door.link.close()
