@@ -1,0 +1,130 @@
+# What a start leaves on the heap: collected so often that it lies close together. MIT licence.
+
+import gc
+import sys
+
+from alink import parts, setup
+from alink.errors import AlinkError
+
+OFTEN = (1984, 2000)  # bytes: in whole blocks of a 64-bit machine, or of the chip
+
+
+class Settings:
+    """nvs.Store of a board that has everything."""
+
+    def get_text(self, key):
+        return None if key == "product_secret" else "x"
+
+    def get_int(self, key, default=0):
+        return default
+
+    def get_bytes(self, key):
+        return None
+
+
+class Home:
+    """A module in whose class it is seen how often the collector runs meanwhile."""
+
+    error = None
+    args = more = often = None
+
+    def use(self, name):
+        self.name = name
+        return self
+
+    def made(self, *args, **more):
+        self.args = args
+        self.more = more
+        self.often = gc.threshold()
+        if self.error is not None:
+            raise self.error
+        return "made"
+
+    Device = Updater = made
+
+
+def starting(error=None):
+    home = Home()
+    home.error = error
+    setup.parts = home
+    before = gc.threshold()
+    gc.threshold(64000)  # the application's own
+    try:
+        assert setup.device(Settings(), keepalive=60) == "made"
+        assert home.name == "device"
+        assert home.args[:4] == ("x", "x", "x", "x") and home.more["keepalive"] == 60
+        assert home.often in OFTEN and gc.threshold() == 64000
+        assert setup.updater("device", "1.0.0", Settings(), way="alone") == "made"
+        assert home.name == "updater"
+        assert home.args == ("device", "1.0.0") and home.more["way"] == "alone"
+        assert home.often in OFTEN
+    finally:
+        after = gc.threshold()
+        gc.threshold(before)
+        setup.parts = parts
+    return after
+
+
+def test_what_stays_of_a_start_is_made_while_garbage_is_collected_often():
+    assert starting() == 64000, "the application's own limit holds again"
+
+
+def test_a_start_that_fails_leaves_the_collector_as_it_was():
+    try:
+        starting(AlinkError(80))
+    except AlinkError:
+        assert gc.threshold() not in OFTEN
+    else:
+        raise AssertionError
+
+
+def test_a_sign_in_leaves_the_collector_as_it_was():
+    connect = parts.use("signin.connect")
+    often = []
+
+    class Client:
+        sock = None
+
+        def __init__(self, *args, **more):
+            self.door = more["ssl"]
+
+        def connect(self, clean, timeout):
+            often.append(gc.threshold())
+            raise OSError(5)
+
+    class Simple:
+        MQTTClient = Client
+        MQTTException = ValueError
+
+    class Firmware:
+        def use(self, name):
+            return self
+
+        def find(self, name):
+            return Simple
+
+        def drop(self, *names):
+            pass
+
+        def ask(self, *args):
+            return None
+
+    class Feeder:
+        on_feed = None
+        _starts = []
+
+    settings = "h", 1883, False, None, (b"c", b"u", b"p"), 300, (100, 100, 100), 1000
+    connect.parts = Firmware()
+    before = gc.threshold()
+    try:
+        connect.sign_in(Feeder, settings, 0)
+    except OSError as e:
+        assert e.errno == 5
+    else:
+        raise AssertionError
+    finally:
+        connect.parts = parts
+        parts.drop("signin")
+    assert often and often[0] in OFTEN
+    assert gc.threshold() == before
+    assert "alink.signin.connect" not in sys.modules
