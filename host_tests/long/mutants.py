@@ -429,4 +429,11 @@ MUTANTS = (
         "        if False:\n",
         "host_tests/device -k after_reset",
     ),
+    Mutant(
+        "where an offer has taken the link's memory it is taken without the application",
+        "micropython/alink/job/inbox.py",
+        '            if parts.ask("idf", "short"):\n',
+        "            if False:\n",
+        "host_tests/device -k run_end",
+    ),
 )

@@ -23,11 +23,23 @@ def judge(up):
     """
     starved = up.asked.get("", 0)
     if starved == _STARVED:
-        # Beside what the application holds none can be judged: no release would reach it.
-        parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
+        _starve()
     up.asked[""] = starved + 1
-    _judge(up)
+    try:
+        _judge(up)
+    except MemoryError:
+        if up.run is None:
+            parts.drop("job.gate", "job.offer", "versions")
+            if parts.ask("idf", "short"):
+                # Python's heap has grown into what the session needs: it will not be asked again.
+                _starve()
+        raise
     up.asked.pop("")
+
+
+def _starve():
+    # Beside what the application holds none can be judged: no release would reach it.
+    parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
 
 
 def _judge(up):

@@ -3,8 +3,8 @@
 import esp32
 from micropython import const
 
-from .. import trial
 from ..errors import AlinkError
+from ..trial import running
 
 _E_ON_TRIAL = const(26)
 _E_TOO_LARGE = const(66)
@@ -21,16 +21,16 @@ def begin(slot, size, method, digest, block):
     block: bytearray of 4096, used for reading back. Raises AlinkError ON_TRIAL, NO_SLOT or
     TOO_LARGE.
     """
-    if trial.running():
+    if running():
         # The other slot holds the only fallback.
         raise AlinkError(_E_ON_TRIAL)
-    running = esp32.Partition(esp32.Partition.RUNNING)
+    own = esp32.Partition(esp32.Partition.RUNNING)
     try:
-        part = running.get_next_update()
+        part = own.get_next_update()
     except OSError:
-        part = running  # there is none
+        part = own  # there is none
     info = part.info()
-    if info[2] == running.info()[2]:
+    if info[2] == own.info()[2]:
         # Cannot happen by ESP-IDF's rules; writing there would stop the program for good.
         raise AlinkError(_E_NO_SLOT)
     if size > info[3]:
