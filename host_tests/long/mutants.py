@@ -420,20 +420,20 @@ MUTANTS = (
         "micropython/alink/after_reset/standing.py",
         "            self._report = _CONFIRMED\n",
         "            pass\n",
-        "host_tests/device -k after_reset",
+        "host_tests/device/t_after_reset.py",
     ),
     Mutant(
         "a rehearsal does not have the heap grow",
         "micropython/alink/after_reset/rehearsal.py",
         '        if parts.ask("idf", "grows", _REST):\n',
         "        if False:\n",
-        "host_tests/device -k after_reset",
+        "host_tests/device/t_after_reset.py",
     ),
     Mutant(
         "where an offer has taken the link's memory it is taken without the application",
         "micropython/alink/job/inbox.py",
         '            if parts.ask("idf", "short"):\n',
         "            if False:\n",
-        "host_tests/device -k run_end",
+        "host_tests/device/t_run_end.py",
     ),
 )
