@@ -4,6 +4,7 @@
 from alink import errors
 from alink.errors import AlinkError
 from alink.job import ending, inbox, moves, restart, room, starting, steps
+from alink.job import run as real
 
 NEW, FETCHING, VERIFYING, INSTALLING, TELLING = range(5)
 STORED, FAILING, OVER, VERIFIED, BEGINNING = range(5, 10)
@@ -17,6 +18,7 @@ class Run:
     asks = 0
     asked = closing = last = None
     stale = False
+    starved = 0
 
     def __init__(self, state, way=0):
         self.state = state
@@ -83,6 +85,31 @@ def test_whatever_is_raised_in_a_step_has_a_name_of_alinks():
     assert [code for code, _ in told] == [errors.LINK, 84, 30, 98]
     assert "deflate" in told[2][1]
     assert told[3][1] == "ValueError: of the pump"
+
+
+def test_an_update_that_cannot_even_end_for_want_of_memory_goes_on_without_the_application():
+    gate = Gate()
+    gate.starts = []
+    gate.ask = lambda *args: gate.starts.append(args)
+    plain = ending.fail, ending.parts
+    failed = []
+    ending.fail = lambda run, error: failed.append(error)
+    ending.parts = gate
+    run = Run(FETCHING)
+    run.error = AlinkError(84, "in poll()")
+    begun = real.Run.__new__(real.Run)
+    begun.fetch = None
+    try:
+        for _ in range(30):
+            begun.starve()  # the main loop's answer to what was raised
+            run.starved = begun.starved
+            ending.trouble(run, MemoryError())
+            begun.starved = run.starved
+        # Where it comes to nothing (a program of a developer's) it is tried again after a minute.
+        assert gate.starts == [("starts", "starved", run.error)] * 2
+        assert len(failed) == 30
+    finally:
+        ending.fail, ending.parts = plain
 
 
 def test_want_of_memory_is_tried_by_the_next_way_and_only_there():

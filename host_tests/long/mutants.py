@@ -436,4 +436,11 @@ MUTANTS = (
         "            if False:\n",
         "host_tests/device/t_run_end.py",
     ),
+    Mutant(
+        "an update that cannot even end for want of memory leaves the application out",
+        "micropython/alink/job/ending.py",
+        '        parts.ask("starts", "starved", run.up.error)\n',
+        "        pass\n",
+        "host_tests/device/t_run_end.py",
+    ),
 )

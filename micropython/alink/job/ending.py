@@ -28,6 +28,8 @@ _BEGINNING = const(9)
 
 _ALONE = const(3)
 
+_STARVED = const(12)  # steps that end in Run.starve(); the next one comes after 5 s
+
 
 def turn(run):
     """What the state is for, where that is done in one piece."""
@@ -73,6 +75,10 @@ def _close(run):
 
 def trouble(run, exc):
     """What was raised in a step: the next way for want of memory, else the end."""
+    if run.starved == _STARVED:
+        # It could not even end, for a minute: it goes on without the application.
+        run.starved = 0
+        parts.ask("starts", "starved", run.up.error)
     # What a target raises that is not alink's (it may be the user's) does not end the main loop.
     if isinstance(exc, AlinkError):
         error = exc

@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from .. import log, parts
+from .. import parts
 
 # States; what they mean and which may follow which stands in moves.py.
 _FETCHING = const(1)
@@ -38,6 +38,7 @@ class Run:
     """
 
     checking = stale = False
+    starved = 0
     hears = True
     last = closing = None  # type: object
 
@@ -75,6 +76,7 @@ class Run:
         self.fetch = self.block = None
         if fetch is not None:
             fetch.close()
+        self.starved += 1
 
     def step(self):
         """Do the next bounded thing; True when the run is over. Raises nothing but Ctrl-C."""
@@ -120,7 +122,7 @@ class Run:
                         try:
                             self.turn("progress", "tell", percent)
                         except MemoryError:
-                            log.debug("progress not told")  # it may get lost
+                            pass  # it may get lost
                 if done:
                     fetch = None
                     self.turn("moves", "go", _VERIFYING)
