@@ -97,8 +97,7 @@ def test_an_update_that_cannot_even_end_for_want_of_memory_goes_on_without_the_a
     ending.parts = gate
     run = Run(FETCHING)
     run.error = AlinkError(84, "in poll()")
-    begun = real.Run.__new__(real.Run)
-    begun.fetch = None
+    begun = real.Run(None, None, None, "default")
     try:
         for _ in range(30):
             begun.starve()  # the main loop's answer to what was raised
