@@ -1,7 +1,6 @@
 # What is settled after a reset: a confirmation, a rehearsal, a trial put off, one checked again.
 # MIT licence.
 
-import gc
 import json
 import sys
 
@@ -195,6 +194,39 @@ class Watch:
         pass
 
 
+def test_the_applications_own_test_is_made_once_in_a_session_and_not_after_the_report():
+    made = []
+
+    class Proof(Said):
+        def ask(self, name, function, *args):
+            made.append(name)
+
+    sys.modules["alink_boot"] = {"trial": Watch()}
+    one = after()
+    one._up.self_test = None
+
+    class Device:
+        session = 1
+
+    one._up.device = Device
+    one.left = 0
+    standing.parts = Proof()
+    try:
+        assert one.passes() and one.passes()
+        assert made == ["proof"], "what greets may need a second try, for want of memory"
+        Device.session = 2
+        assert one.passes() and one.passes()
+        assert made == ["proof"] * 2
+        # The platform has the version: what fails now would be told to nobody.
+        one.taken()
+        Device.session = 3
+        assert not one.passes()
+        assert made == ["proof"] * 2
+    finally:
+        standing.parts = parts
+        del sys.modules["alink_boot"]
+
+
 def test_a_confirmation_for_which_memory_is_short_goes_on_where_it_was():
     # Begun anew it would take the image that runs for one whose trial was put off.
     class Device:
@@ -226,40 +258,6 @@ def test_a_confirmation_for_which_memory_is_short_goes_on_where_it_was():
         finally:
             standing.parts = parts
             del sys.modules["alink_boot"]
-
-
-def test_a_rehearsal_for_which_pythons_heap_would_have_to_grow_leaves_the_link_alone():
-    class Grown:
-        """esp32: so much for a growth, which Python would get, and nothing else."""
-
-        HEAP_DATA = 4
-        largest = 0
-
-        def idf_heap_info(self, what):
-            return [(0, 8000, self.largest, 0)]
-
-    class Broken:
-        def ask(self, name, function, *args):
-            assert name == "idf", name
-            return parts.ask(name, function, *args)
-
-        def drop(self, *names):
-            pass
-
-    plain = sys.modules.get("esp32")
-    sys.modules["esp32"] = chip = Grown()
-    rehearsal.parts = Broken()
-    try:
-        chip.largest = gc.mem_free()
-        assert rehearsal.fault(True) is None
-        chip.largest = 0
-        assert "AssertionError" in rehearsal.fault(True), "there is room: it is played"
-    finally:
-        rehearsal.parts = parts
-        if plain is None:
-            del sys.modules["esp32"]
-        else:
-            sys.modules["esp32"] = plain
 
 
 class Slot:

@@ -44,7 +44,13 @@ class Parts:
         self.loaded.append(name)
         return self
 
+    fault = None
+
     def ask(self, name, function, up, *args):
+        if name == "after_reset.rehearsal":
+            assert (function, up) == ("fault", "by https")
+            self.loaded.append(name)
+            return self.fault
         assert (name, function) == ("after_reset.outcome", "look")
         self.loaded.append(name)
         self.args = args
@@ -63,21 +69,30 @@ class Parts:
 class Trial:
     def __init__(self, runs):
         self.running = lambda: runs
+        self.watch = lambda: self
+        self.failed = []
+
+    def fail(self, text):
+        self.failed.append(text)
 
 
-def begun(look=(None, None), runs=False, **values):
+def begun(look=(None, None), runs=False, fault=None, **values):
     """-> (Up, names of what was loaded) after a reset that has left these values in NVS."""
     plain = begin.Store, begin.parts, begin.trial, begin._loader
     begin.Store = Journal(**values)
     begin.parts = found = Parts(look)
-    begin.trial = Trial(runs)
+    found.fault = fault
+    begin.trial = trial = Trial(runs)
     begin._loader = lambda: "there"
     up = Up()
+    up.device = up
+    up._settings = ("host", 8883, "by https")
     try:
         begin.begin(up)
     finally:
         begin.Store, begin.parts, begin.trial, begin._loader = plain
     assert up.loader_ok == "there"
+    assert trial.failed == ([] if fault is None else ["rehearsal " + fault])
     return up, found.loaded
 
 
@@ -115,7 +130,12 @@ def test_a_trial_that_is_open_is_looked_into_and_followed():
 def test_an_image_that_somebody_else_put_on_trial_has_to_prove_itself_too():
     up, loaded = begun(runs=True)
     assert up.after == (None, None) and up.states == ["on trial"]
-    assert loaded == ["after_reset.standing"]
+    assert loaded == ["after_reset.rehearsal", "after_reset.standing"]
+
+
+def test_an_image_that_could_fetch_no_further_one_falls_before_its_application_needs_the_memory():
+    begun(runs=True, fault="requests.py has no get")
+    assert "after_reset.rehearsal" not in begun((None, FELL), trial=b"x")[1], "it is on trial only"
 
 
 def test_an_interrupted_trial_that_is_being_checked_keeps_its_own_state():

@@ -1,7 +1,6 @@
 # Each exception of the network, of TLS and of the memory gets its true name. MIT licence.
 
 import errno
-import gc
 import sys
 
 from alink import errors, faults, idf
@@ -115,15 +114,6 @@ def test_while_the_idf_heap_is_low_every_fault_is_its_own_and_the_figures_are_to
     _named(OSError(errno.ECONNRESET), errors.NO_MEMORY, "idf 3600 free, 3000 in one piece")
 
 
-def test_what_a_growth_of_pythons_heap_would_take_is_no_room_of_its_own():
-    gc.collect()
-    for left, grows in ((4000, True), (40000, False)):
-        # (mem_free() counts the largest piece of the other heap, as on the chip.)
-        sys.modules["esp32"] = _Esp32((9000, 100), (gc.mem_free() - left, gc.mem_free() - left))
-        assert idf.grows(20000) is grows
-    del sys.modules["esp32"]
-
-
 def test_a_download_that_has_no_room_for_an_answer_takes_its_next_way_and_blames_no_network():
     for free, doing, code in (
         (13000, "TLS handshake", errors.NO_MEMORY),
@@ -140,7 +130,6 @@ def test_a_download_that_has_no_room_for_an_answer_takes_its_next_way_and_blames
 def test_firmware_that_does_not_tell_of_its_heap_is_never_short():
     sys.modules["esp32"] = faults
     assert not idf.short()
-    assert not idf.grows(1 << 29)
     _named(MemoryError(), errors.NO_MEMORY)
 
 

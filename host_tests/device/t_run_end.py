@@ -259,7 +259,6 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
     class Full(Gate):
         full = True
         starved = None
-        short = False  # whether the link has no memory left
 
         def parse(self, payload, reply):
             if self.full:
@@ -268,13 +267,8 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
         def judge(self, *args):
             pass
 
-        def ask(self, module, *args):
-            if module != "starts":
-                return self.short
-            self.starved = (module,) + args
-
-    class Under:
-        fetching = False
+        def ask(self, *args):
+            self.starved = args
 
     class Up:
         run = None
@@ -306,16 +300,6 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
         gate.starved = None
         offer()
         assert gate.starved is None, "where there is no way without it, that is found out once"
-        # Where Python's heap has grown for it into what the link needs, no other try is heard of.
-        gate.short = True
-        Up.run = Under
-        offer()
-        assert gate.starved is None, "what is under way has been stored, and goes on"
-        Up.run = None
-        gate.dropped = []
-        offer()
-        assert gate.starved[1] == "starved"
-        assert "job.gate" in gate.dropped, "what judges makes room for that"
     finally:
         inbox.parts = plain
 

@@ -123,9 +123,9 @@ MUTANTS = (
     ),
     Mutant(
         "the rehearsal of the next download",
-        "micropython/alink/after_reset/standing.py",
-        '        if text is None:\n            text = parts.ask("after_reset.rehearsal"',
-        '        if False:\n            text = parts.ask("after_reset.rehearsal"',
+        "micropython/alink/after_reset/begin.py",
+        "        if text is not None:\n            trial.watch().fail(",
+        "        if False:\n            trial.watch().fail(",
         "host_tests/update/test_hidden.py",
     ),
     Mutant(
@@ -418,23 +418,9 @@ MUTANTS = (
     Mutant(
         "a confirmation short of memory goes on where it was",
         "micropython/alink/after_reset/standing.py",
-        "            self._report = _CONFIRMED\n",
-        "            pass\n",
+        "            self._report = _CONFIRMED\n            parts",
+        "            parts",
         "host_tests/device/t_after_reset.py",
-    ),
-    Mutant(
-        "a rehearsal does not have the heap grow",
-        "micropython/alink/after_reset/rehearsal.py",
-        '        if parts.ask("idf", "grows", _REST):\n',
-        "        if False:\n",
-        "host_tests/device/t_after_reset.py",
-    ),
-    Mutant(
-        "where an offer has taken the link's memory it is taken without the application",
-        "micropython/alink/job/inbox.py",
-        '            if parts.ask("idf", "short"):\n',
-        "            if False:\n",
-        "host_tests/device/t_run_end.py",
     ),
     Mutant(
         "an update that cannot even end for want of memory leaves the application out",
@@ -442,5 +428,12 @@ MUTANTS = (
         '        parts.ask("starts", "starved", run.up.error)\n',
         "        pass\n",
         "host_tests/device/t_run_end.py",
+    ),
+    Mutant(
+        "a trial that has told its version is confirmed before it is tried again",
+        "micropython/alink/after_reset/standing.py",
+        "        if self._report:\n            return False",
+        "        if False:\n            return False",
+        "host_tests/device/t_after_reset.py",
     ),
 )

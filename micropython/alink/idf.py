@@ -1,7 +1,5 @@
 # The heap of ESP-IDF, on which mbedTLS, lwIP and Wi-Fi live. MIT licence. Loaded for a question.
 
-import gc
-
 from micropython import const
 
 _WINDOW = const(6600)
@@ -35,15 +33,6 @@ def poor():
     """Whether there is less than a TLS session takes while it is made."""
     found = spare()
     return found is not None and found[0] < _OPENING
-
-
-def grows(size):
-    """Whether Python would grow into it for `size` bytes (int) more, and never give them back.
-
-    What gc.mem_free() tells is what Python has, and what a growth would get: the largest piece.
-    """
-    found = spare()
-    return found is not None and gc.mem_free() - found[1] < size
 
 
 def tight(more=0):

@@ -4,7 +4,7 @@
 
 from micropython import const
 
-from . import log, parts, versions
+from . import log, parts
 from .errors import AlinkError
 from .target import Target
 
@@ -48,6 +48,7 @@ class Module:
 
 def add(up, name, target, version, self_test):
     """Add a module to `up` (Updater). Raises ValueError for what cannot be one."""
+    versions = parts.use("versions")  # (Let go with what is read of a job.)
     taken = [module.name for module in up.modules] + ["default"]
     if not versions.valid(name) or name in taken:
         raise ValueError("name: 1 to 64 of letters, digits, '.', '-', '_'; each once")

@@ -10,7 +10,6 @@ import network
 from micropython import const
 
 from . import parts, trial
-from .nvs import SETTINGS, Store
 
 _CLOSE = const(2000)  # bytes, see _made()
 _WIFI_RETRY_MS = 20000  # an attempt that has not succeeded by then is started again
@@ -22,7 +21,8 @@ def settings():
     For the start: it is let go once there is an Updater. An application that reads settings later
     makes its own Store out of alink.journal.
     """
-    return Store(SETTINGS)
+    nvs = parts.use("nvs")  # (Which is let go, even where this module is kept.)
+    return nvs.Store(nvs.SETTINGS)
 
 
 def online(settings, limit_ms=None):

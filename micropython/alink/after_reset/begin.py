@@ -3,9 +3,12 @@
 import os
 import sys
 
+from micropython import const
+
 from .. import log, parts, trial
 from ..nvs import JOURNAL, Store
 
+_SECURE = const(2)  # of a Device's settings: see signin/connect.py
 _HERE = "/boot.py"
 _COPY = "/app/boot.py.z"  # zlib
 
@@ -53,6 +56,11 @@ def begin(up):
     found = None
     if store.get_bytes("trial") is not None:
         found, fell = parts.ask("after_reset.outcome", "look", up, store, fell)
+    if trial.running():
+        # Here there is the most room: the application has hardly begun, nothing is connected.
+        text = parts.ask("after_reset.rehearsal", "fault", up.device._settings[_SECURE])
+        if text is not None:
+            trial.watch().fail("rehearsal " + text)
     if fell is not None or found is not None or trial.running():
         up.after = parts.use("after_reset.standing").After(up, store, found, fell)
     if up.run is None:

@@ -12,8 +12,6 @@ from ..errors import AlinkError
 _E_NO_MEMORY = const(84)
 _E_CLOCK = const(2)
 
-_REST = const(5000)  # bytes: the parts that open a connection
-
 # What alink, requests and umqtt take from modules of which an application may have its own.
 _NEEDED = """\
 array array
@@ -38,10 +36,6 @@ def fault(secure):
             for name in names[1:]:
                 if not hasattr(module, name):
                     return "%s.py has no %s" % (names[0], name)
-        if parts.ask("idf", "grows", _REST):
-            # What the rest takes would be the link's, by which the trial is confirmed. (A download
-            # goes alone then.)
-            return None
         stage = _Stage()
         log.level = 0
         url = "https://here" if secure else "http://here"

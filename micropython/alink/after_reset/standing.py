@@ -10,7 +10,6 @@ from micropython import const
 
 from .. import log, parts, trial
 
-_SECURE = const(2)  # of the settings: see signin/connect.py
 _ASK_MS = const(60000)  # an answer may get lost
 _ASKS = const(3)
 
@@ -41,7 +40,7 @@ class After:
         # How long it still has to turn the main loop (the owner's number counts), and since when.
         self.left = store.get_int("prove_ms", up.options[_PROVE])
         self._session = self._turn = 0
-        self._report = 0
+        self._report = self._passed = 0  # passed: the session in which it has
         self._due = False  # that time is over: the platform is asked whether it is still wanted
 
     def condemns(self, key):
@@ -76,10 +75,14 @@ class After:
     def passes(self):
         """On trial: whether it has turned the main loop for long enough.
 
-        Then the application's own test has to pass, and the next download to be one that could be
-        opened; if not, the board falls back.
+        Then the application's own test has to pass, once in a session; if not, the board falls
+        back.
         """
         if not trial.running():
+            return True
+        if self._report:
+            return False  # it is confirmed first
+        if self._passed == self._up.device.session:
             return True
         now = time.ticks_ms()
         if self._session == self._up.device.session:
@@ -89,19 +92,17 @@ class After:
         if self.left > 0:
             return False
         text = parts.ask("proof", "fault", self._up.self_test)
-        kind = "self-test "
-        if text is None:
-            text = parts.ask("after_reset.rehearsal", "fault", self._up.device._settings[_SECURE])
-            kind = "rehearsal "
         if text is not None:
-            trial.watch().fail(kind + text)
-        return text is None
+            trial.watch().fail("self-test " + text)
+            return False
+        self._passed = self._session
+        return True
 
     def taken(self):
         """The gateway has taken the version report: this session stands.
 
-        What that means comes with the next step(): on trial it was the last word of a greeting,
-        which is let go first.
+        What that means comes with the next step(): on trial it was the last word of a greeting
+        (unless modules have a version to tell, too), which is let go first.
         """
         self._report = _TAKEN
 
@@ -109,8 +110,8 @@ class After:
         # Once more after a want of memory: from where it was.
         up = self._up
         if trial.running():
-            parts.ask("after_reset.confirm", "confirm", up.feed is None)
             self._report = _CONFIRMED
+            parts.ask("after_reset.confirm", "confirm", up.feed is None)
         if self._report == _CONFIRMED:
             store = _store()
             if self._record is not None:

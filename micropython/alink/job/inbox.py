@@ -11,7 +11,7 @@ from ..errors import AlinkError
 
 _E_NO_MEMORY = const(84)
 
-_NO_JOB = const(128)  # bytes: no larger is an answer without one
+_NO_JOB = const(100)  # bytes: no larger is an answer without one
 
 _STARVED = const(12)  # each is asked for again after 5 s: a minute and more
 
@@ -23,23 +23,11 @@ def judge(up):
     """
     starved = up.asked.get("", 0)
     if starved == _STARVED:
-        _starve()
+        # Beside what the application holds none can be judged: no release would reach it.
+        parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
     up.asked[""] = starved + 1
-    try:
-        _judge(up)
-    except MemoryError:
-        if up.run is None:
-            parts.drop("job.gate", "job.offer", "versions")
-            if parts.ask("idf", "short"):
-                # Python's heap has grown into what the session needs: it will not be asked again.
-                _starve()
-        raise
+    _judge(up)
     up.asked.pop("")
-
-
-def _starve():
-    # Beside what the application holds none can be judged: no release would reach it.
-    parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
 
 
 def _judge(up):
