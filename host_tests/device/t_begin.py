@@ -50,6 +50,8 @@ class Parts:
         if name == "after_reset.rehearsal":
             assert (function, up) == ("fault", "by https")
             self.loaded.append(name)
+            if self.fault == "memory":
+                raise MemoryError
             return self.fault
         assert (name, function) == ("after_reset.outcome", "look")
         self.loaded.append(name)
@@ -92,7 +94,7 @@ def begun(look=(None, None), runs=False, fault=None, **values):
     finally:
         begin.Store, begin.parts, begin.trial, begin._loader = plain
     assert up.loader_ok == "there"
-    assert trial.failed == ([] if fault is None else ["rehearsal " + fault])
+    assert trial.failed == ([] if fault in (None, "memory") else ["rehearsal " + fault])
     return up, found.loaded
 
 
@@ -135,6 +137,8 @@ def test_an_image_that_somebody_else_put_on_trial_has_to_prove_itself_too():
 
 def test_an_image_that_could_fetch_no_further_one_falls_before_its_application_needs_the_memory():
     begun(runs=True, fault="requests.py has no get")
+    up, _ = begun(runs=True, fault="memory")
+    assert up.states == ["on trial"], "a download frees some first"
     assert "after_reset.rehearsal" not in begun((None, FELL), trial=b"x")[1], "it is on trial only"
 
 

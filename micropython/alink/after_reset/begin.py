@@ -58,7 +58,10 @@ def begin(up):
         found, fell = parts.ask("after_reset.outcome", "look", up, store, fell)
     if trial.running():
         # Here there is the most room: the application has hardly begun, nothing is connected.
-        text = parts.ask("after_reset.rehearsal", "fault", up.device._settings[_SECURE])
+        try:
+            text = parts.ask("after_reset.rehearsal", "fault", up.device._settings[_SECURE])
+        except MemoryError:
+            text = None  # (Nor is it a fault in there.)
         if text is not None:
             trial.watch().fail("rehearsal " + text)
     if fell is not None or found is not None or trial.running():
