@@ -6,7 +6,7 @@ import sys
 from alink import parts, setup
 from alink.errors import AlinkError
 
-OFTEN = (1984, 2000)  # bytes: in whole blocks of a 64-bit machine, or of the chip
+OFTEN = (992, 1000)  # bytes: in whole blocks, or as they were asked for
 
 
 class Settings:

@@ -11,7 +11,7 @@ from micropython import const
 
 from . import parts, trial
 
-_CLOSE = const(2000)  # bytes, see _made()
+_CLOSE = const(1000)  # bytes, see _made()
 _WIFI_RETRY_MS = 20000  # an attempt that has not succeeded by then is started again
 
 

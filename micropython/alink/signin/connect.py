@@ -19,7 +19,7 @@ _E_LINK = const(5)
 _E_PROTOCOL = const(8)
 _E_NO_MEMORY = const(84)
 
-_CLOSE = const(2000)  # bytes, see setup.py
+_CLOSE = const(1000)  # bytes, see setup.py
 _STARVING = const(-2500)  # 4,100 bytes: see idf.tight()
 _WINDOW_CONNECTS = const(5)  # a minute, see backoff.py
 
