@@ -58,8 +58,8 @@ def begin(up):
     if store.get_bytes("trial") is not None:
         found, fell = parts.ask("after_reset.outcome", "look", up, store, fell)
     if trial.running():
-        # Here there is the most room: the application has hardly begun, nothing is connected. (What
-        # lies about is collected, or it would come to lie behind that.)
+        # Here there is the most room: the application has hardly begun, nothing is connected.
+        # (What lies about is collected, or what stays would come to lie behind that.)
         try:
             gc.collect()
             text = parts.ask("after_reset.rehearsal", "fault", up.device._settings[_SECURE])
