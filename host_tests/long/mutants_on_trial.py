@@ -1,0 +1,50 @@
+"""Guards of a trial, and of an update that has no memory left: see mutate.py."""
+
+from __future__ import annotations
+
+from host_tests.long.mutants import Mutant
+
+ON_TRIAL = (
+    Mutant(
+        "a greeting of an image on trial that has not passed",
+        "micropython/alink/updater.py",
+        "            and (after is None or after.passes())\n",
+        "",
+        "host_tests/update/test_proof.py -k crashes_once",
+    ),
+    Mutant(
+        "what a trial does not need while it waits is let go",
+        "micropython/alink/updater.py",
+        "            if self.after is None or trial.running():\n",
+        "            if self.after is None:\n",
+        "host_tests/update/test_proof.py -k idle",
+    ),
+    Mutant(
+        "the greeting is over before a trial is confirmed",
+        "micropython/alink/hello.py",
+        "        if up.run is not None or trial.running():\n",
+        "        if up.run is not None:\n",
+        "host_tests/update/test_proof.py -k idle",
+    ),
+    Mutant(
+        "a confirmation short of memory goes on where it was",
+        "micropython/alink/after_reset/standing.py",
+        "            self._report = _CONFIRMED\n            parts",
+        "            parts",
+        "host_tests/device/t_after_reset.py",
+    ),
+    Mutant(
+        "an update that cannot even end for want of memory leaves the application out",
+        "micropython/alink/job/ending.py",
+        '        parts.ask("starts", "starved", run.up.error)\n',
+        "        pass\n",
+        "host_tests/device/t_run_end.py",
+    ),
+    Mutant(
+        "a trial that has told its version is confirmed before it is tried again",
+        "micropython/alink/after_reset/standing.py",
+        "        if self._report:\n            return False",
+        "        if False:\n            return False",
+        "host_tests/device/t_after_reset.py",
+    ),
+)
