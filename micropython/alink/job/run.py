@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from .. import parts
+from .. import log, parts
 
 # States; what they mean and which may follow which stands in moves.py.
 _FETCHING = const(1)
@@ -122,7 +122,7 @@ class Run:
                         try:
                             self.turn("progress", "tell", percent)
                         except MemoryError:
-                            pass  # it may get lost
+                            log.debug("progress not told")  # it may get lost
                 if done:
                     fetch = None
                     self.turn("moves", "go", _VERIFYING)
