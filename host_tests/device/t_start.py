@@ -9,6 +9,21 @@ from alink.errors import AlinkError
 OFTEN = (992, 1000)  # bytes: in whole blocks, or as they were asked for
 
 
+class Heap:
+    """gc with so much free (bytes); the threshold is the collector's own."""
+
+    threshold = gc.threshold
+
+    def __init__(self, free):
+        self.free = free
+
+    def mem_free(self):
+        return self.free
+
+
+CHIP = Heap(96000)  # an ESP32 without PSRAM, once its Wi-Fi is up
+
+
 class Settings:
     """nvs.Store of a board that has everything."""
 
@@ -47,6 +62,7 @@ def starting(error=None):
     home = Home()
     home.error = error
     setup.parts = home
+    setup.gc = CHIP
     before = gc.threshold()
     gc.threshold(64000)  # the application's own
     try:
@@ -62,11 +78,25 @@ def starting(error=None):
         after = gc.threshold()
         gc.threshold(before)
         setup.parts = parts
+        setup.gc = gc
     return after
 
 
 def test_what_stays_of_a_start_is_made_while_garbage_is_collected_often():
     assert starting() == 64000, "the application's own limit holds again"
+
+
+def test_a_start_with_psram_does_not_wait_for_the_collector_all_along():
+    # There each time takes a good part of a second.
+    home = Home()
+    setup.parts = home
+    setup.gc = Heap(4 << 20)
+    try:
+        setup.updater("device", "1.0.0", Settings())
+    finally:
+        setup.parts = parts
+        setup.gc = gc
+    assert home.often == (4 << 20) >> 7
 
 
 def test_a_start_that_fails_leaves_the_collector_as_it_was():
@@ -115,6 +145,7 @@ def test_a_sign_in_leaves_the_collector_as_it_was():
 
     settings = "h", 1883, False, None, (b"c", b"u", b"p"), 300, (100, 100, 100), 1000
     connect.parts = Firmware()
+    connect.gc = CHIP
     before = gc.threshold()
     try:
         connect.sign_in(Feeder, settings, 0)

@@ -11,7 +11,7 @@ from micropython import const
 
 from . import parts, trial
 
-_CLOSE = const(1000)  # bytes, see _made()
+_CLOSE = const(1000)  # bytes, see _made(); of a large heap (PSRAM) more: there each one takes long
 _WIFI_RETRY_MS = 20000  # an attempt that has not succeeded by then is started again
 
 
@@ -112,7 +112,7 @@ def updater(device, version, settings, **more):
 def _made(home, name, *args, **more):
     # What stays is not to lie between the garbage of its making: that is collected often.
     often = gc.threshold()
-    gc.threshold(_CLOSE)
+    gc.threshold(max(_CLOSE, gc.mem_free() >> 7))
     try:
         return getattr(parts.use(home), name)(*args, **more)
     finally:

@@ -68,7 +68,7 @@ def sign_in(feeder, settings, pid):
     client = simple.MQTTClient(client_id, host, port, user, password, keepalive, ssl=door)
     done = False
     often = gc.threshold()
-    gc.threshold(_CLOSE)
+    gc.threshold(max(_CLOSE, gc.mem_free() >> 7))
     try:
         client.connect(True, connect_ms / 1000)
         done = True
