@@ -19,7 +19,6 @@ _E_LINK = const(5)
 _E_PROTOCOL = const(8)
 _E_NO_MEMORY = const(84)
 
-_CLOSE = const(1000)  # bytes, see setup.py
 _STARVING = const(-2500)  # 4,100 bytes: see idf.tight()
 _WINDOW_CONNECTS = const(5)  # a minute, see backoff.py
 
@@ -67,8 +66,6 @@ def sign_in(feeder, settings, pid):
     client_id, user, password = signed
     client = simple.MQTTClient(client_id, host, port, user, password, keepalive, ssl=door)
     done = False
-    often = gc.threshold()
-    gc.threshold(max(_CLOSE, gc.mem_free() >> 7))
     try:
         client.connect(True, connect_ms / 1000)
         done = True
@@ -94,7 +91,6 @@ def sign_in(feeder, settings, pid):
         said = "no answer in time" if late else "the certificate is not verified"
         raise AlinkError(_E_NO_MEMORY, "%s, no room for any; %s" % (said, little))
     finally:
-        gc.threshold(often)
         if not done:
             if door.link is not None:
                 door.link.close()
@@ -118,6 +114,7 @@ class _MqttDoor:
         self.data = b""
 
     def wrap_socket(self, sock, server_hostname):
+        gc.collect()  # it is not to lie between what has led here
         self.link = link = Session(sock, self.feeder, self.pid, self.limits)
         link.allow(time.ticks_diff(self._until, time.ticks_ms()))
         if self.context is not None:
