@@ -221,7 +221,10 @@ def play(boards: list[Rig], step: Step, bad: Bad) -> None:
         if bad.ends == "FAILED":
             assert named in desc, f"{bad.name}: {desc}"
             assert rig.boots_slot() == slot, f"{bad.name}: it would boot again"
-        elif named and not bad.later:
+            continue
+        # (The cloud hears of it before that is written down: till then the other slot boots next.)
+        rig.confirmed(1 - slot)
+        if named and not bad.later:
             told = partial(names, rig, named)
             rig.wait(told, f"{bad.name}: {named}")
 
