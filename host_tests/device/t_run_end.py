@@ -202,8 +202,11 @@ class Gate:
         self.judged = []
         self.dropped = []
         self.asked = []
+        self.room = 9000  # bytes that Python's heap takes without growing
 
     def ask(self, *args):
+        if args == ("idf", "room"):
+            return self.room
         self.asked.append(args)
 
     def use(self, name):
@@ -251,6 +254,11 @@ def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
         Up.run = None
         inbox.judge(Up)
         assert gate.judged[2] == ("third", True, None)
+        # Python's heap would grow for it, into the memory of the link over which it came.
+        gate.room -= 1
+        Up._inbox = ((FIRST, False),)
+        inbox.judge(Up)
+        assert gate.judged[3] == (FIRST.decode(), False, None)
     finally:
         inbox.parts = plain
 
@@ -268,6 +276,8 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
             pass
 
         def ask(self, *args):
+            if args == ("idf", "room"):
+                return self.room
             self.starved = args
 
     class Up:

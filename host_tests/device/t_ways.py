@@ -1,5 +1,6 @@
 # Beside, in turn or alone: which way fits into which memory. MIT licence.
 
+from alink import idf
 from alink.job.ways import pick
 
 BESIDE, IN_TURN, ALONE = 1, 2, 3
@@ -28,3 +29,31 @@ def test_a_board_takes_the_first_way_that_fits():
     for free, largest, python, session, opening, way in ROWS:
         found = pick(free, largest, python, session, opening)
         assert found == way, (free, largest, python, session, opening, found)
+
+
+def test_what_python_can_hold_without_growing_is_not_what_the_firmware_calls_free():
+    class Gc:
+        collected = 0
+
+        def collect(self):
+            self.collected += 1
+
+        def mem_free(self):
+            return 48000
+
+    plain = idf.gc
+    spare = idf.spare
+    idf.gc = fake = Gc()
+    try:
+        for found, room in (
+            ((66000, 40000), 8000),
+            ((9600, 48000), 0),
+            ((4000000, 4000000), PLENTY),  # not a heap that grows into this one
+            (None, PLENTY),
+        ):
+            idf.spare = lambda found=found: found
+            assert idf.room() == room, (found, idf.room())
+        assert fake.collected == 4  # garbage is no reason for another way
+    finally:
+        idf.gc = plain
+        idf.spare = spare

@@ -1,5 +1,7 @@
 # The heap of ESP-IDF, on which mbedTLS, lwIP and Wi-Fi live. MIT licence. Loaded for a question.
 
+import gc
+
 from micropython import const
 
 _WINDOW = const(6600)
@@ -21,6 +23,17 @@ def spare():
         free += region[1]
         largest = max(largest, region[2])
     return free, largest
+
+
+def room():
+    """Bytes (int) that Python's heap takes without growing: behind a collection, and plenty where
+    nothing tells.
+    """
+    found = spare()
+    gc.collect()
+    # What the firmware calls free counts what a growth could get.
+    free = -1 if found is None else gc.mem_free() - found[1]
+    return 1 << 29 if free < 0 else free
 
 
 def short():

@@ -2,7 +2,8 @@
 #
 # Loaded for one message and let go. The flash block that all of a download moves in is made here,
 # before what judges is loaded: later there may be as much memory, but no piece of 4096 bytes, and
-# then Python's heap grows, into the memory of Wi-Fi and TLS.
+# then Python's heap grows, into the memory of Wi-Fi and TLS. Where it would grow for the block, too,
+# there is none: an update beside such an application is taken alone.
 
 from micropython import const
 
@@ -12,6 +13,8 @@ from ..errors import AlinkError
 _E_NO_MEMORY = const(84)
 
 _NO_JOB = const(100)  # bytes: no larger is an answer without one
+
+_ROOM = const(9000)  # see ways.py
 
 _STARVED = const(12)  # each is asked for again after 5 s: a minute and more
 
@@ -41,7 +44,7 @@ def _judge(up):
         parts.ask("job.room", "free", run)
     else:
         try:
-            if len(payload) > _NO_JOB:
+            if len(payload) > _NO_JOB and parts.ask("idf", "room") >= _ROOM:
                 block = bytearray(4096)
         except MemoryError:
             pass  # it will be missed: see states.begin()

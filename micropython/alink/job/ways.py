@@ -4,7 +4,6 @@
 # firmware takes as much again out of it in one bite (py/gc.c, gc_try_add_heap) and never gives it
 # back. Figures: measured on an ESP32 without PSRAM, MicroPython 1.26.
 
-import gc
 import sys
 
 from micropython import const
@@ -59,15 +58,9 @@ def choose(up, job, failed):
     not enough just now, or 0. Raises AlinkError: NO_MEMORY, with figures, when none is left;
     CONFIG when the one that is fixed is not possible.
     """
-    free = largest = 1 << 29  # a firmware that does not tell has plenty
-    python = 1 << 29
-    heap = parts.ask("idf", "spare")
-    if heap is not None:
-        free, largest = heap
-        gc.collect()
-        if sys.platform == "esp32":
-            # What the firmware calls free counts what a growth could get.
-            python = max(gc.mem_free() - largest, 0)
+    # (A firmware that does not tell has plenty.)
+    free, largest = parts.ask("idf", "spare") or (1 << 29, 1 << 29)
+    python = parts.ask("idf", "room")
     wish = up.options[5]
     reason = ""
     streamed = job.files[0].stream is not None
