@@ -5,7 +5,7 @@ import json
 import sys
 
 from alink import log, parts
-from alink.after_reset import confirm, rehearsal, standing
+from alink.after_reset import confirm, proving, rehearsal, standing
 from alink.errors import AlinkError
 from alink.job import again
 
@@ -130,7 +130,7 @@ class Up:
 def after(found=None, fell=None):
     store = Store()
     standing._store = lambda: store
-    return standing.After(Up(), store, found, fell)
+    return standing.After(Up(), found, fell)
 
 
 def test_a_trial_put_off_is_begun_again_only_for_its_own_job():
@@ -169,6 +169,14 @@ def test_what_came_of_a_trial_is_not_told_of_another_job():
     assert one._fell is fell
 
 
+def test_a_damaged_note_of_a_fall_stops_nothing():
+    fell = [-4, "E90 ...", "default", "default/1.1.0"]
+    for note in ([], fell[:3], fell + [1], {"0": 1, "1": 2, "2": 3, "3": 4}, "four", 4):
+        one = after(fell=note)
+        one._up.device = one._up
+        assert one.step() and one.passes() and not one.condemns("default/1.1.0"), note
+
+
 class Short(Said):
     """The parts as they are; the memory is short for the n-th of what is asked for."""
 
@@ -178,6 +186,9 @@ class Short(Said):
 
     def use(self, name):
         return self.ask(name, "use")
+
+    def drop(self, *names):
+        pass
 
     def ask(self, name, function, *args):
         self.left -= 1
@@ -201,16 +212,16 @@ def test_the_applications_own_test_is_made_once_in_a_session_and_not_after_the_r
         def ask(self, name, function, *args):
             made.append(name)
 
-    sys.modules["alink_boot"] = {"trial": Watch()}
-    one = after()
-    one._up.self_test = None
+    up = Up()
+    up.self_test = None
 
     class Device:
         session = 1
 
-    one._up.device = Device
-    one.left = 0
-    standing.parts = Proof()
+    up.device = Device
+    one = proving.Proving(up, Store())
+    assert one.left == 0, "of the options, where the owner has set nothing"
+    proving.parts = Proof()
     try:
         assert one.passes() and one.passes()
         assert made == ["proof"], "what greets may need a second try, for want of memory"
@@ -223,7 +234,56 @@ def test_the_applications_own_test_is_made_once_in_a_session_and_not_after_the_r
         assert not one.passes()
         assert made == ["proof"] * 2
     finally:
-        standing.parts = parts
+        proving.parts = parts
+
+
+def test_a_version_that_was_told_is_confirmed_by_what_is_loaded_then():
+    found = {"key": "default/1.1.0", "version": "1.1.0"}
+    fell = [-1, "E102 ...", "default", ""]
+
+    class Journal(Store):
+        JOURNAL = "alink_ota"
+
+        def Store(self, namespace):
+            return self
+
+        def get_json(self, key):
+            return fell
+
+    class Loads:
+        short = True
+
+        def use(self, name):
+            return standing if name == "after_reset.standing" else Journal()
+
+        def ask(self, name, function, store):
+            if self.short:
+                raise MemoryError
+            assert (name, function) == ("record", "load")
+            return found
+
+    up = Up()
+
+    class Device:
+        connected = True
+
+    up.device = Device
+    up.after = one = proving.Proving(up, Store())
+    sys.modules["alink_boot"] = {"trial": Watch()}
+    proving.parts = loads = Loads()
+    try:
+        assert not one.step() and up.after is one, "nothing was told yet"
+        one.taken()
+        try:
+            one.step()
+        except MemoryError:
+            loads.short = False
+        assert up.after is one, "it is tried again"
+        assert not one.step()
+        assert (up.after._record, up.after._fell) == (found, fell)
+        assert not up.after.passes() and up.after._report
+    finally:
+        proving.parts = parts
         del sys.modules["alink_boot"]
 
 

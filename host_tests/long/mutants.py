@@ -389,7 +389,7 @@ MUTANTS = (
     ),
     Mutant(
         "the time of proof",
-        "micropython/alink/after_reset/standing.py",
+        "micropython/alink/after_reset/proving.py",
         "        if self.left > 0:\n",
         "        if False:\n",
         "host_tests/update/test_proof.py -k crashes_once",

@@ -42,8 +42,8 @@ ON_TRIAL = (
     ),
     Mutant(
         "a trial that has told its version is confirmed before it is tried again",
-        "micropython/alink/after_reset/standing.py",
-        "        if self._report:\n            return False",
+        "micropython/alink/after_reset/proving.py",
+        "        if self._told:\n            return False",
         "        if False:\n            return False",
         "host_tests/device/t_after_reset.py",
     ),

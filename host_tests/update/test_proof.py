@@ -79,7 +79,7 @@ def test_a_version_on_trial_has_the_memory_of_one_that_is_idle(rig: Rig) -> None
             loaded[line.split(" [")[0]] = {names.get(one, one) for one in modules}
     idle = loaded["loaded at rest"]
     assert idle >= {"updater", "session"}
-    assert loaded["loaded waiting"] - idle == {"after_reset.standing"}
+    assert loaded["loaded waiting"] - idle == {"after_reset.proving"}
     # What says so to the platform is gone before that is written down.
     assert not loaded["loaded confirmed"] & {"hello", "reports"}
 

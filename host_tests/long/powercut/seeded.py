@@ -35,11 +35,10 @@ class Bug:
 BUGS = (
     Bug(
         "confirmed before it has connected",
-        "micropython/alink/after_reset/standing.py",
-        "        self._at = None  # when a trial that never got a link is tried again\n",
-        "        self._at = None  # when a trial that never got a link is tried again\n"
-        "        if trial.running():\n"
-        '            parts.use("after_reset.confirm").confirm(True)\n',
+        "micropython/alink/after_reset/proving.py",
+        "        self._told = False\n",
+        "        self._told = False\n"
+        '        parts.use("after_reset.confirm").confirm(True)\n',
     ),
     Bug(
         "checkpoint written ahead of its data",

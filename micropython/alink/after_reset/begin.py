@@ -51,9 +51,7 @@ def begin(up):
     store = Store(JOURNAL)
     if store.get_bytes("defer") is not None:
         up.deferral = parts.use("deferral").Deferral(store)
-    fell = store.get_json("fell")  # step, desc, module, job key
-    if not (isinstance(fell, list) and len(fell) == 4):
-        fell = None
+    fell = store.get_json("fell")
     found = None
     if store.get_bytes("trial") is not None:
         found, fell = parts.ask("after_reset.outcome", "look", up, store, fell)
@@ -67,8 +65,9 @@ def begin(up):
             text = None  # (Nor is it a fault in there.)
         if text is not None:
             trial.watch().fail("rehearsal " + text)
-    if fell is not None or found is not None or trial.running():
-        up.after = parts.use("after_reset.standing").After(up, store, found, fell)
+        up.after = parts.use("after_reset.proving").Proving(up, store)
+    elif fell is not None or found is not None:
+        up.after = parts.use("after_reset.standing").After(up, found, fell)
     if up.run is None:
         up.set_state("on trial" if trial.running() else "idle")
 

@@ -1,8 +1,7 @@
-# What a reset has left, until it is settled: a trial that runs, one put off, one to be told of.
-# MIT licence.
+# What a reset has left, until it is settled: a trial that ends well, one put off, one to be told
+# of. MIT licence.
 #
-# On trial it waits for a minute beside all that the application holds: what it needs of NVS and
-# of reports is loaded when it is due.
+# While an image on trial proves itself there is proving.py in its place.
 
 import time
 
@@ -17,30 +16,27 @@ _ASKS = const(3)
 _TAKEN = const(1)
 _CONFIRMED = const(2)
 
-# Places in the Updater's options.
-_RETRY = const(9)
-_PROVE = const(10)
+_RETRY = const(9)  # place in the Updater's options
 
 
 class After:
-    """A trial under way, or what came of the last one; settled when step() returns True.
+    """A trial that ends well, or what came of the last one; settled when step() returns True.
 
-    up: Updater. store: nvs.Store of JOURNAL, not kept. found: dict, the trial's record, or None.
-    fell: list (step, desc, module, job key), what the platform has to be told of a trial, or None.
+    up: Updater. found: dict, the trial's record, or None. fell: list (step, desc, module, job key),
+    what the platform has to be told of a trial; None, or whatever NVS has in its place.
     """
 
-    def __init__(self, up, store, found, fell):
+    left = 0
+
+    def __init__(self, up, found, fell):
         self._up = up
         self._record = found
-        self._fell = fell
+        self._fell = fell if isinstance(fell, list) and len(fell) == 4 else None
         self._telling = None  # the report of what came of a trial, under way
         self._asks = 0  # how often it was asked whether the one that fell is still offered,
         self._asked = None  # and when it is asked again
         self._at = None  # when a trial that never got a link is tried again
-        # How long it still has to turn the main loop (the owner's number counts), and since when.
-        self.left = store.get_int("prove_ms", up.options[_PROVE])
-        self._session = self._turn = 0
-        self._report = self._passed = 0  # passed: the session in which it has
+        self._report = 0
         self._due = False  # that time is over: the platform is asked whether it is still wanted
 
     def condemns(self, key):
@@ -73,30 +69,8 @@ class After:
             self._record = self._at = None
 
     def passes(self):
-        """On trial: whether it has turned the main loop for long enough.
-
-        Then the application's own test has to pass, once in a session; if not, the board falls
-        back.
-        """
-        if not trial.running():
-            return True
-        if self._report:
-            return False  # it is confirmed first
-        if self._passed == self._up.device.session:
-            return True
-        now = time.ticks_ms()
-        if self._session == self._up.device.session:
-            self.left -= time.ticks_diff(now, self._turn)
-        self._session = self._up.device.session
-        self._turn = now
-        if self.left > 0:
-            return False
-        text = parts.ask("proof", "fault", self._up.self_test)
-        if text is not None:
-            trial.watch().fail("self-test " + text)
-            return False
-        self._passed = self._session
-        return True
+        """Whether a greeting may be made: not on trial, where it is confirmed first."""
+        return not trial.running()
 
     def taken(self):
         """The gateway has taken the version report: this session stands.
@@ -110,6 +84,7 @@ class After:
         # Once more after a want of memory: from where it was.
         up = self._up
         if trial.running():
+            parts.drop("after_reset.proving")
             self._report = _CONFIRMED
             parts.ask("after_reset.confirm", "confirm", up.feed is None)
         if self._report == _CONFIRMED:

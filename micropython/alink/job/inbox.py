@@ -2,8 +2,8 @@
 #
 # Loaded for one message and let go. The flash block that all of a download moves in is made here,
 # before what judges is loaded: later there may be as much memory, but no piece of 4096 bytes, and
-# then Python's heap grows, into the memory of Wi-Fi and TLS. Where it would grow for the block, too,
-# there is none: an update beside such an application is taken alone.
+# then Python's heap grows, into the memory of Wi-Fi and TLS. Where it would grow for the block,
+# too, there is none: an update beside such an application is taken alone.
 
 from micropython import const
 

@@ -13,7 +13,6 @@ from .. import log, parts
 
 # States; what they mean and which may follow which stands in moves.py.
 _FETCHING = const(1)
-_VERIFYING = const(2)
 _TELLING = const(4)
 _OVER = const(7)
 _BEGINNING = const(9)
@@ -125,7 +124,6 @@ class Run:
                             log.debug("progress not told")  # it may get lost
                 if done:
                     fetch = None
-                    self.turn("moves", "go", _VERIFYING)
                     self.turn("states", "fetched")
                 elif (
                     self.resting == "link"

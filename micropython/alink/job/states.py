@@ -9,6 +9,8 @@ from ..errors import AlinkError
 
 _E_LEFT_OUT = const(30)
 
+_VERIFYING = const(2)  # see moves.py
+_VERIFIED = const(8)
 _HELD = const(2)  # see device.py
 _SHORT = const(100)  # characters of a query that are not worth it
 
@@ -80,6 +82,7 @@ def shelve(run):
 
 def fetched(run):
     """All of a file has come; with the last one of an image its block alone is still wanted."""
+    run.turn("moves", "go", _VERIFYING)
     if _is_whole(run):
         run.fetch = None
         if run.up.options[1] is None:
@@ -97,6 +100,7 @@ def fetched(run):
 
 def verified(run):
     """The target has all of a file; with the last one of an image its block goes."""
+    run.turn("moves", "go", _VERIFIED)
     if _is_whole(run) and run.up.options[1] is None:
         run.target.block = None
 

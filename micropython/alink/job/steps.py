@@ -29,7 +29,6 @@ def step(run):
         run.turn("ending", "fail", run.last)  # see gate.refuse(), ending.overtaken()
     elif state == _VERIFYING:
         if run.target.finish():
-            run.turn("moves", "go", _VERIFIED)
             run.turn("states", "verified")
     elif closing is None:
         # Whatever it is, it is done once.
