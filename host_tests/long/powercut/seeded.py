@@ -37,8 +37,7 @@ BUGS = (
         "confirmed before it has connected",
         "micropython/alink/after_reset/proving.py",
         "        self._told = False\n",
-        "        self._told = False\n"
-        '        parts.use("after_reset.confirm").confirm(True)\n',
+        '        self._told = False\n        parts.use("after_reset.confirm").confirm(True)\n',
     ),
     Bug(
         "checkpoint written ahead of its data",

@@ -61,7 +61,8 @@ class Proving:
     def step(self):
         """Do what is due; never over by itself."""
         up = self._up
-        trial.watch().linked(up.device.connected)
+        if trial.running():
+            trial.watch().linked(up.device.connected)
         if self._told:
             nvs = parts.use("nvs")
             store = nvs.Store(nvs.JOURNAL)

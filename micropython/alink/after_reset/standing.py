@@ -22,8 +22,8 @@ _RETRY = const(9)  # place in the Updater's options
 class After:
     """A trial that ends well, or what came of the last one; settled when step() returns True.
 
-    up: Updater. found: dict, the trial's record, or None. fell: list (step, desc, module, job key),
-    what the platform has to be told of a trial; None, or whatever NVS has in its place.
+    up: Updater. found: dict, the trial's record, or None. fell: list (step, desc, module, job
+    key), what the platform has to be told of a trial; None, or whatever NVS has in its place.
     """
 
     left = 0
