@@ -20,8 +20,6 @@ from micropython import const
 from . import log, parts
 
 _PAUSE_MS = const(2)
-_IPPROTO_TCP = const(6)
-_TCP_NODELAY = const(1)
 
 shared = None  # type: tuple | None  # (ca, SSLContext) of the context made last: signin/tls.py
 
@@ -53,11 +51,6 @@ class Wire:
         self.feeder = feeder
         self._until = 0
         raw.setblocking(False)
-        # Without it each QoS 1 message waits 40 ms for the peer's delayed ACK (Nagle).
-        try:
-            raw.setsockopt(_IPPROTO_TCP, _TCP_NODELAY, 1)
-        except OSError:
-            pass  # this firmware has none
 
     def allow(self, timeout):
         """Until `timeout` ms from now write() and wait() may wait."""
