@@ -4,20 +4,11 @@
 import json
 import sys
 
+from after_fakes import Said, Store, Up, Watch
 from alink import log, parts
-from alink.after_reset import confirm, proving, rehearsal, standing
+from alink.after_reset import confirm, rehearsal, standing
 from alink.errors import AlinkError
 from alink.job import again
-
-
-class Said:
-    """Takes any call, and notes its name and what it was given."""
-
-    def __init__(self):
-        self.said = []
-
-    def __getattr__(self, name):
-        return lambda *args, **more: self.said.append((name, args, more))
 
 
 class Chip:
@@ -99,34 +90,6 @@ def test_a_module_of_the_applications_that_hides_the_firmwares_is_found_before_i
     assert rehearsal.fault(True) is None
 
 
-class Store:
-    def __init__(self):
-        self.erased = []
-
-    def get_int(self, key, default=0):
-        return default
-
-    def erase(self, *keys):
-        self.erased.extend(keys)
-
-
-class Up:
-    """As much of an Updater as a trial put off touches."""
-
-    run = None
-    version = "1.0.0"
-
-    def __init__(self):
-        self.options = (None,) * 8 + (0, 1000, 0)
-        self.states = []
-        self.asked = {"default": "17"}
-        self.missed = None
-        self.after = Said()
-
-    def set_state(self, state):
-        self.states.append(state)
-
-
 def after(found=None, fell=None):
     store = Store()
     standing._store = lambda: store
@@ -198,93 +161,6 @@ class Short(Said):
             sys.modules["alink_boot"]["trial"] = None
         self.said.append((name, function, args))
         return parts.use(name)
-
-
-class Watch:
-    def linked(self, up):
-        pass
-
-
-def test_the_applications_own_test_is_made_once_in_a_session_and_not_after_the_report():
-    made = []
-
-    class Proof(Said):
-        def ask(self, name, function, *args):
-            made.append(name)
-
-    up = Up()
-    up.self_test = None
-
-    class Device:
-        session = 1
-
-    up.device = Device
-    one = proving.Proving(up, Store())
-    assert one.left == 0, "of the options, where the owner has set nothing"
-    proving.parts = Proof()
-    try:
-        assert one.passes() and one.passes()
-        assert made == ["proof"], "what greets may need a second try, for want of memory"
-        Device.session = 2
-        assert one.passes() and one.passes()
-        assert made == ["proof"] * 2
-        # The platform has the version: what fails now would be told to nobody.
-        one.taken()
-        Device.session = 3
-        assert not one.passes()
-        assert made == ["proof"] * 2
-    finally:
-        proving.parts = parts
-
-
-def test_a_version_that_was_told_is_confirmed_by_what_is_loaded_then():
-    found = {"key": "default/1.1.0", "version": "1.1.0"}
-    fell = [-1, "E102 ...", "default", ""]
-
-    class Journal(Store):
-        JOURNAL = "alink_ota"
-
-        def Store(self, namespace):
-            return self
-
-        def get_json(self, key):
-            return fell
-
-    class Loads:
-        short = True
-
-        def use(self, name):
-            return standing if name == "after_reset.standing" else Journal()
-
-        def ask(self, name, function, store):
-            if self.short:
-                raise MemoryError
-            assert (name, function) == ("record", "load")
-            return found
-
-    up = Up()
-
-    class Device:
-        connected = True
-
-    up.device = Device
-    up.after = one = proving.Proving(up, Store())
-    sys.modules["alink_boot"] = {"trial": Watch()}
-    proving.parts = loads = Loads()
-    try:
-        assert not one.step() and up.after is one, "nothing was told yet"
-        one.taken()
-        try:
-            one.step()
-        except MemoryError:
-            loads.short = False
-        assert up.after is one, "it is tried again"
-        assert not one.step()
-        assert (up.after._record, up.after._fell) == (found, fell)
-        assert not up.after.passes() and up.after._report
-    finally:
-        proving.parts = parts
-        del sys.modules["alink_boot"]
 
 
 def test_a_confirmation_for_which_memory_is_short_goes_on_where_it_was():

@@ -45,6 +45,6 @@ ON_TRIAL = (
         "micropython/alink/after_reset/proving.py",
         "        if self._told:\n            return False",
         "        if False:\n            return False",
-        "host_tests/device/t_after_reset.py",
+        "host_tests/device/t_proving.py",
     ),
 )

@@ -1,8 +1,8 @@
 # A download over HTTPS: its connection is opened. MIT licence.
 #
 # The parts of that, one after the other: each is large. What goes wrong in one gets its name when
-# that one is gone, and before the connection is: what memory is left tells one trouble from
-# another.
+# that one is gone, and, where nobody has answered, before the connection is: what memory is left
+# tells one trouble from another.
 
 from .. import parts
 
@@ -35,6 +35,7 @@ def open(source, file, offset, size):
         if isinstance(e, EOFError) and e.args and not isinstance(e.args[0], str):
             if doing:
                 e = parts.ask("job.http_bad", "error", *e.args)
+                source.close()  # it has answered: what memory is left tells nothing more
             else:
                 e, doing = e.args
         raise parts.ask("faults", "named", e, doing, where)
