@@ -47,4 +47,18 @@ ON_TRIAL = (
         "        if False:\n            return False",
         "host_tests/device/t_proving.py",
     ),
+    Mutant(
+        "Python's heap does not grow for the block of an offer",
+        "micropython/alink/job/inbox.py",
+        ' and parts.ask("idf", "room") >= _ROOM',
+        "",
+        "host_tests/device/t_run_end.py",
+    ),
+    Mutant(
+        "a fall that was not told yet outlives a trial",
+        "micropython/alink/after_reset/proving.py",
+        'store.get_json("fell")',
+        "None",
+        "host_tests/device/t_proving.py",
+    ),
 )

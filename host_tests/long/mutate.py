@@ -1,12 +1,14 @@
 """make mutate: take each step of an update out of the device code, and each guard; who notices?
 
 Each mutant is a copy of the tree with one piece of text replaced; the nine steps' tests run on it,
-or those that are named for it.
+or those that are named for it. With words only the mutants whose step has one of them
+(`python -m host_tests.long.mutate trial confirm`).
 Ends with 1 when a mutant survives, or when a replacement no longer fits the code.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import shlex
 import shutil
@@ -75,7 +77,15 @@ def caught_by(mutant: Mutant) -> list[str]:
 
 
 def main() -> int:
-    """Try every mutant, two at a time; 0 when each is caught."""
+    """Try every mutant, or those that are asked for, two at a time; 0 when each is caught."""
+    parser = argparse.ArgumentParser(
+        prog="mutate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("words", nargs="*", metavar="WORD", help="of the steps to try; none: all")
+    words = parser.parse_args().words
+    mutants = [one for one in ALL if not words or any(word in one.step for word in words)]
+    if not mutants:
+        parser.error(f"no step has any of these words: {' '.join(words)}")
     out = Console(soft_wrap=True)
     table = Table(
         title="a step or a guard taken out, and the tests that notice", title_justify="left"
@@ -86,12 +96,12 @@ def main() -> int:
     for mutant in ALL:
         mutated(mutant)  # all of them fit the code, before the first one takes its time
     with ThreadPoolExecutor(2) as pool:
-        found = pool.map(caught_by, ALL)
-        for mutant, names in track(zip(ALL, found, strict=True), "mutants", len(ALL), console=out):
+        found = zip(mutants, pool.map(caught_by, mutants), strict=True)
+        for mutant, names in track(found, "mutants", len(mutants), console=out):
             survivors += not names
             table.add_row(mutant.step, "\n".join(names) or "NOBODY")
     out.print(table)
-    out.print(f"{len(ALL) - survivors} caught, {survivors} survived")
+    out.print(f"{len(mutants) - survivors} caught, {survivors} survived")
     return 1 if survivors else 0
 
 
