@@ -195,6 +195,38 @@ def test_a_link_that_expires_for_ever_is_asked_for_three_times():
         starting.parts = plain
 
 
+def test_what_goes_on_without_the_application_needs_no_memory_to_say_so():
+    class Parts:
+        short = ()
+        restarted = 0
+
+        def ask(self, name, function, *args):
+            if name in self.short:
+                raise MemoryError
+            return 3 if function == "choose" else None  # alone: written down
+
+        def use(self, name):
+            assert name == "job.restart"
+            return self
+
+        def restart(self, up):
+            self.restarted += 1
+
+    plain = starting.parts
+    starting.parts = parts = Parts()
+    run = Run(NEW)
+    run.up = None
+    run.job = "a job"
+    try:
+        starting.try_way(run, 0)
+        assert not parts.restarted, "first it is told"
+        parts.short = ("job.moves",)
+        starting.try_way(run, 0)
+        assert parts.restarted == 1
+    finally:
+        starting.parts = plain
+
+
 class Gate:
     """In place of parts: notes what the gate was given, and that it was let go."""
 

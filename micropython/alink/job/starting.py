@@ -44,14 +44,14 @@ def try_way(run, failed):
     run.way = 0  # no way is another's next while one is looked for
     way = parts.ask("job.ways", "choose", up, run.job, failed)
     if way == _ALONE:
-        nvs = parts.use("nvs")
-        # (It is the slot's main.py that knows of this.)
-        nvs.hint(nvs.Store(nvs.SETTINGS).erase, "dev")
-        parts.ask("job.ways", "leave", run.job)
-        run.turn("states", "release")
-        parts.ask(
-            "job.moves", "end", run, _STORED, (1, "restarting to download alone"), "restarting"
-        )
+        try:
+            run.turn("states", "release")
+            parts.ask(
+                "job.moves", "end", run, _STORED, (1, "restarting to download alone"), "restarting"
+            )
+        except MemoryError:
+            # It is written down, and beside an application that holds so much: left unsaid.
+            parts.use("job.restart").restart(up)
         return
     run.way = way
     run.target = up.options[1] if run.part is None else run.part.target

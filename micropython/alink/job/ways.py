@@ -10,7 +10,7 @@ from micropython import const
 
 from .. import log, parts
 from ..errors import AlinkError
-from ..nvs import JOURNAL, SETTINGS, Store
+from ..nvs import JOURNAL, SETTINGS, Store, hint
 
 _SECURE = const(2)  # of the settings: see signin/connect.py
 _E_CONFIG = const(1)
@@ -52,11 +52,11 @@ def pick(free, largest, python, session, opening):
 
 
 def choose(up, job, failed):
-    """How to take `job`: _BESIDE, _IN_TURN or _ALONE; told on the console.
+    """How to take `job`: _BESIDE, _IN_TURN or _ALONE (which is written down); told on the console.
 
-    up: Updater. failed: the way for which memory was
-    not enough just now, or 0. Raises AlinkError: NO_MEMORY, with figures, when none is left;
-    CONFIG when the one that is fixed is not possible.
+    up: Updater. failed: the way for which memory was not enough just now, or 0. Raises AlinkError:
+    NO_MEMORY, with figures, when none is left; CONFIG when the one that is fixed is not possible;
+    NVS.
     """
     # (A firmware that does not tell has plenty.)
     free, largest = parts.ask("idf", "spare") or (1 << 29, 1 << 29)
@@ -90,6 +90,8 @@ def choose(up, job, failed):
             _E_NO_MEMORY,
             "%s (IDF %d free, %d in a piece)" % (reason or "no way left", free, largest),
         )
+    if way == _ALONE:
+        _leave(job)
     log.info("taken %s: IDF heap %d free, %d in a piece" % (NAMES[way], free, largest))
     return way
 
@@ -110,11 +112,10 @@ def _alone(job):
     return ""
 
 
-def leave(job):
-    """Write down that `job` is taken by the next start, which leaves the application out.
-
-    Raises AlinkError(NVS).
-    """
+def _leave(job):
+    # It is taken by the next start, which leaves the application out; the slot's main.py knows of
+    # this, and no other.
+    hint(Store(SETTINGS).erase, "dev")
     store = Store(JOURNAL)
     store.set_text("alone", job.key)
     store.set_int("alone_n", 0)  # last: it is what the next start looks for
