@@ -22,6 +22,7 @@ def test_the_applications_own_test_is_made_once_in_a_session_and_not_after_the_r
         session = 1
 
     up.device = Device
+    sys.modules["alink_boot"] = boot = {"trial": Watch()}
     one = proving.Proving(up, Store())
     assert one.left == 0, "of the options, where the owner has set nothing"
     proving.parts = Proof()
@@ -36,8 +37,14 @@ def test_the_applications_own_test_is_made_once_in_a_session_and_not_after_the_r
         Device.session = 3
         assert not one.passes()
         assert made == ["proof"] * 2
+        # Somebody else has marked it valid: there is nothing to fall back from.
+        one = proving.Proving(up, Store())
+        boot["trial"] = None
+        assert not one.passes()
+        assert made == ["proof"] * 2
     finally:
         proving.parts = parts
+        del sys.modules["alink_boot"]
 
 
 def test_a_version_that_was_told_is_confirmed_by_what_is_loaded_then():
@@ -85,6 +92,11 @@ def test_a_version_that_was_told_is_confirmed_by_what_is_loaded_then():
         assert not one.step()
         assert (up.after._record, up.after._fell) == (found, fell)
         assert not up.after.passes() and up.after._report
+        # Ended by somebody else it is followed at once, as one that was put off.
+        sys.modules["alink_boot"]["trial"] = None
+        up.after = one = proving.Proving(up, Store())
+        assert not one.step() and up.after is not one
+        assert up.after.passes() and not up.after._report
     finally:
         proving.parts = parts
         del sys.modules["alink_boot"]

@@ -32,8 +32,8 @@ class Proving:
         Then the application's own test has to pass, once in a session; if not, the board falls
         back.
         """
-        if self._told:
-            return False  # it is confirmed first
+        if self._told or not trial.running():
+            return False  # it is confirmed first, or somebody else has ended it: see step()
         if self._passed == self._up.device.session:
             return True
         now = time.ticks_ms()
@@ -61,13 +61,15 @@ class Proving:
     def step(self):
         """Do what is due; never over by itself."""
         up = self._up
-        if trial.running():
+        runs = trial.running()
+        if runs:
             trial.watch().linked(up.device.connected)
-        if self._told:
+        if self._told or not runs:
             nvs = parts.use("nvs")
             store = nvs.Store(nvs.JOURNAL)
             found = parts.ask("record", "load", store)
             standing = parts.use("after_reset.standing")
-            up.after = standing.After(up, found, store.get_json("fell"))
-            up.after.taken()
+            up.after = after = standing.After(up, found, store.get_json("fell"))
+            if self._told:
+                after.taken()
         return False

@@ -27,7 +27,8 @@ _OPENING = const(31400)  # while it is made: its handshake takes 6,100 more
 _RECORD = const(17000)  # the largest piece of it, for an incoming record
 _PLAIN = const(4000)  # a connection without TLS
 _SPARE = const(1000)
-_PYTHON = const(9000)  # of Python's heap that a job needs from here on, at its worst moment
+_PYTHON = const(9000)  # of Python's heap that a job needs beside its block, at its worst moment
+_BLOCK = const(4096)
 
 
 def pick(free, largest, python, session, opening):
@@ -61,6 +62,8 @@ def choose(up, job, failed):
     # (A firmware that does not tell has plenty.)
     free, largest = parts.ask("idf", "spare") or (1 << 29, 1 << 29)
     python = parts.ask("idf", "room")
+    if up.run.block is None:
+        python -= _BLOCK  # (It is made later.)
     wish = up.options[5]
     reason = ""
     streamed = job.files[0].stream is not None
