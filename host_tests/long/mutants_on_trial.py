@@ -43,8 +43,8 @@ ON_TRIAL = (
     Mutant(
         "a trial that has told its version is confirmed before it is tried again",
         "micropython/alink/after_reset/proving.py",
-        "        if self._told:\n            return False",
-        "        if False:\n            return False",
+        "        if self._told or not trial.running():\n",
+        "        if not trial.running():\n",
         "host_tests/device/t_proving.py",
     ),
     Mutant(

@@ -79,7 +79,10 @@ def caught_by(mutant: Mutant) -> list[str]:
 def main() -> int:
     """Try every mutant, or those that are asked for, two at a time; 0 when each is caught."""
     parser = argparse.ArgumentParser(
-        prog="mutate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="mutate",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument("words", nargs="*", metavar="WORD", help="of the steps to try; none: all")
     words = parser.parse_args().words
