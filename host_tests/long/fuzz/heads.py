@@ -109,7 +109,8 @@ def verdict(data: bytes, told: Any) -> str | None:
         line.partition(b":") for line in lines[1 : lines.index(b"") if b"" in lines else None]
     ]
     named = [(name.strip().lower(), value.strip()) for name, _, value in fields]
-    status = re.match(rb"HTTP/1\.\S*[ \t]+(200|206)(\s|$)", lines[0])
+    # (Any white space may stand for the blank there: RFC 9112, 4.)
+    status = re.match(rb"HTTP/1\.\S*[ \t\v\f\r]+(200|206)(\s|$)", lines[0])
     if told is None:
         return None
     start = told[0]
