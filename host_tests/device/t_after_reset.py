@@ -92,7 +92,7 @@ def test_a_module_of_the_applications_that_hides_the_firmwares_is_found_before_i
 
 def after(found=None, fell=None):
     store = Store()
-    standing._store = lambda: store
+    standing.journal = lambda: store
     return standing.After(Up(), found, fell)
 
 
@@ -114,7 +114,7 @@ def test_another_job_for_the_slot_makes_a_trial_put_off_forgotten():
     assert one._record is not None
     one.overtaken("default/1.2.0")
     assert one._record is None
-    assert standing._store().erased[0] == "trial"
+    assert standing.journal().erased[0] == "trial"
 
 
 def test_what_came_of_a_trial_is_not_told_of_another_job():
@@ -124,7 +124,7 @@ def test_what_came_of_a_trial_is_not_told_of_another_job():
     assert one._fell is fell, "that is another module's"
     one.overtaken("default/1.2.0")
     assert one._fell is None
-    assert standing._store().erased == ["fell"]
+    assert standing.journal().erased == ["fell"]
     # What is no job's own (safe mode) is told, whatever is offered.
     fell = [-1, "E91 ...", "default", ""]
     one = after(fell=fell)
@@ -189,7 +189,7 @@ def test_a_confirmation_for_which_memory_is_short_goes_on_where_it_was():
             assert names.index("after_reset.confirm") == 0
             assert "attempts" in names
             assert one._record is None and one._at is None
-            assert standing._store().erased[0] == "trial"
+            assert standing.journal().erased[0] == "trial"
             assert one._up.states == ["confirmed", "idle"]
         finally:
             standing.parts = parts

@@ -52,11 +52,6 @@ def test_a_version_that_was_told_is_confirmed_by_what_is_loaded_then():
     fell = [-1, "E102 ...", "default", ""]
 
     class Journal(Store):
-        JOURNAL = "alink_ota"
-
-        def Store(self, namespace):
-            return self
-
         def get_json(self, key):
             return fell
 
@@ -64,7 +59,8 @@ def test_a_version_that_was_told_is_confirmed_by_what_is_loaded_then():
         short = True
 
         def use(self, name):
-            return standing if name == "after_reset.standing" else Journal()
+            assert name == "after_reset.standing"
+            return standing
 
         def ask(self, name, function, store):
             if self.short:
@@ -81,6 +77,8 @@ def test_a_version_that_was_told_is_confirmed_by_what_is_loaded_then():
     up.after = one = proving.Proving(up, Store())
     sys.modules["alink_boot"] = {"trial": Watch()}
     proving.parts = loads = Loads()
+    plain = standing.journal
+    standing.journal = Journal
     try:
         assert not one.step() and up.after is one, "nothing was told yet"
         one.taken()
@@ -99,4 +97,5 @@ def test_a_version_that_was_told_is_confirmed_by_what_is_loaded_then():
         assert up.after.passes() and not up.after._report
     finally:
         proving.parts = parts
+        standing.journal = plain
         del sys.modules["alink_boot"]

@@ -6,6 +6,7 @@ from micropython import const
 
 _WINDOW = const(6600)
 _OPENING = const(31400)
+_ELSEWHERE = const(-65536)
 
 # Below this TLS cannot even send an alert, and lwIP drops packets.
 _FREE_MIN = const(4096)
@@ -26,14 +27,16 @@ def spare():
 
 
 def room():
-    """Bytes (int) that Python's heap takes without growing: behind a collection, and plenty where
-    nothing tells.
+    """spare(), and what Python's heap takes without growing: three int, bytes, behind a
+    collection; plenty where nothing tells.
     """
-    found = spare()
     gc.collect()
-    # What the firmware calls free counts what a growth could get.
-    free = -1 if found is None else gc.mem_free() - found[1]
-    return 1 << 29 if free < 0 else free
+    # Close behind each other: what the firmware calls free counts what a growth could get.
+    python = gc.mem_free()
+    free, largest = spare() or (1 << 29, 1 << 29)
+    python -= largest
+    # (What a packet gives back in between is no heap that grows elsewhere.)
+    return free, largest, 1 << 29 if python < _ELSEWHERE else max(python, 0)
 
 
 def short():

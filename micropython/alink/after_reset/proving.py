@@ -65,10 +65,9 @@ class Proving:
         if runs:
             trial.watch().linked(up.device.connected)
         if self._told or not runs:
-            nvs = parts.use("nvs")
-            store = nvs.Store(nvs.JOURNAL)
-            found = parts.ask("record", "load", store)
             standing = parts.use("after_reset.standing")
+            store = standing.journal()
+            found = parts.ask("record", "load", store)
             up.after = after = standing.After(up, found, store.get_json("fell"))
             if self._told:
                 after.taken()

@@ -55,7 +55,7 @@ class After:
             return False
         if self._due:
             self._at = self._record = None
-            self._up.run = parts.use("job.again").Again(self._up, _store(), found)
+            self._up.run = parts.use("job.again").Again(self._up, journal(), found)
         return True
 
     def overtaken(self, key=None):
@@ -64,7 +64,7 @@ class After:
         """
         self._untold(key)
         if self._record is not None and self._record["key"] != key:
-            parts.use("record").clear(_store())
+            parts.use("record").clear(journal())
             log.info("no more trial of", self._record["version"])
             self._record = self._at = None
 
@@ -88,7 +88,7 @@ class After:
             self._report = _CONFIRMED
             parts.ask("after_reset.confirm", "confirm", up.feed is None)
         if self._report == _CONFIRMED:
-            store = _store()
+            store = journal()
             if self._record is not None:
                 parts.ask("attempts", "put", store, self._record["key"], 0)
                 self._record = None
@@ -159,10 +159,11 @@ class After:
         return not 0 < time.ticks_diff(self._at, time.ticks_ms()) <= wait
 
 
-def _store():
+def journal():
+    """What NVS has of a trial (nvs.Store)."""
     nvs = parts.use("nvs")
     return nvs.Store(nvs.JOURNAL)
 
 
 def _forget_fell():
-    parts.use("nvs").hint(_store().erase, "fell")
+    parts.use("nvs").hint(journal().erase, "fell")

@@ -44,7 +44,7 @@ def _judge(up):
         parts.ask("job.room", "free", run)
     else:
         try:
-            if len(payload) > _NO_JOB and parts.ask("idf", "room") >= _ROOM:
+            if len(payload) > _NO_JOB and parts.ask("idf", "room")[2] >= _ROOM:
                 block = bytearray(4096)
         except MemoryError:
             pass  # it will be missed: see states.begin()

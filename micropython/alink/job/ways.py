@@ -59,9 +59,7 @@ def choose(up, job, failed):
     NO_MEMORY, with figures, when none is left; CONFIG when the one that is fixed is not possible;
     NVS.
     """
-    # (A firmware that does not tell has plenty.)
-    free, largest = parts.ask("idf", "spare") or (1 << 29, 1 << 29)
-    python = parts.ask("idf", "room")
+    free, largest, python = parts.ask("idf", "room")
     if up.run.block is None:
         python -= _BLOCK  # (It is made later.)
     wish = up.options[5]
