@@ -1,12 +1,12 @@
 # The heap of ESP-IDF, on which mbedTLS, lwIP and Wi-Fi live. MIT licence. Loaded for a question.
 
 import gc
+import sys
 
 from micropython import const
 
 _WINDOW = const(6600)
 _OPENING = const(31400)
-_ELSEWHERE = const(-65536)
 
 # Below this TLS cannot even send an alert, and lwIP drops packets.
 _FREE_MIN = const(4096)
@@ -27,16 +27,16 @@ def spare():
 
 
 def room():
-    """spare(), and what Python's heap takes without growing: three int, bytes, behind a
-    collection; plenty where nothing tells.
+    """spare(), and what Python's heap takes without growing: three int, bytes; plenty where
+    nothing tells, and where the heap has one size.
     """
-    gc.collect()
+    grows = sys.platform == "esp32"
+    if grows:
+        gc.collect()
     # Close behind each other: what the firmware calls free counts what a growth could get.
     python = gc.mem_free()
     free, largest = spare() or (1 << 29, 1 << 29)
-    python -= largest
-    # (What a packet gives back in between is no heap that grows elsewhere.)
-    return free, largest, 1 << 29 if python < _ELSEWHERE else max(python, 0)
+    return free, largest, max(python - largest, 0) if grows and largest < 1 << 29 else 1 << 29
 
 
 def short():
