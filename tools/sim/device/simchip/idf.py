@@ -53,7 +53,10 @@ python = _FIRST  # bytes that Python has for its heap, as gc_try_add_heap counts
 _regions = [BOOT - sum(_SMALL), _SMALL[0], _SMALL[1]]  # free, but for what is in _open
 _areas = []  # (bytes, region) of each growth
 _wifi = 0  # how many of WIFI are taken
-_open = []  # [type word, address, bytes, whether it shakes hands, ticks]
+_open = []  # [type word, address, bytes, whether it shakes hands, ticks, bytes that wait in it]
+QUEUED = const(5)
+_GAP = const(6720)  # the largest that one is taken for
+_gaps = 0  # bytes that datagrams have left between others which still wait
 _shaken = False  # a session has cut the free memory into pieces
 
 
@@ -65,13 +68,13 @@ def free():
 def _taken():
     taken = 0
     for one in _open:
-        taken += one[2]
+        taken += one[2] + one[QUEUED]
     return taken
 
 
 def largest():
     """The largest block that is free, by TLSF's size classes."""
-    taken = _taken()
+    taken = _taken() + _gaps
     main = sum(_regions) - taken if _wifi else _regions[0] - taken
     sessions = 0
     for one in _open:
@@ -80,7 +83,7 @@ def largest():
         main = max(main - 5500, main * 56 // 100)
     elif _shaken:
         main = main * 65 // 100
-    return _floor(max(main, 0 if _wifi else max(_regions[1:])))
+    return _floor(max(main, min(_gaps, _GAP), 0 if _wifi else max(_regions[1:])))
 
 
 def _step(size):
@@ -123,7 +126,7 @@ def room():
 
 def grow(needed):
     """Take a growth for an object of `needed` bytes; returns its size, 0 when there is none."""
-    global python
+    global python, _gaps
     block = largest()
     if block < _AREA_MIN:
         return 0
@@ -136,6 +139,7 @@ def grow(needed):
     _regions[region] -= size + 4
     _areas.append((size + 4, region))
     python += size
+    _gaps = min(_gaps, free())
     note()
     return size
 
@@ -194,11 +198,16 @@ def track(thing, size, shaking=False):
         if one[1] == place:
             _forget(one)  # that one was collected
             break
-    record = [gcmap.word(place), place, size, shaking, utime.ticks_ms()]
+    record = [gcmap.word(place), place, size, shaking, utime.ticks_ms(), 0]
     _open.append(record)
     _shaken = _shaken or size >= SESSION
     note()
     return record
+
+
+def is_open(record):
+    """Whether that of track() is still open and alive, when it was last looked at."""
+    return any(one is record for one in _open)
 
 
 def keep(size):
@@ -240,10 +249,12 @@ def sweep():
 
 
 def _forget(one):
+    global _gaps
     try:
         _open.remove(one)
     except ValueError:
-        pass  # heap.settle() was scheduled, came in between, and did it
+        return  # heap.settle() was scheduled, came in between, and did it
+    _gaps = _gaps + one[QUEUED] if any(other[QUEUED] for other in _open) else 0
 
 
 def _shake(one):

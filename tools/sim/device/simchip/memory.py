@@ -10,7 +10,7 @@ import usocket
 import utime
 from micropython import const
 
-from simchip import chip_gc, chip_tls, control, heap, idf
+from simchip import chip_gc, chip_tls, control, datagrams, heap, idf
 
 _EXEC = const(2)
 _ENOMEM = const(12)
@@ -86,9 +86,9 @@ def new_socket(af=usocket.AF_INET, kind=usocket.SOCK_STREAM, proto=0):
         if not idf.need(idf.SOCKET):
             raise OSError(_ENFILE)
     made = usocket.socket(af, kind, proto)
-    idf.track(made, idf.SOCKET)
+    record = idf.track(made, idf.SOCKET)
     heap.refresh()
-    return made
+    return datagrams.Datagrams(made, record) if kind == usocket.SOCK_DGRAM else made
 
 
 def open_handle():
