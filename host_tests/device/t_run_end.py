@@ -298,6 +298,7 @@ def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
 def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_next_release_away():
     class Full(Gate):
         full = True
+        short = False
         starved = None
 
         def parse(self, payload, reply):
@@ -310,6 +311,8 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
         def ask(self, *args):
             if args == ("idf", "room"):
                 return 0, 0, self.room
+            if args == ("idf", "short"):
+                return self.short
             self.starved = args
 
     class Up:
@@ -342,6 +345,28 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
         gate.starved = None
         offer()
         assert gate.starved is None, "where there is no way without it, that is found out once"
+        # So it is where there is no memory even to receive one.
+        Up.asked.clear()
+        gate.full = False
+        for _ in range(13):
+            assert gate.starved is None
+            Up._inbox = ((None, False),)
+            try:
+                inbox.judge(Up)
+            except MemoryError:
+                continue
+            raise AssertionError
+        assert gate.starved[:2] == ("starts", "starved")
+        gate.starved = None
+        gate.full = True
+        # Where each try takes more of the link's memory, it has to be sooner.
+        Up.asked.clear()
+        gate.short = True
+        for _ in range(3):
+            offer()
+            assert gate.starved is None
+        offer()
+        assert gate.starved[:2] == ("starts", "starved")
     finally:
         inbox.parts = plain
 

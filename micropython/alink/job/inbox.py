@@ -17,6 +17,7 @@ _NO_JOB = const(100)  # bytes: no larger is an answer without one
 _ROOM = const(9000)  # see ways.py
 
 _STARVED = const(12)  # each is asked for again after 5 s: a minute and more
+_GROWING = const(3)  # where the link is short of memory, too
 
 
 def judge(up):
@@ -25,8 +26,9 @@ def judge(up):
     (What reads it is gone by then: together they would be the most that a board ever holds.)
     """
     starved = up.asked.get("", 0)
-    if starved == _STARVED:
-        # Beside what the application holds none can be judged: no release would reach it.
+    if starved == _STARVED or (_GROWING <= starved < _STARVED and parts.ask("idf", "short")):
+        # Beside what the application holds none can be judged: no release would reach it. (With
+        # each try Python's heap may grow once more, out of what the link has left.)
         parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
     up.asked[""] = starved + 1
     _judge(up)
@@ -36,6 +38,8 @@ def judge(up):
 def _judge(up):
     payload, reply = up._inbox[0]
     up._inbox = up._inbox[1:]
+    if payload is None:
+        raise MemoryError  # there was none even to receive it: see Updater._long()
     block = job = error = None
     run = up.run
     if run:

@@ -4,6 +4,7 @@
 
 import time
 
+import machine
 from micropython import const
 
 from .. import log, parts
@@ -51,7 +52,10 @@ def try_way(run, failed):
             )
         except MemoryError:
             # It is written down, and beside an application that holds so much: left unsaid.
-            parts.use("job.restart").restart(up)
+            try:
+                parts.use("job.restart").restart(up)
+            except MemoryError:
+                machine.reset()  # without last words
         return
     run.way = way
     run.target = up.options[1] if run.part is None else run.part.target
