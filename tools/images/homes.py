@@ -38,7 +38,10 @@ _ROOT = tuple(words("session packets attempts firmware hello idf proof record re
 _SELDOM = (
     "job/add",
     "job/again",
+    "job/broken",
     "job/restart",
+    "job/retry",
+    "job/trouble",
     "job/blocks_bad",
     "job/http_bad",
     "job/image_bad",
