@@ -137,6 +137,9 @@ def test_each_refused_sign_in_asks_for_the_time_once_and_then_waits_longer():
         _failures = 0
         _at = 0
 
+        def _drop(self):
+            pass
+
     device = Device()
     shows(2036)
     left = answers(OSError(116), ValueError(), seconds(2027))

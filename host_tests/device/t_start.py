@@ -133,6 +133,11 @@ def test_a_session_is_made_when_what_has_led_to_it_is_collected():
         MQTTException = ValueError
 
     class Firmware:
+        reserve = ["a socket"]
+
+        def release(self, wanted):
+            self.reserve = wanted
+
         def use(self, name):
             return self
 
@@ -150,6 +155,7 @@ def test_a_session_is_made_when_what_has_led_to_it_is_collected():
         _starts = []
 
     def session(*args):
+        assert connect.parts.reserve == [], "what is kept for TLS is given back first"
         made.append(heap.collected)
         raise OSError(5)
 

@@ -61,4 +61,25 @@ ON_TRIAL = (
         "None",
         "host_tests/device/t_proving.py",
     ),
+    Mutant(
+        "a growth of Python's heap leaves the link memory for a handshake",
+        "micropython/alink/packets.py",
+        '                parts.ask("idf", "guard")\n',
+        "                pass\n",
+        "host_tests/update/test_memory.py -k grows",
+    ),
+    Mutant(
+        "what is kept of the link's memory goes before a handshake",
+        "micropython/alink/signin/connect.py",
+        "            parts.release([])\n",
+        "            pass\n",
+        "host_tests/device/t_start.py",
+    ),
+    Mutant(
+        "an offer that there is no memory to receive does not keep every release away",
+        "micropython/alink/job/inbox.py",
+        "        raise MemoryError  # there was none even to receive it: see Updater._long()\n",
+        "        return\n",
+        "host_tests/device/t_run_end.py",
+    ),
 )

@@ -13,7 +13,7 @@ def test_a_new_board_says_what_it_waits_for_instead_of_a_traceback(rig: Rig) -> 
         board.nvs_erase("alink", key)
     board.write_slot(0, rig.image("1.0.0", MAIN))
     board.power_on()
-    rig.says("this board has no wifi_ssid yet: flash.py provision gives it its settings")
+    rig.says("this board has no wifi_ssid yet: flash.py provision sets it")
     board.power_cut()
     # With a Wi-Fi alone it waits for its identity.
     board.nvs_set("alink", "wifi_ssid", "roof")

@@ -34,7 +34,7 @@ _STARVED = const(6)  # attempts in a row, two minutes, without the memory for on
 
 def lost(device, error):
     """A session, or an attempt at one, ended with `error` (AlinkError, see faults.named()): set
-    the pause -> whether it has to be told.
+    the pause, close what is open -> whether it has to be told.
     """
     if error.code == _E_TLS:
         parts.ask("clock", "doubted", error)
@@ -51,6 +51,12 @@ def lost(device, error):
         or (device._settings[_SECURE] and device._link is None and parts.ask("idf", "poor"))
     ):
         parts.ask("starts", "starved", error)  # nobody would hear of this board again
+    device._drop()
+    if parts.reserve is not None:
+        try:
+            parts.ask("idf", "guard")
+        except MemoryError:
+            pass  # then without it
     return told is None or told.code != error.code or told.detail != error.detail
 
 

@@ -5,8 +5,13 @@ import sys
 
 from micropython import const
 
+from . import parts
+
 _WINDOW = const(6600)
 _OPENING = const(31400)
+_PIECE_MOST = const(53248)  # a growth that takes this is as good, and leaves 6 KB more
+_SOCKETS = const(3)
+_PLENTY = const(200000)  # with PSRAM, or where a growth leaves enough
 
 # Below this TLS cannot even send an alert, and lwIP drops packets.
 _FREE_MIN = const(4096)
@@ -27,8 +32,8 @@ def spare():
 
 
 def room():
-    """spare(), and what Python's heap takes without growing: three int, bytes; plenty where
-    nothing tells, and where the heap has one size.
+    """spare() with what reserve.py keeps, and what Python's heap takes without growing: three
+    int, bytes; plenty where nothing tells, and where the heap has one size.
     """
     grows = sys.platform == "esp32"
     if grows:
@@ -36,7 +41,7 @@ def room():
     # Close behind each other: what the firmware calls free counts what a growth could get.
     python = gc.mem_free()
     free, largest = spare() or (1 << 29, 1 << 29)
-    return free, largest, max(python - largest, 0) if grows and largest < 1 << 29 else 1 << 29
+    return free + parts.kept, largest, max(python - largest, 0) if grows else 1 << 29
 
 
 def short():
@@ -48,7 +53,7 @@ def short():
 def poor():
     """Whether there is less than a TLS session takes while it is made."""
     found = spare()
-    return found is not None and found[0] < _OPENING
+    return found is not None and found[0] + parts.kept < _OPENING
 
 
 def tight(more=0):
@@ -62,3 +67,21 @@ def tight(more=0):
     if found is None or found[0] >= _WINDOW + more:
         return None
     return "idf %d free, %d in one piece" % found
+
+
+def grows():
+    """Whether a growth of Python's heap would find a piece that the link can do without."""
+    found = spare()
+    return found is not None and found[1] > _PIECE_MOST and found[0] < _PLENTY
+
+
+def guard(over=False):
+    """Keep from such a growth what the link needs (reserve.py), but beside a download, which has
+    all of it until it is `over`. When Python has grown all the same, the link gets it.
+    """
+    if over or (parts.reserve and short()):
+        parts.release([])
+    elif parts.reserve is None:
+        return
+    if grows() and len(parts.reserve) < _SOCKETS:
+        parts.ask("reserve", "fill")

@@ -33,6 +33,8 @@ _PAYLOAD = const(7)
 _SKIP = const(8)
 _STREAM = const(9)  # whoever claimed it reads it
 
+_GUARD_MS = const(300)  # behind the sign-in: see idf.py
+
 _PUBLISH = const(3)
 _PUBACK = const(4)
 _SUBACK = const(9)
@@ -69,6 +71,7 @@ def packets(link, limits):
     passed = time.ticks_diff
     waiting = link.waiting
     streamed = False
+    fresh = True
     found = told = None  # type: object
     scan = None  # type: type | None
     ring = None  # type: RingIO | None
@@ -77,7 +80,15 @@ def packets(link, limits):
     ack_ms, ping_ms, keep_ms, most = limits
     while True:
         now = time.ticks_ms()
-        if passed(now, pinged) >= ping_ms and 0 not in waiting:
+        due = passed(now, pinged) >= ping_ms and 0 not in waiting
+        if due or (fresh and passed(now, pinged) > _GUARD_MS):
+            fresh = False
+            try:
+                parts.ask("idf", "guard")
+            except MemoryError:
+                if parts.reserve:
+                    parts.release([])
+        if due:
             link.send(b"\xc0\0", 2)
             waiting[0] = pinged = now
         if reads == _PIECES:

@@ -17,6 +17,22 @@ _DEPTH = const(12)
 journal = None  # type: "NVS | None"  # type: ignore[name-defined]
 settings = None  # type: "NVS | None"  # type: ignore[name-defined]
 
+# What reserve.py keeps of the IDF heap: its sockets (None: a download has it), and their bytes.
+reserve = []  # type: list | None
+kept = 0
+
+
+def release(wanted):
+    """Give back what reserve.py keeps: TLS is to have it, or Wi-Fi.
+
+    wanted: an empty list, or None for as long as a download lasts.
+    """
+    global reserve, kept
+    for one in reserve or ():
+        one.close()
+    reserve = wanted
+    kept = 0
+
 
 def use(name):
     """The module `name` of this package ("job.http"), loaded if it is not."""

@@ -33,6 +33,7 @@ def online(settings, limit_ms=None):
     """
     began = time.ticks_ms()
     _need(settings, "wifi_ssid", began, limit_ms)
+    parts.release([])  # it is what Wi-Fi takes
     wlan = network.WLAN(network.STA_IF)
     wlan.active(True)
     started = None
@@ -47,6 +48,7 @@ def online(settings, limit_ms=None):
                 print("wifi:", e)
             started = time.ticks_ms()
         time.sleep_ms(50)
+    parts.ask("idf", "guard")
     while not parts.ask("clock", "ask"):
         _check(began, limit_ms)
         trial.feed()
@@ -57,7 +59,7 @@ def _need(settings, key, began, limit_ms):
     # A new board is no fault: no traceback, and no restart after restart.
     if settings.get_text(key):
         return
-    print("this board has no %s yet: flash.py provision gives it its settings" % key)
+    print("this board has no %s yet: flash.py provision sets it" % key)
     while not settings.get_text(key):
         _check(began, limit_ms)
         trial.feed()
@@ -122,3 +124,6 @@ def _made(home, name, *args, **more):
 def _ca(settings):
     # Where it is, which is all that is kept of it: see signin/tls.py.
     return True if settings.get_bytes("ca") else None
+
+
+parts.ask("idf", "guard")  # an application may be large already when it comes to online()

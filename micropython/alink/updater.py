@@ -192,7 +192,10 @@ class Updater:
         try:
             return parts.ask("job.overlong", "scan", self, topic, size)
         except MemoryError:
-            self.missed = _REST_MS
+            if self.run is None:
+                self._inbox = ((None, False),)  # its place is kept: see job/inbox.py
+            else:
+                self.missed = _REST_MS
             return None
 
     def _step(self):
@@ -214,6 +217,7 @@ class Updater:
             self.run = run = None
             self.settle()
             self.set_state("idle")
+            parts.ask("idf", "guard", True)
 
     def _listen(self, run):
         device = self.device

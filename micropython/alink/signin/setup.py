@@ -35,6 +35,7 @@ def fill(new, args, given):
     new._failures = 0
     new._starts = list(getattr(device, "attempts", ()))
     new._at = time.ticks_ms()
+    parts.ask("idf", "guard")
 
 
 def _settings(args, given):
@@ -67,7 +68,7 @@ def _settings(args, given):
         parts.ask("signin.tls", "to_der", ca)  # refuses what is none
     if device_token is not None and device_secret is None:
         if not secure:
-            raise ValueError("a device_token goes over TLS only: secure must be True")
+            raise ValueError("a device_token goes over TLS only: set secure")
         signed = credentials.by_token(product_key, device_name, client_id, device_token)
     else:
         signed = credentials.sign(
