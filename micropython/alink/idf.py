@@ -9,8 +9,7 @@ from . import parts
 
 _WINDOW = const(6600)
 _OPENING = const(31400)
-_PIECE_MOST = const(53248)  # a growth that takes this is as good, and leaves 6 KB more
-_SOCKETS = const(3)
+_PIECE_MOST = const(55296)  # a growth that takes this is as good, and leaves 4 KB more
 _PLENTY = const(200000)  # with PSRAM, or where a growth leaves enough
 
 # Below this TLS cannot even send an alert, and lwIP drops packets.
@@ -83,5 +82,5 @@ def guard(over=False):
         parts.release([])
     elif parts.reserve is None:
         return
-    if grows() and len(parts.reserve) < _SOCKETS:
+    if grows():
         parts.ask("reserve", "fill")
