@@ -120,7 +120,8 @@ def test_a_download_has_all_of_it_until_it_is_over():
     assert chip.largest == 66000
     on(chip, idf.guard)
     assert chip.largest == 66000, "nothing is kept beside a download"
-    on(chip, idf.guard, True)
+    parts.release([])
+    on(chip, idf.guard)
     assert chip.largest <= 55296
     over()
 
@@ -131,6 +132,25 @@ def test_no_room_for_it_is_no_error():
     assert 0 < parts.kept == 94000 - chip.free < 10000
     over()
     assert chip.free == 94000
+
+
+def test_a_fault_of_a_moment_leaves_no_socket_that_holds_nothing():
+    chip = Chip(110000)
+    plain = chip.socket
+
+    def none_left(*kind):
+        if chip.open:
+            raise OSError(23)
+        return plain(*kind)
+
+    chip.socket = none_left
+    for _ in range(4):
+        on(chip, idf.guard)
+        assert (parts.reserve, chip.open, parts.kept) == ([], [], 0)
+    chip.socket = plain
+    on(chip, idf.guard)
+    assert chip.largest <= 55296
+    over()
 
 
 def test_when_python_has_grown_the_link_gets_what_was_kept_for_it():

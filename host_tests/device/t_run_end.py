@@ -230,6 +230,8 @@ def test_what_goes_on_without_the_application_needs_no_memory_to_say_so():
 class Gate:
     """In place of parts: notes what the gate was given, and that it was let go."""
 
+    reserve = ()
+
     def __init__(self):
         self.judged = []
         self.dropped = []

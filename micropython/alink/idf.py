@@ -74,13 +74,11 @@ def grows():
     return found is not None and found[1] > _PIECE_MOST and found[0] < _PLENTY
 
 
-def guard(over=False):
+def guard():
     """Keep from such a growth what the link needs (reserve.py), but beside a download, which has
-    all of it until it is `over`. When Python has grown all the same, the link gets it.
+    all of it. When Python has grown all the same, the link gets it.
     """
-    if over or (parts.reserve and short()):
+    if parts.reserve and short():
         parts.release([])
-    elif parts.reserve is None:
-        return
-    if grows():
+    if parts.reserve is not None and grows():
         parts.ask("reserve", "fill")

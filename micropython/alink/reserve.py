@@ -38,10 +38,11 @@ def fill():
             gaps = _own(_PORT - 1)
             try:
                 one = _own(port)
-                held.append(one)
                 left = _QUEUE
                 while left and idf.grows():
                     one.sendto(data, (_HOST, port))
+                    if left == _QUEUE:
+                        held.append(one)  # (An empty one would stand in the way of another.)
                     parts.kept += _SIZE + _HEAD
                     gaps.sendto(data, (_HOST, _PORT - 1))
                     left -= 1
@@ -54,5 +55,9 @@ def fill():
 def _own(port):
     # A socket that nobody else can reach.
     one = socket.socket(_AF_INET, _SOCK_DGRAM)
-    one.bind((_HOST, port))
+    try:
+        one.bind((_HOST, port))
+    except OSError:
+        one.close()
+        raise
     return one

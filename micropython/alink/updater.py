@@ -192,7 +192,7 @@ class Updater:
         try:
             return parts.ask("job.overlong", "scan", self, topic, size)
         except MemoryError:
-            if self.run is None:
+            if self.run is None and not self._inbox and "/ota/" in topic:
                 self._inbox = ((None, False),)  # its place is kept: see job/inbox.py
             else:
                 self.missed = _REST_MS
@@ -217,7 +217,8 @@ class Updater:
             self.run = run = None
             self.settle()
             self.set_state("idle")
-            parts.ask("idf", "guard", True)
+            parts.release([])
+            parts.ask("idf", "guard")
 
     def _listen(self, run):
         device = self.device

@@ -26,16 +26,19 @@ def judge(up):
     (What reads it is gone by then: together they would be the most that a board ever holds.)
     """
     starved = up.asked.get("", 0)
-    if starved == _STARVED or (_GROWING <= starved < _STARVED and parts.ask("idf", "short")):
+    if starved == _STARVED or (
+        _GROWING <= starved < _STARVED and not parts.reserve and parts.ask("idf", "short")
+    ):
         # Beside what the application holds none can be judged: no release would reach it. (With
         # each try Python's heap may grow once more, out of what the link has left.)
         parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
     up.asked[""] = starved + 1
-    _judge(up)
-    up.asked.pop("")
+    if _judge(up):
+        up.asked.pop("")
 
 
 def _judge(up):
+    # Whether there was the memory for it: what there is none to read is answered all the same.
     payload, reply = up._inbox[0]
     up._inbox = up._inbox[1:]
     if payload is None:
@@ -62,7 +65,9 @@ def _judge(up):
     if job is not None:
         payload = None  # (1 KB and more)
     parts.use("job.gate").judge(up, job, error, payload, seen, reply, block)
+    well = error is None or error.code != _E_NO_MEMORY
     payload = block = job = error = None
     parts.drop("job.gate")
     if run and run.fetching:
         run.turn("states", "shelve")  # its link may be a fresh one
+    return well
