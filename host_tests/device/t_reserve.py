@@ -78,7 +78,7 @@ def on(chip, what, *args):
 
 
 def over():
-    parts.release([])
+    parts.release()
 
 
 def test_the_largest_piece_is_kept_smaller_than_a_growth_and_no_more_is_taken_than_that():
@@ -100,6 +100,7 @@ def test_the_largest_piece_is_kept_smaller_than_a_growth_and_no_more_is_taken_th
             assert kept == 0
         over()
         assert (chip.free, chip.largest, chip.open, parts.kept) == (free, free, [], 0)
+        assert not parts.reserve
 
 
 def test_what_a_lost_session_gives_back_is_kept_too():
@@ -116,12 +117,16 @@ def test_what_a_lost_session_gives_back_is_kept_too():
 def test_a_download_has_all_of_it_until_it_is_over():
     chip = Chip(66000)
     on(chip, idf.guard)
-    parts.release(None)
+    parts.release()
+    parts.reserve = None
     assert chip.largest == 66000
     on(chip, idf.guard)
     assert chip.largest == 66000, "nothing is kept beside a download"
-    parts.release([])
-    on(chip, idf.guard)
+    parts.release()
+    on(chip, parts.guard)
+    assert chip.largest == 66000, "nor after what TLS asks for beside it"
+    parts.reserve = ()
+    on(chip, parts.guard)
     assert chip.largest <= 55296
     over()
 
@@ -146,7 +151,7 @@ def test_a_fault_of_a_moment_leaves_no_socket_that_holds_nothing():
     chip.socket = none_left
     for _ in range(4):
         on(chip, idf.guard)
-        assert (parts.reserve, chip.open, parts.kept) == ([], [], 0)
+        assert (not parts.reserve, chip.open, parts.kept) == (True, [], 0)
     chip.socket = plain
     on(chip, idf.guard)
     assert chip.largest <= 55296

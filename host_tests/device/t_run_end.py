@@ -306,9 +306,10 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
         def parse(self, payload, reply):
             if self.full:
                 raise MemoryError
+            return payload
 
-        def judge(self, *args):
-            pass
+        def judge(self, up, job, *more):
+            self.judged.append(job)
 
         def ask(self, *args):
             if args == ("idf", "room"):
@@ -358,6 +359,25 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
             except MemoryError:
                 continue
             raise AssertionError
+        # Or to hold it whole: it is not failed before that has been tried without the application.
+        Up.asked.clear()
+        gate.judged.clear()
+        gate.starved = None
+        short = "default", "1.1.0", 917, 32768
+        for n in range(13):
+            assert gate.starved is None and not gate.judged
+            Up._inbox = ((short, False),)
+            try:
+                inbox.judge(Up)
+            except MemoryError:
+                continue
+        assert gate.starved and gate.judged == [short], "where there is no way without it"
+        gate.judged.clear()
+        # One that is too long for any board is answered at once.
+        Up.asked.clear()
+        Up._inbox = ((("default", "1.1.0", 32769, 32768), False),)
+        inbox.judge(Up)
+        assert len(gate.judged) == 1
         gate.starved, gate.full = None, True
         # Where each try takes more of the link's memory, it has to be sooner.
         Up.asked.clear()

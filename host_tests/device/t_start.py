@@ -135,8 +135,8 @@ def test_a_session_is_made_when_what_has_led_to_it_is_collected():
     class Firmware:
         reserve = ["a socket"]
 
-        def release(self, wanted):
-            self.reserve = wanted
+        def release(self):
+            self.reserve = ()
 
         def use(self, name):
             return self
@@ -155,7 +155,7 @@ def test_a_session_is_made_when_what_has_led_to_it_is_collected():
         _starts = []
 
     def session(*args):
-        assert connect.parts.reserve == [], "what is kept for TLS is given back first"
+        assert connect.parts.reserve == (), "what is kept for TLS is given back first"
         made.append(heap.collected)
         raise OSError(5)
 

@@ -55,11 +55,12 @@ def test_what_python_can_hold_without_growing_is_not_what_the_firmware_calls_fre
             (Chip, (9600, 48000), 0),
             (Chip, (9600, 49600), 0),  # a packet's buffer came back between both
             (Desk, (66000, 40000), PLENTY),  # its heap has one size
+            (Chip, None, PLENTY),  # nothing tells
         ):
             idf.sys = system
             idf.spare = lambda found=found: found
             told = idf.room()
             assert told == (found or (PLENTY, PLENTY)) + (room,), (found, told)
-        assert fake.collected == 3  # garbage is no reason for another way
+        assert fake.collected == 4  # garbage is no reason for another way
     finally:
         idf.gc, idf.sys, idf.spare = plain

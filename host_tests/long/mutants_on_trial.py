@@ -64,15 +64,15 @@ ON_TRIAL = (
     Mutant(
         "a growth of Python's heap leaves the link memory for a handshake",
         "micropython/alink/packets.py",
-        '                parts.ask("idf", "guard")\n',
-        "                pass\n",
+        "            parts.guard()\n",
+        "            pass\n",
         "host_tests/update/test_memory.py -k grows",
     ),
     Mutant(
         "what is kept of the link's memory goes before a handshake",
         "micropython/alink/signin/connect.py",
-        "            parts.release([])\n",
-        "            pass\n",
+        "        parts.release()\n",
+        "        pass\n",
         "host_tests/device/t_start.py",
     ),
     Mutant(

@@ -66,7 +66,8 @@ def _given(*names: str) -> set[str]:
         one.value
         for source in moved(SOURCES).values()
         for node in ast.walk(ast.parse(source))
-        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in names
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) in names
         for one in node.args
         if isinstance(one, ast.Constant) and isinstance(one.value, str)
     }
@@ -116,6 +117,7 @@ found = "alink.signin.ca" in modules
 run.turn("run", "start")
 parts.use("job." + name)
 parts.ask("idf", "record", "idf")
+ask("idf", "guard")
 parts.drop("idf")
 text = "job.run is no name here", "idf"
 """
@@ -133,6 +135,7 @@ found = "alink.abs" in modules
 run.turn("d", "start")
 parts.use("" + name)
 parts.ask("map", "record", "idf")
+ask("map", "guard")
 parts.drop("map")
 text = "job.run is no name here", "idf"
 """

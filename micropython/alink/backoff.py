@@ -52,11 +52,7 @@ def lost(device, error):
     ):
         parts.ask("starts", "starved", error)  # nobody would hear of this board again
     device._drop()
-    if parts.reserve is not None:
-        try:
-            parts.ask("idf", "guard")
-        except MemoryError:
-            pass  # then without it
+    parts.guard()
     return told is None or told.code != error.code or told.detail != error.detail
 
 

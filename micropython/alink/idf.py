@@ -39,8 +39,10 @@ def room():
         gc.collect()
     # Close behind each other: what the firmware calls free counts what a growth could get.
     python = gc.mem_free()
-    free, largest = spare() or (1 << 29, 1 << 29)
-    return free + parts.kept, largest, max(python - largest, 0) if grows else 1 << 29
+    found = spare()
+    free, largest = found or (1 << 29, 1 << 29)
+    python = max(python - largest, 0) if found and grows else 1 << 29
+    return free + parts.kept, largest, python
 
 
 def short():
@@ -79,6 +81,6 @@ def guard():
     all of it. When Python has grown all the same, the link gets it.
     """
     if parts.reserve and short():
-        parts.release([])
+        parts.release()
     if parts.reserve is not None and grows():
         parts.ask("reserve", "fill")

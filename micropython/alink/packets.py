@@ -83,11 +83,7 @@ def packets(link, limits):
         due = passed(now, pinged) >= ping_ms and 0 not in waiting
         if due or (fresh and passed(now, pinged) > _GUARD_MS):
             fresh = False
-            try:
-                parts.ask("idf", "guard")
-            except MemoryError:
-                if parts.reserve:
-                    parts.release([])
+            parts.guard()
         if due:
             link.send(b"\xc0\0", 2)
             waiting[0] = pinged = now

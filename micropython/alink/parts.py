@@ -18,19 +18,27 @@ journal = None  # type: "NVS | None"  # type: ignore[name-defined]
 settings = None  # type: "NVS | None"  # type: ignore[name-defined]
 
 # What reserve.py keeps of the IDF heap: its sockets (None: a download has it), and their bytes.
-reserve = []  # type: list | None
+reserve = ()  # type: list | tuple | None
 kept = 0
 
 
-def release(wanted):
-    """Give back what reserve.py keeps: TLS is to have it, or Wi-Fi.
-
-    wanted: an empty list, or None for as long as a download lasts.
+def guard():
+    """Keep from a growth of Python's heap what the link needs (idf.py); without the memory to do
+    so the link gets what is kept.
     """
+    try:
+        ask("idf", "guard")
+    except MemoryError:
+        release()
+
+
+def release():
+    """Give back what reserve.py keeps: TLS is to have it, or Wi-Fi."""
     global reserve, kept
-    for one in reserve or ():
-        one.close()
-    reserve = wanted
+    if reserve:
+        for one in reserve:
+            one.close()
+        reserve = ()
     kept = 0
 
 

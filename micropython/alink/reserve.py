@@ -29,10 +29,10 @@ _PAGE = const(4096)
 
 def fill():
     """Do it, where idf.grows() says so; what is kept already stays."""
-    held = parts.reserve
     # Constants of the firmware, in flash: what is sent is no copy, and no secret.
     data = uctypes.bytearray_at(id(sys) & -_PAGE, _SIZE)
     try:
+        parts.reserve = held = list(parts.reserve)
         while idf.grows() and len(held) < _SOCKETS:
             port = _PORT + len(held)
             gaps = _own(_PORT - 1)

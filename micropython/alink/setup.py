@@ -33,7 +33,7 @@ def online(settings, limit_ms=None):
     """
     began = time.ticks_ms()
     _need(settings, "wifi_ssid", began, limit_ms)
-    parts.release([])  # it is what Wi-Fi takes
+    parts.release()  # it is what Wi-Fi takes
     wlan = network.WLAN(network.STA_IF)
     wlan.active(True)
     started = None
@@ -48,7 +48,7 @@ def online(settings, limit_ms=None):
                 print("wifi:", e)
             started = time.ticks_ms()
         time.sleep_ms(50)
-    parts.ask("idf", "guard")
+    parts.guard()
     while not parts.ask("clock", "ask"):
         _check(began, limit_ms)
         trial.feed()
@@ -126,4 +126,4 @@ def _ca(settings):
     return True if settings.get_bytes("ca") else None
 
 
-parts.ask("idf", "guard")  # an application may be large already when it comes to online()
+parts.guard()  # an application may be large already when it comes to online()

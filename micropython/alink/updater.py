@@ -217,8 +217,8 @@ class Updater:
             self.run = run = None
             self.settle()
             self.set_state("idle")
-            parts.release([])
-            parts.ask("idf", "guard")
+            parts.reserve = ()
+            parts.guard()
 
     def _listen(self, run):
         device = self.device

@@ -23,8 +23,8 @@ def end(boot, error):
         try:
             sys.print_exception(error)
             text = (name + ": " + str(error).replace("\n", " "))[:100]
-        except Exception:
-            print(name)  # which cannot be told whole
+        except Exception as exc:
+            print(name, "that cannot be told:", type(exc).__name__)
     if boot["trial"] is not None:
         # Nothing of alink is needed here: whatever broke may have broken that too.
         boot["trial"].fail("crash " + text)

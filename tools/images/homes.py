@@ -190,7 +190,7 @@ def _places(
                         leaf = name.rpartition("/")[2]
                         found[one.lineno, one.col_offset] = f"{leaf} as {one.name}"
         elif isinstance(node, ast.Call) and node.args:
-            called = getattr(node.func, "attr", "")
+            called = _name(node)
             if called == "drop":
                 found |= _folders(node, new)
             if called in _BY_NAME:
@@ -207,9 +207,14 @@ def _places(
     return found
 
 
+def _name(call: ast.Call) -> str:
+    """What is called: the last name of parts.ask(), or ask() in parts.py itself."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
 def _by_name(call: ast.Call, new: Mapping[str, str]) -> dict[tuple[int, int], str]:
     """Where a module that moved, but was in no folder, is asked for, and what to say."""
-    names = call.args if getattr(call.func, "attr", "") == "drop" else call.args[:1]
+    names = call.args if _name(call) == "drop" else call.args[:1]
     return {
         (one.lineno, one.col_offset): new[f"alink/{one.value}"].removeprefix("alink/")
         for one in names

@@ -26,7 +26,8 @@ def open(source, file, offset, size):
             doing = "TLS handshake"
             context = parts.ask("signin.tls", "context", source.config.get("ca"))
         doing = None
-        parts.release(None)
+        parts.release()
+        parts.reserve = None
         parts.ask("job.http_open", "connect", source, count, place, context)
         doing = "waiting for the answer"
         head = parts.ask("job.http_head", "read", source)

@@ -38,13 +38,19 @@ def judge(up):
 
 
 def _judge(up):
-    # Whether there was the memory for it: what there is none to read is answered all the same.
+    # Whether there was the memory for it: what there is none to read is answered in the end.
     payload, reply = up._inbox[0]
     up._inbox = up._inbox[1:]
-    if payload is None:
-        raise MemoryError  # there was none even to receive it: see Updater._long()
     block = job = error = None
     run = up.run
+    if payload is None or (
+        # (The lengths of what could not be received, and of what is taken: see overlong.py.)
+        isinstance(payload, tuple)
+        and payload[2] <= payload[3]
+        and run is None
+        and up.asked[""] <= _STARVED
+    ):
+        raise MemoryError
     if run:
         if run.fetching and run.fetch is not None:
             run.fetch.rest()  # before anything is loaded beside what moves

@@ -31,7 +31,8 @@ def _source(run):
         config = {"ca": ca, "allow_http": allow_http, "on_feed": up.feed_all}
         _take(config, fetch, "connect_timeout_ms", "head_timeout_ms", "stall_timeout_ms")
         return parts.use("job.https").Source(**config)
-    parts.release(None)
+    parts.release()
+    parts.reserve = None
     config = {"block_size": block_size}
     _take(config, fetch, "gap_ms", "reply_timeout_ms")
     try:

@@ -117,8 +117,7 @@ class _MqttDoor:
         self.data = b""
 
     def wrap_socket(self, sock, server_hostname):
-        if parts.reserve:
-            parts.release([])
+        parts.release()
         gc.collect()  # it is not to lie between what has led here
         self.link = link = Session(sock, self.feeder, self.pid, self.limits)
         link.allow(time.ticks_diff(self._until, time.ticks_ms()))

@@ -35,7 +35,8 @@ def fill(new, args, given):
     new._failures = 0
     new._starts = list(getattr(device, "attempts", ()))
     new._at = time.ticks_ms()
-    parts.ask("idf", "guard")
+    if not parts.reserve:  # (setup.online() has asked for it.)
+        parts.guard()
 
 
 def _settings(args, given):
