@@ -74,6 +74,7 @@ class Run:
         fetch = self.fetch
         self.fetch = self.block = None
         if fetch is not None:
+            fetch.rest()
             fetch.close()
         self.starved += 1
 
@@ -103,6 +104,8 @@ class Run:
                     self.since = now
                 elif time.ticks_diff(now, self.since) < _PATIENCE_MS:
                     self.hears = False
+                if not self.up.device.connected:
+                    parts.drop("job.progress")  # not beside a sign-in
                 percent = self.before + fetch.offset
                 if percent >= self.mark:
                     one = self.job.size // 100 + 1  # so 100 is never said: when it is bootable
@@ -119,7 +122,8 @@ class Run:
                             # (One after the other: beside a package there is the least room.)
                             fetch.rest()
                         try:
-                            self.turn("progress", "tell", percent)
+                            # (Kept until fetch.rest(): loading it takes longer than a block.)
+                            parts.use("job.progress").tell(self, percent)
                         except MemoryError:
                             log.debug("progress not told")  # it may get lost
                 if done:
