@@ -1,9 +1,8 @@
-# How a run ends, and what takes an offer to it: states, trouble, the inbox, the restart.
-# MIT licence.
+# How a run ends: states, trouble, the restart. MIT licence.
 
 from alink import errors
 from alink.errors import AlinkError
-from alink.job import ending, inbox, moves, restart, room, starting, steps
+from alink.job import ending, moves, restart, room, starting, steps
 from alink.job import run as real
 
 NEW, FETCHING, VERIFYING, INSTALLING, TELLING = range(5)
@@ -88,9 +87,13 @@ def test_whatever_is_raised_in_a_step_has_a_name_of_alinks():
 
 
 def test_an_update_that_cannot_even_end_for_want_of_memory_goes_on_without_the_application():
-    gate = Gate()
-    gate.starts = []
-    gate.ask = lambda *args: gate.starts.append(args)
+    class Parts:
+        starts = []
+
+        def ask(self, *args):
+            self.starts.append(args)
+
+    gate = Parts()
     plain = ending.fail, ending.parts
     failed = []
     ending.fail = lambda run, error: failed.append(error)
@@ -225,170 +228,6 @@ def test_what_goes_on_without_the_application_needs_no_memory_to_say_so():
         assert parts.restarted == 1
     finally:
         starting.parts = plain
-
-
-class Gate:
-    """In place of parts: notes what the gate was given, and that it was let go."""
-
-    reserve = ()
-
-    def __init__(self):
-        self.judged = []
-        self.dropped = []
-        self.asked = []
-        self.room = 9000  # bytes that Python's heap takes without growing
-
-    def ask(self, *args):
-        if args == ("idf", "room"):
-            return 0, 0, self.room
-        self.asked.append(args)
-
-    def use(self, name):
-        assert name == "job.gate" or name == "job.offer"
-        return self
-
-    def parse(self, payload, reply):
-        return payload.decode()
-
-    def judge(self, up, job, error, payload, seen, reply, block):
-        assert error is None and seen == hash(job.encode())
-        assert payload is None, "1 KB and more, which nobody wants any more"
-        self.judged.append((job, reply, block and len(block)))
-
-    def drop(self, *names):
-        self.dropped.extend(names)
-
-
-FIRST = b"first " * 30  # as long as a job
-
-
-def test_offers_are_judged_in_their_order_and_with_a_block_to_download_in():
-    class Up:
-        run = None
-        asked = {}
-        _inbox = ((FIRST, False), (b"second", True), (b"third", True))
-
-    plain = inbox.parts
-    inbox.parts = gate = Gate()
-    try:
-        inbox.judge(Up)
-        assert gate.judged == [(FIRST.decode(), False, 4096)]
-        assert Up._inbox[0] == (b"second", True)
-
-        class Under:
-            fetching = False
-
-        Up.run = Under()
-        inbox.judge(Up)
-        assert gate.judged[1] == ("second", True, None)
-        # What is under way makes room, and what reads is gone before what judges is there.
-        assert gate.asked == [("job.room", "free", Up.run)]
-        assert gate.dropped == ["job.offer", "versions", "job.gate"] * 2
-        # No job is as short: what an idle board is answered after each sign-in.
-        Up.run = None
-        inbox.judge(Up)
-        assert gate.judged[2] == ("third", True, None)
-        # Python's heap would grow for it, into the memory of the link over which it came.
-        gate.room -= 1
-        Up._inbox = ((FIRST, False),)
-        inbox.judge(Up)
-        assert gate.judged[3] == (FIRST.decode(), False, None)
-    finally:
-        inbox.parts = plain
-
-
-def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_next_release_away():
-    class Full(Gate):
-        full = True
-        short = False
-        starved = None
-
-        def parse(self, payload, reply):
-            if self.full:
-                raise MemoryError
-            return payload
-
-        def judge(self, up, job, *more):
-            self.judged.append(job)
-
-        def ask(self, *args):
-            if args == ("idf", "room"):
-                return 0, 0, self.room
-            if args == ("idf", "short"):
-                return self.short
-            self.starved = args
-
-    class Up:
-        run = None
-        asked = {}
-
-    plain = inbox.parts
-    inbox.parts = gate = Full()
-
-    def offer():
-        Up._inbox = ((b"offer", True),)
-        try:
-            inbox.judge(Up)
-        except MemoryError:
-            return
-        assert not gate.full
-
-    try:
-        for _ in range(11):
-            offer()
-        gate.full = False
-        offer()  # what has gone well once is no such application
-        gate.full = True
-        for _ in range(12):
-            offer()
-            assert gate.starved is None
-        offer()
-        module, function, error = gate.starved
-        assert (module, function, error.code) == ("starts", "starved", 84)
-        gate.starved = None
-        offer()
-        assert gate.starved is None, "where there is no way without it, that is found out once"
-        # So it is where there is no memory even to receive one.
-        Up.asked.clear()
-        gate.full = False
-        for n in range(14):
-            assert (gate.starved is None) == (n < 13)
-            Up._inbox = ((None, False),)
-            try:
-                inbox.judge(Up)
-            except MemoryError:
-                continue
-            raise AssertionError
-        # Or to hold it whole: it is not failed before that has been tried without the application.
-        Up.asked.clear()
-        gate.judged.clear()
-        gate.starved = None
-        short = "default", "1.1.0", 917, 32768
-        for n in range(13):
-            assert gate.starved is None and not gate.judged
-            Up._inbox = ((short, False),)
-            try:
-                inbox.judge(Up)
-            except MemoryError:
-                continue
-        assert gate.starved and gate.judged == [short], "where there is no way without it"
-        gate.judged.clear()
-        # One that is too long for any board is answered at once.
-        Up.asked.clear()
-        Up._inbox = ((("default", "1.1.0", 32769, 32768), False),)
-        inbox.judge(Up)
-        assert len(gate.judged) == 1
-        gate.starved, gate.full = None, True
-        # Where each try takes more of the link's memory, it has to be sooner.
-        Up.asked.clear()
-        gate.short = True
-        for _ in range(3):
-            offer()
-            assert gate.starved is None
-        offer()
-        assert gate.starved
-    finally:
-        inbox.parts = plain
 
 
 def test_the_application_has_its_last_words_while_the_link_stands():

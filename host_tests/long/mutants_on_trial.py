@@ -52,7 +52,7 @@ ON_TRIAL = (
         "micropython/alink/job/inbox.py",
         ' and parts.ask("idf", "room")[2] >= _ROOM',
         "",
-        "host_tests/device/t_run_end.py",
+        "host_tests/device/t_inbox.py",
     ),
     Mutant(
         "a fall that was not told yet outlives a trial",
@@ -80,6 +80,6 @@ ON_TRIAL = (
         "micropython/alink/job/inbox.py",
         "        raise MemoryError  # there was none even to receive it: see Updater._long()\n",
         "        return\n",
-        "host_tests/device/t_run_end.py",
+        "host_tests/device/t_inbox.py",
     ),
 )
