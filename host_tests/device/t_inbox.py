@@ -140,7 +140,7 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
         gate.judged.clear()
         gate.starved = None
         short = "default", "1.1.0", 917, 32768
-        for n in range(13):
+        for _ in range(13):
             assert gate.starved is None and not gate.judged
             Up._inbox = ((short, False),)
             try:
