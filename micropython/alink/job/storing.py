@@ -2,6 +2,8 @@
 #
 # Functions of the Run (run.py), loaded for it and let go.
 
+import binascii
+
 from micropython import const
 
 from .. import log, parts
@@ -59,7 +61,7 @@ def _store(run):
         "slot": run.target.label,
         "size": size,
         "method": method,
-        "digest": "".join(["%02x" % byte for byte in digest]),
+        "digest": binascii.hexlify(digest).decode(),
         "key": job.key,
         "module": job.module,
         "attempts": parts.ask("attempts", "count", store, job.key),
