@@ -78,8 +78,22 @@ ON_TRIAL = (
     Mutant(
         "an offer that there is no memory to receive does not keep every release away",
         "micropython/alink/job/inbox.py",
-        "        raise MemoryError  # there was none even to receive it: see Updater._long()\n",
+        "        raise MemoryError\n",
         "        return\n",
         "host_tests/device/t_inbox.py",
+    ),
+    Mutant(
+        "an offer that there is no memory to hold is not failed beside the application",
+        "micropython/alink/job/inbox.py",
+        "        isinstance(payload, tuple)\n",
+        "        False\n",
+        "host_tests/device/t_inbox.py",
+    ),
+    Mutant(
+        "what tells progress is not beside a sign-in",
+        "micropython/alink/job/run.py",
+        '                    parts.drop("job.progress")  # not beside a sign-in\n',
+        "                    pass\n",
+        "host_tests/device/t_progress.py",
     ),
 )
