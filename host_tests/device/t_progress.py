@@ -2,6 +2,9 @@
 
 import sys
 
+from alink import parts
+from alink.errors import AlinkError
+from alink.job.fetch import Download
 from alink.job.run import Run
 
 NAME = "alink.job.progress"
@@ -69,18 +72,41 @@ def step(run, percent):
     return len(run.up.device.sent)
 
 
-def test_what_tells_progress_is_loaded_once_and_is_gone_before_a_session_is_made_again():
+class Resting:
+    early = "job.first"
+    rest = Download.rest
+
+
+def test_what_tells_progress_is_loaded_once_with_what_moves():
     # From flash it takes longer than to move a block: 20 times a download.
     run = fetching()
-    told = step(run, 6)
-    assert told and b'"step":"5"' in run.up.device.sent[0]
+    parts.use("job.moving")
     module = sys.modules[NAME]
-    assert step(run, 30) > told
+    assert step(run, 6) and b'"step":"5"' in run.up.device.sent[0]
     assert sys.modules[NAME] is module
-    run.up.device.connected = False
-    told = step(run, 40)
-    assert NAME not in sys.modules, "a sign-in needs the room"
-    run.up.device.connected = True
-    assert step(run, 50) > told
-    run.up.device.connected = False
-    step(run, 51)
+    assert step(run, 30) > 1
+    assert sys.modules[NAME] is module
+    # And goes with it.
+    Resting().rest()
+    assert NAME not in sys.modules and "alink.job.moving" not in sys.modules
+    # Alone it is loaded for a moment.
+    assert step(run, 50) > 2
+    assert NAME not in sys.modules
+
+
+class Lost:
+    error = _link = None
+    _failures = 0
+    _settings = (None, None, False)
+
+    def _drop(self):
+        pass
+
+
+def test_what_tells_progress_is_not_beside_a_sign_in():
+    parts.use("job.moving")
+    parts.ask("backoff", "lost", Lost(), AlinkError(5, "gone"))
+    assert NAME not in sys.modules
+    # What moves goes on, and what is told by then is told as ever.
+    assert step(fetching(), 6)
+    parts.drop("job.moving", "job.progress")

@@ -91,9 +91,9 @@ ON_TRIAL = (
     ),
     Mutant(
         "what tells progress is not beside a sign-in",
-        "micropython/alink/job/run.py",
-        '                    parts.drop("job.progress")  # not beside a sign-in\n',
-        "                    pass\n",
+        "micropython/alink/backoff.py",
+        '    parts.drop("job.progress")  # (see job/moving.py) where the next sign-in will be\n',
+        "",
         "host_tests/device/t_progress.py",
     ),
 )

@@ -102,7 +102,7 @@ class Updater:
             self.missed = 0
             if self.error is None or self.error.code != _E_NO_MEMORY:
                 self.error = AlinkError(_E_NO_MEMORY, "in poll()")
-                log.info("no memory for a step: again in 5 s")
+                log.info("no memory now: again in 5 s")
             elif self.run is not None and not self.run.checking:
                 self.run.starve()
         finally:

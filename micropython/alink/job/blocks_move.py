@@ -28,33 +28,6 @@ _OFFSET_AT = const(-21)
 _ID_AT = const(-3)
 _FIRST = const(-45)  # what is in front of them all
 
-# What scan() looks for: hashes of id, code, bSize, bOffset, fileLength (see there). Another key
-# that has the same by chance does no harm but to make a good block a bad one.
-_KEYS = (3355, 3059181, 807811, 4128661, 1838978)
-
-
-# For the CRC-16/ARC (0x8005 with its bits turned round), four bits at a time. A table for eight
-# would have 512 bytes of RAM; viper would be 30 times as fast, but an .mpy with machine code runs
-# on one family of chips only. It does not see zero bytes at the start.
-_TABLE = (
-    0x0000,
-    0xCC01,
-    0xD801,
-    0x1400,
-    0xF001,
-    0x3C00,
-    0x2800,
-    0xE401,
-    0xA001,
-    0x6C00,
-    0x7800,
-    0xB401,
-    0x5000,
-    0x9C01,
-    0x8801,
-    0x4400,
-)
-
 
 def blocks(source):
     """What MqttSource.readinto() returns, one after the other, until something is wrong.
@@ -66,11 +39,18 @@ def blocks(source):
     device = source.device
     packet = source.packet
     topic = source.entry[0]
-    table = _TABLE
-    # What scan() finds in a header (see _KEYS), and what it ought to.
+    # For the CRC-16/ARC (0x8005 with its bits turned round), four bits at a time. A table for
+    # eight would have 512 bytes of RAM; viper would be 30 times as fast, but an .mpy with machine
+    # code runs on one family of chips only. It does not see zero bytes at the start.
+    # fmt: off
+    table = (
+        0x0000, 0xCC01, 0xD801, 0x1400, 0xF001, 0x3C00, 0x2800, 0xE401,
+        0xA001, 0x6C00, 0x7800, 0xB401, 0x5000, 0x9C01, 0x8801, 0x4400,
+    )
+    # fmt: on
+    # What scan() finds in a header (see there), and what it ought to.
     want = source.want
     found = want[:]
-    one = bytearray(1)
     last = time.ticks_ms()  # of the last request
     while True:
         # The request, when its time has come.
@@ -82,6 +62,7 @@ def blocks(source):
             yield None
             continue
         link = device._link
+        one = link.buf  # free while it is read from here: see packets.py
         if source.entry[2] > 1:
             yield -_E_SUBSCRIBE
         want[3] = at = source.offset
@@ -179,12 +160,15 @@ def blocks(source):
 
 
 def scan(buf, end, found):
-    """Find the numbers of _KEYS in the JSON of buf[:end], which may be cut off anywhere.
+    """Find the numbers of these keys in the JSON of buf[:end], which may be cut off anywhere.
 
     found: list, to be changed where there is such a key: -1 where it has no whole number. Keys
     count at any depth and in any order; of two equal ones the last. Allocates nothing, never
     raises.
     """
+    # Hashes of id, code, bSize, bOffset, fileLength. Another key that has the same by chance does
+    # no harm but to make a good block a bad one.
+    keys = (3355, 3059181, 807811, 4128661, 1838978)
     at = 0
     while at < end:
         at += 1
@@ -197,7 +181,7 @@ def scan(buf, end, found):
         at += 1
         while at < end and buf[at] <= 32:
             at += 1
-        if at >= end or buf[at] != 58 or key not in _KEYS:
+        if at >= end or buf[at] != 58 or key not in keys:
             continue  # a value, or of no interest
         at += 1
         while at < end and buf[at] <= 32:
@@ -212,4 +196,4 @@ def scan(buf, end, found):
             i += 1
         if not first < i < end or buf[i] not in (b'"' if quoted else b",}] \t\r\n"):
             number = -1
-        found[_KEYS.index(key)] = number
+        found[keys.index(key)] = number

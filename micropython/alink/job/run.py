@@ -9,7 +9,7 @@ import time
 
 from micropython import const
 
-from .. import log, parts
+from .. import parts
 
 # States; what they mean and which may follow which stands in moves.py.
 _FETCHING = const(1)
@@ -74,7 +74,6 @@ class Run:
         fetch = self.fetch
         self.fetch = self.block = None
         if fetch is not None:
-            fetch.rest()
             fetch.close()
         self.starved += 1
 
@@ -104,8 +103,6 @@ class Run:
                     self.since = now
                 elif time.ticks_diff(now, self.since) < _PATIENCE_MS:
                     self.hears = False
-                if not self.up.device.connected:
-                    parts.drop("job.progress")  # not beside a sign-in
                 percent = self.before + fetch.offset
                 if percent >= self.mark:
                     one = self.job.size // 100 + 1  # so 100 is never said: when it is bootable
@@ -122,10 +119,9 @@ class Run:
                             # (One after the other: beside a package there is the least room.)
                             fetch.rest()
                         try:
-                            # (Kept until fetch.rest(): loading it takes longer than a block.)
-                            parts.use("job.progress").tell(self, percent)
+                            self.turn("progress", "tell", percent)
                         except MemoryError:
-                            log.debug("progress not told")  # it may get lost
+                            pass  # it may get lost
                 if done:
                     fetch = None
                     self.turn("states", "fetched")
