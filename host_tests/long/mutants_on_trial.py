@@ -89,11 +89,4 @@ ON_TRIAL = (
         "        False\n",
         "host_tests/device/t_inbox.py",
     ),
-    Mutant(
-        "what tells progress is not beside a sign-in",
-        "micropython/alink/backoff.py",
-        '    parts.drop("job.progress")  # (see job/moving.py) where the next sign-in will be\n',
-        "",
-        "host_tests/device/t_progress.py",
-    ),
 )

@@ -52,7 +52,6 @@ def lost(device, error):
     ):
         parts.ask("starts", "starved", error)  # nobody would hear of this board again
     device._drop()
-    parts.drop("job.progress")  # (see job/moving.py) where the next sign-in will be
     parts.guard()
     return told is None or told.code != error.code or told.detail != error.detail
 

@@ -9,9 +9,6 @@ import time
 
 from micropython import const
 
-# Told as it moves, by run.py: loaded for each report it would take longer than a block does.
-from . import progress  # noqa: F401
-
 _BLOCK = const(4096)
 _PART = const(1024)
 _SHIFT = const(10)

@@ -57,7 +57,7 @@ def turn(download):
     ):
         raise AlinkError(_E_PACKAGE, "its head")
     download.mover = None
-    parts.drop("job.moving", "job.progress")
+    parts.drop("job.moving")
     target.begin(image, "sha256", bytes(block[12:44]), block)
     parts.drop("job.slot_begin")
     if source > esp32.Partition(esp32.Partition.RUNNING).info()[3]:
