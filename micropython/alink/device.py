@@ -150,7 +150,7 @@ class Device:
         number = b""
         if qos:
             if len(waiting) - (0 in waiting) >= _IN_FLIGHT:
-                parts.ask("topics", "crowded")
+                raise AlinkError(_E_LINK, "8 messages wait for their PUBACK")
             pid = link.pid
             while not number or pid in waiting:
                 link.pid = pid = pid % _PIDS + 1

@@ -6,10 +6,6 @@
 
 from micropython import const
 
-from .errors import AlinkError
-
-_E_LINK = const(5)
-
 _MAX = const(65535)  # bytes in a UTF-8 string of MQTT
 _SUBSCRIPTIONS = const(100)  # of one device ("Limits", 30527)
 
@@ -38,11 +34,6 @@ def publish(topic, qos):
     _levels(topic, qos)
     if "+" in topic or "#" in topic:
         raise ValueError("topic %r: a message goes to one topic, without + or #" % topic)
-
-
-def crowded():
-    """Raise AlinkError(LINK): so many of a device's messages are not acknowledged yet."""
-    raise AlinkError(_E_LINK, "8 messages wait for their PUBACK")
 
 
 def _levels(topic, qos):
