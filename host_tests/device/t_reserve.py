@@ -4,6 +4,7 @@ import socket as real
 import sys
 
 from alink import idf, parts, reserve
+from alink.updater import Updater
 
 HEAD = 160
 
@@ -129,6 +130,45 @@ def test_a_download_has_all_of_it_until_it_is_over():
     on(chip, parts.guard)
     assert chip.largest <= 55296
     over()
+
+
+class Run:
+    checking = True
+
+    def step(self):
+        return True
+
+
+class Up:
+    deferral = after = hello = None
+    _inbox = ()
+
+    def __init__(self):
+        self.run = Run()
+
+    def settle(self):
+        pass
+
+    def set_state(self, state):
+        pass
+
+
+def test_a_run_that_ends_gives_back_what_a_download_had_and_forgets_no_socket():
+    for downloads in (False, True):
+        chip = Chip(66000)
+        on(chip, idf.guard)
+        kept = parts.kept
+        if downloads:
+            parts.release()
+            parts.reserve = None
+        up = Up()
+        on(chip, Updater._step, up)
+        assert up.run is None
+        # (A job that is refused has no download.)
+        assert parts.kept == kept == 66000 - chip.free
+        assert len(parts.reserve) == len(chip.open) == 1
+        over()
+        assert chip.free == 66000
 
 
 def test_no_room_for_it_is_no_error():

@@ -78,15 +78,29 @@ ON_TRIAL = (
     Mutant(
         "an offer that there is no memory to receive does not keep every release away",
         "micropython/alink/job/inbox.py",
-        "        raise MemoryError\n",
-        "        return\n",
+        "            raise MemoryError\n",
+        "            return False\n",
         "host_tests/device/t_inbox.py",
     ),
     Mutant(
         "an offer that there is no memory to hold is not failed beside the application",
         "micropython/alink/job/inbox.py",
-        "        isinstance(payload, tuple)\n",
-        "        False\n",
+        " or (isinstance(payload, tuple) and payload[2] <= payload[3]):\n",
+        ":\n",
         "host_tests/device/t_inbox.py",
+    ),
+    Mutant(
+        "a run that ends without a download leaves what is kept of the link's memory",
+        "micropython/alink/updater.py",
+        "parts.reserve = parts.reserve or ()",
+        "parts.reserve = ()",
+        "host_tests/device/t_reserve.py",
+    ),
+    Mutant(
+        "a run that ends gives back what its download had of the link's memory",
+        "micropython/alink/updater.py",
+        "            parts.guard()\n",
+        "            pass\n",
+        "host_tests/device/t_reserve.py",
     ),
 )

@@ -215,9 +215,9 @@ class Updater:
             and run.step()
         ):
             self.run = run = None
+            parts.reserve = parts.reserve or ()  # no download has it any more
             self.settle()
             self.set_state("idle")
-            parts.reserve = ()
             parts.guard()
 
     def _listen(self, run):

@@ -19,22 +19,26 @@ _ROOM = const(9000)  # see ways.py
 _STARVED = const(12)  # each is asked for again after 5 s: a minute and more
 _GROWING = const(3)  # where the link is short of memory, too
 
+_AGAIN_MS = const(5000)
+_LATER_MS = const(60000)  # there is no way without the application
+
 
 def judge(up):
     """Take the first message off the inbox of `up` (Updater) and judge it, see gate.py.
 
     (What reads it is gone by then: together they would be the most that a board ever holds.)
     """
-    starved = up.asked.get("", 0)
-    if starved == _STARVED or (
-        _GROWING <= starved < _STARVED and not parts.reserve and parts.ask("idf", "short")
-    ):
-        # Beside what the application holds none can be judged: no release would reach it. (With
-        # each try Python's heap may grow once more, out of what the link has left.)
-        parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
-    up.asked[""] = starved + 1
+    if up.run is None:
+        starved = up.asked.get("", 0)
+        if starved == _STARVED or (
+            _GROWING <= starved < _STARVED and not parts.reserve and parts.ask("idf", "short")
+        ):
+            # Beside what the application holds none can be judged: no release would reach it.
+            # (With each try Python's heap may grow once more, out of what the link has left.)
+            parts.ask("starts", "starved", AlinkError(_E_NO_MEMORY, "judging an offer"))
+        up.asked[""] = starved + 1
     if _judge(up):
-        up.asked.pop("")
+        up.asked.pop("", None)
 
 
 def _judge(up):
@@ -43,14 +47,16 @@ def _judge(up):
     up._inbox = up._inbox[1:]
     block = job = error = None
     run = up.run
-    if payload is None or (
-        # (The lengths of what could not be received, and of what is taken: see overlong.py.)
-        isinstance(payload, tuple)
-        and payload[2] <= payload[3]
-        and run is None
-        and up.asked[""] <= _STARVED
-    ):
-        raise MemoryError
+    # (The lengths of what could not be received, and of what is taken: see overlong.py.)
+    if payload is None or (isinstance(payload, tuple) and payload[2] <= payload[3]):
+        if run:
+            up.missed = _AGAIN_MS  # it is asked for when that is over
+            return True
+        if up.asked[""] <= _STARVED:
+            raise MemoryError
+        if payload is None:
+            up.missed = _LATER_MS  # nothing can be said of it
+            return False
     if run:
         if run.fetching and run.fetch is not None:
             run.fetch.rest()  # before anything is loaded beside what moves
