@@ -153,7 +153,6 @@ def test_an_application_beside_which_no_offer_can_be_judged_does_not_keep_the_ne
             except MemoryError:
                 continue
         assert gate.starved and gate.judged == [short], "where there is no way without it"
-        gate.judged.clear()
         # Beside an update it is asked for when that is over, which nothing ends.
         Up.asked.clear()
         Up.run = Under()

@@ -121,7 +121,7 @@ def test_a_download_has_all_of_it_until_it_is_over():
     parts.release()
     parts.reserve = None
     assert chip.largest == 66000
-    on(chip, idf.guard)
+    on(chip, parts.guard)
     assert chip.largest == 66000, "nothing is kept beside a download"
     parts.release()
     on(chip, parts.guard)

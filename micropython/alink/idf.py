@@ -77,10 +77,10 @@ def grows():
 
 
 def guard():
-    """Keep from such a growth what the link needs (reserve.py), but beside a download, which has
-    all of it. When Python has grown all the same, the link gets it.
+    """Keep from such a growth what the link needs (reserve.py), see parts.guard(). When Python has
+    grown all the same, the link gets it.
     """
     if parts.reserve and short():
         parts.release()
-    if parts.reserve is not None and grows():
+    if grows():
         parts.ask("reserve", "fill")

@@ -23,13 +23,14 @@ kept = 0
 
 
 def guard():
-    """Keep from a growth of Python's heap what the link needs (idf.py); without the memory to do
-    so the link gets what is kept.
+    """Keep from a growth of Python's heap what the link needs (idf.py), but beside a download,
+    which has all of it; without the memory to do so the link gets what is kept.
     """
-    try:
-        ask("idf", "guard")
-    except MemoryError:
-        release()
+    if reserve is not None:
+        try:
+            ask("idf", "guard")
+        except MemoryError:
+            release()
 
 
 def release():

@@ -39,6 +39,7 @@ def blocks(source):
     device = source.device
     packet = source.packet
     topic = source.entry[0]
+    # (Here, not in the globals: a module's table has places for its names, and each takes RAM.)
     # For the CRC-16/ARC (0x8005 with its bits turned round), four bits at a time. A table for
     # eight would have 512 bytes of RAM; viper would be 30 times as fast, but an .mpy with machine
     # code runs on one family of chips only. It does not see zero bytes at the start.
