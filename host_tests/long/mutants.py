@@ -299,8 +299,8 @@ MUTANTS = (
     Mutant(
         "a block is compared to its end",
         "micropython/alink/job/slot.py",
-        "                if i == len(self.views):\n",
-        "                if i == 1:\n",
+        "                if i == _BLOCK:\n",
+        "                if i == len(spare):\n",
         "host_tests/update/test_written.py",
     ),
     Mutant(

@@ -54,7 +54,7 @@ SPARE = words(
     isfinite isinf isnan ldexp lgamma log10 log2 modf radians sinh sqrt tan tanh tau trunc
     polar BFINT16 BFINT32 BFINT8 BFUINT16 BFUINT32 BFUINT8 BF_LEN BF_POS FLOAT32 FLOAT64 INT16
     INT32 INT64 INT8 LONGLONG NATIVE PTR SHORT UINT16 UINT32 UINT64 UINT8 ULONG ULONGLONG
-    USHORT VOID addressof bytes_at sizeof GS2_HMSB GS4_HMSB GS8 MONO_HLSB
+    USHORT VOID bytes_at sizeof GS2_HMSB GS4_HMSB GS8 MONO_HLSB
     MONO_HMSB MONO_VLSB MVLSB RGB565 blit ellipse fill_rect hline vline scroll pixel heapify
     heappop heappush appendleft popleft isdisjoint issubset issuperset symmetric_difference
     difference_update intersection_update new_event_loop open_connection

@@ -9,7 +9,6 @@ from .. import parts
 from ..errors import AlinkError
 
 _BLOCK = const(4096)
-_PART = const(512)
 _IN_FLASH = const(-1)  # of what comes again: see packed.py
 
 _MOVE = const(8)
@@ -32,7 +31,7 @@ def set_aside(download):
             _flash(packed, "writeblocks", download.block)
             download.at = packed.at + packed.filled
         packed.again = _IN_FLASH
-    packed.views = packed.out = None
+    packed.out = None
 
 
 def let_go(download):
@@ -68,11 +67,9 @@ def back(packed, block):
 
 def around(packed, block):
     """What a Slot has of the block (bytearray of 4096) that all of a package is made in."""
-    view = memoryview(block)
-    packed.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
     # out: writes into the block. It is emptied at once, so that what comes next goes behind it.
     packed.out = RingIO(block)
-    view = view[: packed.filled % _BLOCK]
+    view = memoryview(block)[: packed.filled % _BLOCK]
     packed.out.write(view)
     packed.out.readinto(view)
 

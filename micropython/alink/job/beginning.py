@@ -4,7 +4,7 @@
 
 from micropython import const
 
-from .. import log, parts
+from .. import parts
 
 _FETCHING = const(1)  # see moves.py
 
@@ -23,8 +23,5 @@ def begin(run):
     run.turn("moves", "go", _FETCHING)
     run.up.set_state("downloading")
     if run.said:
-        try:
-            run.turn("progress", "tell", run.told, run.said)
-        except MemoryError:
-            log.debug("not told:", run.said)  # it may get lost
+        run.tell(run.told, run.said)
         run.said = ""

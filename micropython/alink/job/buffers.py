@@ -6,6 +6,7 @@
 import time
 
 from micropython import RingIO, const
+from uctypes import addressof, bytearray_at
 
 from .. import parts
 
@@ -21,7 +22,7 @@ def ring(download):
     empty: between two blocks.
     """
     memory = bytearray(_PART + 1)
-    download.spare = download.target.spare = memoryview(memory)[:_PART]
+    download.spare = download.target.spare = bytearray_at(addressof(memory), _PART)
     download.ring = RingIO(memory)  # last: with it all is there
 
 
@@ -49,8 +50,6 @@ def _make(download):
         view = memoryview(block)
         download.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
         download.tail = view[: download.size % _BLOCK or _BLOCK]
-        if target.packs:  # (A slot: it compares.)
-            target.views = [view[at : at + _PART] for at in range(0, _BLOCK, _PART)]
         if opened:
             ring(download)
     elif opened:

@@ -11,6 +11,7 @@ import hashlib
 import deflate
 import esp32
 from micropython import RingIO, const
+from uctypes import addressof, bytearray_at
 
 from .. import log, parts
 
@@ -27,7 +28,7 @@ def turn(download):
     size = min(download.size, _PART)
     # view: the memory of the ring. tail: of that, what will be hashed at the end. (Attributes that
     # are there, see checkpoint.py: how many a Slot has decides how much each of them takes.)
-    download.view = download.spare[:_PART]
+    download.view = memoryview(download.spare)[:_PART]
     packed.ring = RingIO(download.view)
     download.tail = download.view[: (download.size - _HEAD) % _PART]
     view = memoryview(block)
@@ -37,7 +38,7 @@ def turn(download):
         download.digest.update(download.tail)
     packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, block[6])
     # spare: for what is read, then for what is inflated, then for what the slot holds.
-    packed.spare = download.spare[_PART:]
+    packed.spare = bytearray_at(addressof(download.spare) + _PART, _PART)
     if download.file.stream is not None:
         download.source.block = packed.spare  # the block is not free while a header comes
     # filled: bytes of the image that are in the block. again: bytes of the package that come a
@@ -67,7 +68,7 @@ def _differs(packed, source, block):
     # source: its size. theirs: bytes of it, to be added to `spare` by add(); before that, the
     # digest that it should have. mine: its flash partition; end: of that. place: in the source.
     packed.source = source
-    packed.theirs = packed.spare[_HALF:]
+    packed.theirs = memoryview(packed.spare)[_HALF:]
     packed.theirs[:32] = block[48:_HEAD]
     packed.mine = esp32.Partition(esp32.Partition.RUNNING)
     packed.end = packed.mine.info()[3]

@@ -54,7 +54,7 @@ def free(run):
         fetch.block = fetch.view = fetch.tail = fetch.ring = fetch.spare = None
         fetch.source.block = None
     if run.part is None:
-        target.block = target.views = target.spare = None
+        target.block = target.spare = None
 
 
 def hang_up(run):

@@ -10,6 +10,7 @@ import time
 from micropython import const
 
 from .. import parts
+from ..errors import AlinkError
 
 # States; what they mean and which may follow which stands in moves.py.
 _FETCHING = const(1)
@@ -69,6 +70,17 @@ class Run:
         """
         return parts.ask("job." + part, name, self, *args)
 
+    def tell(self, *args):
+        """Tell the platform how far this is, see progress.packet(), if there is a session; it may
+        get lost.
+        """
+        device = self.up.device
+        if device.connected:
+            try:
+                device._send(parts.use("job.progress").packet(self, *args))
+            except (AlinkError, MemoryError):
+                pass  # the next one says more
+
     def starve(self):
         """There was not even the memory to say so: the buffers go, and with them this way."""
         fetch = self.fetch
@@ -111,17 +123,13 @@ class Run:
                     self.up.call(self.up.on_progress, percent)
                     if (
                         percent >= self.told + _STEP_PERCENT
-                        and self.up.device.connected
                         and time.ticks_diff(now, self.at) >= _STEP_MS
                     ):
                         self.at = now
                         if fetch.packed is not None:
                             # (One after the other: beside a package there is the least room.)
                             fetch.rest()
-                        try:
-                            self.turn("progress", "tell", percent)
-                        except MemoryError:
-                            pass  # it may get lost
+                        self.tell(percent)
                 if done:
                     fetch = None
                     self.turn("states", "fetched")

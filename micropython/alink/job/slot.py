@@ -17,8 +17,8 @@ class Slot:
     """The app partition that does not run: the target of an update (see target.Target).
 
     label: str, of the partition, once begun. written: int, flash blocks that had to be written.
-    spare: a buffer of the download's, as long as each of `views`, to compare with; while it is
-    None every block is written. holds: (size, method, digest) of what is made of a package. Its
+    spare: bytearray of 512 or 1024, the download's, to compare with; while it is None every block
+    is written. holds: (size, method, digest) of what is made of a package. Its
     methods beside these are functions of slot_begin.py and slot_rest.py; look() is in image.py,
     activate() in slot_check.py.
     """
@@ -56,11 +56,12 @@ class Slot:
         i = 0
         try:
             while spare is not None:
-                part.readblocks(at, spare, i * len(spare))
-                if spare != self.views[i]:
+                part.readblocks(at, spare, i)
+                # (A comparison that needs no view of the block.)
+                if block.find(spare, i, i + len(spare)) < 0:
                     break
-                i += 1
-                if i == len(self.views):
+                i += len(spare)
+                if i == _BLOCK:
                     return
             self.written += 1
             # The form with two arguments erases the block, then writes it.

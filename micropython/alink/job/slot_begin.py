@@ -11,7 +11,6 @@ _E_TOO_LARGE = const(66)
 _E_NO_SLOT = const(80)
 
 _BLOCK = const(4096)
-_PART = const(1024)
 
 
 def begin(slot, size, method, digest, block):
@@ -40,8 +39,6 @@ def begin(slot, size, method, digest, block):
     slot.method = method
     slot.digest = digest
     slot.block = block
-    # views: to be compared
-    slot.views = [memoryview(block)[at : at + _PART] for at in range(0, _BLOCK, _PART)]
     slot.size = size
     # bytes that are in flash; blocks
     slot.at = slot.written = 0

@@ -20,7 +20,7 @@ def take(slot, version, index, name, count):
 
 def drop(slot):
     """Let go of what is large; see Target.drop()."""
-    slot.views = slot.spare = slot.block = slot.inflate = slot.ring = slot.out = None
+    slot.spare = slot.block = slot.inflate = slot.ring = slot.out = None
     slot.theirs = None  # (For the most part what packed.py has made.)
 
 

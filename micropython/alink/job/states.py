@@ -88,7 +88,7 @@ def fetched(run):
     if _is_whole(run):
         run.fetch = None
         if run.up.options[1] is None:
-            run.target.views = run.target.spare = None
+            run.target.spare = None
         parts.drop(
             "job.https",
             "job.fetch",

@@ -43,7 +43,7 @@ def _install(run):
     parts.ask("job.checkpoint", "clear", run.fetch.nvs)
     run.target.drop()
     up.call(up.on_progress, 100)
-    run.turn("progress", "tell", 100, "installed")
+    run.tell(100, "installed")
     run.turn("moves", "go", _TELLING)
     parts.use("hello").say(up, version, part.name)
 
