@@ -154,7 +154,7 @@ def test_a_block_on_its_way_from_the_socket_to_flash_costs_no_heap():
     slot = parts.use("job.slot").Slot()
     slot.size = size
     slot.part = Part()
-    slot.at = slot.written = 0
+    slot.at = slot.written = slot.row = 0
     one.source = download.Source()
     one.source.stream = stream
     one.target = slot

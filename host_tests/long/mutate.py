@@ -23,12 +23,13 @@ from rich.progress import track
 from rich.table import Table
 
 from host_tests.long.mutants import MUTANTS, Mutant
+from host_tests.long.mutants_in_flash import IN_FLASH
 from host_tests.long.mutants_on_trial import ON_TRIAL
 from host_tests.long.old_behaviours import OLD_BEHAVIOURS
 
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 1200  # some fail by waiting for what does not come
-ALL = MUTANTS + ON_TRIAL + OLD_BEHAVIOURS
+ALL = MUTANTS + IN_FLASH + ON_TRIAL + OLD_BEHAVIOURS
 
 
 def copy_with(mutant: Mutant, folder: Path) -> Path:

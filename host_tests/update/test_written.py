@@ -76,6 +76,26 @@ def test_a_slot_with_something_else_is_written_whole(tmp_path: Path) -> None:
         assert told(rig) == f"stored, {count} of {count} blocks written, restarting"
 
 
+def test_behind_much_that_differs_the_rest_is_left_alone_before_eight_blocks_are_written(
+    tmp_path: Path,
+) -> None:
+    with Rig(tmp_path) as rig:
+        rig.board.write_slot(0, rig.image("1.0.0"))
+        image = rig.image("1.1.0", size=SIZE)
+        # Blocks 0 to 19 are others, and one alone further behind.
+        spoilt = bytearray(image)
+        for at in (*range(20), 30):
+            spoilt[at * BLOCK + 77] ^= 1
+        rig.board.write_slot(1, bytes(spoilt))
+        before = erased(rig)
+        rig.board.power_on()
+        rig.reports("1.0.0")
+        rig.update("1.1.0", image)
+        rig.ends("1.1.0", "SUCCEEDED")
+        assert rig.holds(1, image)
+        assert erased(rig) - before == 24 + 1  # up to the next of every eighth
+
+
 def test_the_volume_of_an_older_longer_image_does_not_stay_behind_a_new_one(
     tmp_path: Path,
 ) -> None:

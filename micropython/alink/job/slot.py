@@ -11,16 +11,17 @@ from micropython import const
 from .. import parts
 
 _BLOCK = const(4096)  # erase unit, and the piece in which everything travels
+_ROW = const(7)  # blocks in a row that differ, before only each eighth is looked at
 
 
 class Slot:
     """The app partition that does not run: the target of an update (see target.Target).
 
-    label: str, of the partition, once begun. written: int, flash blocks that had to be written.
-    spare: bytearray of 512 or 1024, the download's, to compare with; while it is None every block
-    is written. holds: (size, method, digest) of what is made of a package. Its
-    methods beside these are functions of slot_begin.py and slot_rest.py; look() is in image.py,
-    activate() in slot_check.py.
+    label: str, of the partition, once begun. written: int, flash blocks that had to be written;
+    row: so many since one was there already. spare: bytearray of 512 or 1024, the download's, to
+    compare with; while it is None every block is written. holds: (size, method, digest) of what is
+    made of a package. Its methods beside these are functions of slot_begin.py and slot_rest.py;
+    look() is in image.py, activate() in slot_check.py.
     """
 
     work = None  # nothing waits to be done
@@ -30,6 +31,7 @@ class Slot:
     label = rest = spare = holds = None  # what there is beside it is made by begin()
     at: int
     written: int
+    row: int
 
     def __getattr__(self, name):
         home = "job.slot_rest"
@@ -55,15 +57,18 @@ class Slot:
         spare = self.spare
         i = 0
         try:
-            while spare is not None:
+            # (Where all is another, looking for what is not would cost more than it saves.)
+            while spare is not None and (self.row < _ROW or not at & _ROW):
                 part.readblocks(at, spare, i)
                 # (A comparison that needs no view of the block.)
                 if block.find(spare, i, i + len(spare)) < 0:
                     break
                 i += len(spare)
                 if i == _BLOCK:
+                    self.row = 0
                     return
             self.written += 1
+            self.row += 1
             # The form with two arguments erases the block, then writes it.
             part.writeblocks(at, block)
         except OSError as e:

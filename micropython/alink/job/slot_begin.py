@@ -41,7 +41,7 @@ def begin(slot, size, method, digest, block):
     slot.block = block
     slot.size = size
     # bytes that are in flash; blocks
-    slot.at = slot.written = 0
+    slot.at = slot.written = slot.row = 0
     # (Not made where they are not needed: a Slot has as many as there is room for.)
     if slot.rest is not None:
         slot.rest = None
