@@ -22,8 +22,15 @@ def ring(download):
     empty: between two blocks.
     """
     memory = bytearray(_PART + 1)
-    download.spare = download.target.spare = bytearray_at(addressof(memory), _PART)
+    download.spare = download.target.spare = alias(memory, 0, _PART)
     download.ring = RingIO(memory)  # last: with it all is there
+
+
+def alias(buf, at, n):
+    """buf[at:][:n] as a bytearray of the same memory. Where `at` is not 0 somebody else has to
+    hold on to that.
+    """
+    return bytearray_at(addressof(buf) + at, n)
 
 
 def again(download):

@@ -11,7 +11,6 @@ import hashlib
 import deflate
 import esp32
 from micropython import RingIO, const
-from uctypes import addressof, bytearray_at
 
 from .. import log, parts
 
@@ -38,25 +37,24 @@ def turn(download):
         download.digest.update(download.tail)
     packed.inflate = deflate.DeflateIO(packed.ring, deflate.ZLIB, block[6])
     # spare: for what is read, then for what is inflated, then for what the slot holds.
-    packed.spare = bytearray_at(addressof(download.spare) + _PART, _PART)
+    packed.spare = parts.ask("job.buffers", "alias", download.spare, _PART, _PART)
     if download.file.stream is not None:
         download.source.block = packed.spare  # the block is not free while a header comes
     # filled: bytes of the image that are in the block. again: bytes of the package that come a
     # second time; below 0 the block is in flash, see aside.set_aside().
-    packed.filled = packed.again = 0
+    packed.filled = packed.again = download.at = 0
     parts.ask("job.aside", "around", packed, block)
     # found: of a difference, the hash of what has been read of its source; then of what is in the
     # slot.
     packed.found = hashlib.sha256()
     download.offset = size
-    download.at = 0
     download.next = download.size  # there are no checkpoints
     # todo: number of the operation that is done, less what of it has been done; below 0: so many
     # SEEK in a row.
     source = int.from_bytes(block[44:48], "little")
     if source:
         download.early = "job.origin"
-        packed.todo = 0
+        packed.todo = packed.place = 0
         _differs(packed, source, block)
     else:
         download.early = "job.unpack"
@@ -72,7 +70,6 @@ def _differs(packed, source, block):
     packed.theirs[:32] = block[48:_HEAD]
     packed.mine = esp32.Partition(esp32.Partition.RUNNING)
     packed.end = packed.mine.info()[3]
-    packed.place = 0
     try:
         packed.add = _adder("job.viper")
     except (ImportError, ValueError, MemoryError) as e:
