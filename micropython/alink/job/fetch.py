@@ -115,7 +115,6 @@ class Download:
         parts.drop(
             self.early,
             "job.moving",
-            "job.progress",
             "job.checkpoint",
             "job.waiting",
             "job.slot_begin",

@@ -2,8 +2,7 @@
 #
 # Here is what is needed while something is fetched; the steps before and behind that are in
 # steps.py, what is done once in moves.py, beginning.py, states.py, starting.py, storing.py and
-# ending.py, and what is told meanwhile in progress.py: each is loaded for its moment. RAM: the
-# Download with its buffers, source, target.
+# ending.py: each is loaded for its moment. RAM: the Download with its buffers, source, target.
 
 import time
 
@@ -71,15 +70,11 @@ class Run:
         return parts.ask("job." + part, name, self, *args)
 
     def tell(self, *args):
-        """Tell the platform how far this is, see progress.packet(), if there is a session; it may
-        get lost.
-        """
-        device = self.up.device
-        if device.connected:
-            try:
-                device._send(parts.use("job.progress").packet(self, *args))
-            except (AlinkError, MemoryError):
-                pass  # the next one says more
+        """Tell the platform how far this is, see moving.told(); it may get lost."""
+        try:
+            self.up.device.publish(*parts.use("job.moving").told(self, *args))
+        except (AlinkError, MemoryError):
+            pass  # the next one says more
 
     def starve(self):
         """There was not even the memory to say so: the buffers go, and with them this way."""
