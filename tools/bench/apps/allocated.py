@@ -210,9 +210,12 @@ def mark(state):
 class Mover:
     """Stands in for job/moving.py."""
 
-    def __init__(self, move, read):
+    def __init__(self, move, plain):
         self.move = move
-        self.read = read
+        self.plain = plain
+
+    def __getattr__(self, name):
+        return getattr(self.plain, name)
 
 
 def watch(fetch):
@@ -251,7 +254,7 @@ def watch(fetch):
         if name != "job.moving":
             return module
         plain_mover = module
-        return Mover(move, module.read)
+        return Mover(move, module)
 
     source.open = opened
     parts.use = use
