@@ -42,3 +42,4 @@ def finish(download):
         raise parts.ask("job.package_bad", "wrong", _OTHER)
     packed.write(download.block, n)
     packed.holds = (packed.size, "sha256", packed.digest)
+    packed.spare = None  # a part of the ring's memory

@@ -118,6 +118,7 @@ class Run:
                     self.up.call(self.up.on_progress, percent)
                     if (
                         percent >= self.told + _STEP_PERCENT
+                        and self.up.device.connected
                         and time.ticks_diff(now, self.at) >= _STEP_MS
                     ):
                         self.at = now
@@ -125,6 +126,8 @@ class Run:
                             # (One after the other: beside a package there is the least room.)
                             fetch.rest()
                         self.tell(percent)
+                        if fetch.packed is not None:
+                            fetch.rest()
                 if done:
                     fetch = None
                     self.turn("states", "fetched")
