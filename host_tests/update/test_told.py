@@ -11,7 +11,7 @@ from tools.images.application import ALINK
 from tools.images.homes import dotted, of
 
 PLACES = dotted(of(ALINK))  # in an image
-MOVING = PLACES["job.moving"]
+PROGRESS = PLACES["job.progress"]
 OF_PACKAGES = [f"alink.{PLACES[name]}" for name in ("job.origin", "job.unpack")]
 
 WATCH = f"""
@@ -19,12 +19,12 @@ import sys
 from alink import parts
 plain_use = parts.use
 def use(name):
-    if name == {MOVING!r} and "alink." + name not in sys.modules:
-        print("loads what moves")
+    if name == {PROGRESS!r} and "alink." + name not in sys.modules:
+        print("loads what tells")
     return plain_use(name)
 parts.use = use
 """
-LOOK = f"""if {"alink." + MOVING!r} in sys.modules:
+LOOK = f"""if {"alink." + PROGRESS!r} in sys.modules:
         for name in {OF_PACKAGES}:
             if name in sys.modules:
                 print("beside a package")
@@ -32,7 +32,7 @@ LOOK = f"""if {"alink." + MOVING!r} in sys.modules:
 
 
 def loads(rig: Rig) -> int:
-    return rig.board.console_text().count("loads what moves")
+    return rig.board.console_text().count("loads what tells")
 
 
 def test_a_report_leaves_nothing_beside_a_package_where_there_is_the_least_room(

@@ -115,6 +115,7 @@ class Download:
         parts.drop(
             self.early,
             "job.moving",
+            "job.progress",
             "job.checkpoint",
             "job.waiting",
             "job.slot_begin",

@@ -4,8 +4,6 @@
 # straight into the block; the odd bytes behind the last whole KiB wait in a ring until their KiB
 # is complete. So one flash block and 1 KiB do, whatever a network makes of the stream. The views
 # that are read into are made once: per piece nothing is allocated.
-#
-# And what is told of it. (A module of its own would be loaded for each report.)
 
 import time
 
@@ -17,8 +15,6 @@ _SHIFT = const(10)
 
 _READY = const(7)
 _MOVE = const(8)
-
-_STEP_PERCENT = const(5)
 
 
 def move(download):
@@ -91,24 +87,3 @@ def read(download, view, n):
     ):
         raise EOFError(download, count)
     return 0
-
-
-def told(run, reached, desc="downloading"):
-    """A report of so many percent as are `reached` (int), in steps, and of `desc` (str without
-    quotes) -> topic, payload. As reports.step(), but written down as it is: there is no text in it
-    that JSON would have to quote.
-
-    run: Run, which sends it: where the session breaks in that, this module is let go.
-    """
-    device = run.up.device
-    run.told = reached - reached % _STEP_PERCENT
-    return (
-        "/ota/device/progress/%s/%s" % (device.product_key, device.device_name),
-        '{"id":"%s","params":{%s"step":"%d","desc":"%s"}}'
-        % (
-            device.next_id(),
-            "" if run.module == "default" else '"module":"%s",' % run.module,
-            run.told or 1,
-            desc,
-        ),
-    )

@@ -70,9 +70,9 @@ class Run:
         return parts.ask("job." + part, name, self, *args)
 
     def tell(self, *args):
-        """Tell the platform how far this is, see moving.told(); it may get lost."""
+        """Tell the platform how far this is, see progress.told(); it may get lost."""
         try:
-            self.up.device.publish(*parts.use("job.moving").told(self, *args))
+            self.up.device.publish(*parts.use("job.progress").told(self, *args))
         except (AlinkError, MemoryError):
             pass  # the next one says more
 
