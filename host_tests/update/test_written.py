@@ -31,6 +31,18 @@ def told(rig: Rig) -> str:
     return str(rig.progress()[-1]["desc"])
 
 
+def erased_by(rig: Rig, image: bytes, there: bytes) -> int:
+    """Sectors that an update to `image` has erased of slot 1, in which `there` was."""
+    rig.board.write_slot(1, there)
+    before = erased(rig)
+    rig.board.power_on()
+    rig.reports("1.0.0")
+    rig.update("1.1.0", image)
+    rig.ends("1.1.0", "SUCCEEDED")
+    assert rig.holds(1, image)
+    return erased(rig) - before
+
+
 @pytest.mark.parametrize("scheme", ["https", "mqtt"])
 def test_a_full_image_over_its_sibling_writes_what_differs_and_says_so(
     tmp_path: Path, scheme: str
@@ -64,15 +76,8 @@ def test_a_slot_with_something_else_is_written_whole(tmp_path: Path) -> None:
         spoilt = bytearray(image)
         for at in range(0, len(image), BLOCK):
             spoilt[min(at + (1024 if at % (2 * BLOCK) else BLOCK - 1), len(image) - 1)] ^= 1
-        rig.board.write_slot(1, bytes(spoilt))
-        before = erased(rig)
-        rig.board.power_on()
-        rig.reports("1.0.0")
-        rig.update("1.1.0", image)
-        rig.ends("1.1.0", "SUCCEEDED")
-        assert rig.holds(1, image)
-        assert erased(rig) - before == blocks(image)
         count = blocks(image)
+        assert erased_by(rig, image, bytes(spoilt)) == count
         assert told(rig) == f"stored, {count} of {count} blocks written, restarting"
 
 
@@ -86,14 +91,8 @@ def test_behind_much_that_differs_the_rest_is_left_alone_before_eight_blocks_are
         spoilt = bytearray(image)
         for at in (*range(20), 30):
             spoilt[at * BLOCK + 77] ^= 1
-        rig.board.write_slot(1, bytes(spoilt))
-        before = erased(rig)
-        rig.board.power_on()
-        rig.reports("1.0.0")
-        rig.update("1.1.0", image)
-        rig.ends("1.1.0", "SUCCEEDED")
-        assert rig.holds(1, image)
-        assert erased(rig) - before == 24 + 1  # up to the next of every eighth
+        # Up to the next of every eighth.
+        assert erased_by(rig, image, bytes(spoilt)) == 24 + 1
 
 
 def test_the_volume_of_an_older_longer_image_does_not_stay_behind_a_new_one(

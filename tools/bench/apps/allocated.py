@@ -210,12 +210,9 @@ def mark(state):
 class Mover:
     """Stands in for job/moving.py."""
 
-    def __init__(self, move, plain):
+    def __init__(self, move, read):
         self.move = move
-        self.plain = plain
-
-    def __getattr__(self, name):
-        return getattr(self.plain, name)
+        self.read = read
 
 
 def watch(fetch):
@@ -254,7 +251,7 @@ def watch(fetch):
         if name != "job.moving":
             return module
         plain_mover = module
-        return Mover(move, module)
+        return Mover(move, module.read)
 
     source.open = opened
     parts.use = use
