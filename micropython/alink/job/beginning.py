@@ -24,5 +24,4 @@ def begin(run):
     run.up.set_state("downloading")
     if run.said:
         run.tell(run.told, run.said)
-        parts.drop("job.progress")
         run.said = ""

@@ -72,7 +72,9 @@ class Run:
     def tell(self, *args):
         """Tell the platform how far this is, see progress.told(); it may get lost."""
         try:
-            self.up.device.publish(*parts.use("job.progress").told(self, *args))
+            if self.fetch is not None and self.fetch.mover is not None:
+                parts.use("job.progress")  # it stays beside what moves
+            self.up.device.publish(*self.turn("progress", "told", *args))
         except (AlinkError, MemoryError):
             pass  # the next one says more
 
@@ -126,8 +128,6 @@ class Run:
                             # (One after the other: beside a package there is the least room.)
                             fetch.rest()
                         self.tell(percent)
-                        if fetch.packed is not None:
-                            fetch.rest()
                 if done:
                     fetch = None
                     self.turn("states", "fetched")

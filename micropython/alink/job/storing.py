@@ -44,7 +44,6 @@ def _install(run):
     run.target.drop()
     up.call(up.on_progress, 100)
     run.tell(100, "installed")
-    parts.drop("job.progress")
     run.turn("moves", "go", _TELLING)
     parts.use("hello").say(up, version, part.name)
 
