@@ -10,12 +10,16 @@ HEAD = 160
 
 
 class Chip:
-    """An IDF heap of one piece, and sockets whose datagrams lie in it, one behind the other."""
+    """An IDF heap of one piece, and sockets whose datagrams lie in it, one behind the other; or in
+    what is in other pieces, where that is told (rest, in bytes).
+    """
 
     HEAP_DATA = 4
 
-    def __init__(self, free, most=1 << 29):
-        self.free = self.largest = free
+    def __init__(self, free, most=1 << 29, rest=0):
+        self.free = free
+        self.largest = free - rest
+        self.rest = rest
         self.most = most  # bytes that may be taken
         self.gaps = 0  # bytes between what is kept
         self.open = []
@@ -33,7 +37,7 @@ class Chip:
 class Datagrams:
     def __init__(self, chip):
         self.chip = chip
-        self.taken = self.count = 0
+        self.taken = self.beside = self.count = 0
 
     def bind(self, place):
         self.place = place
@@ -50,14 +54,19 @@ class Datagrams:
         assert self.count <= 6, "lwIP drops what is too much for a socket"
         chip.most -= size
         chip.free -= size
-        chip.largest -= size
-        self.taken += size
+        if chip.rest >= size:
+            chip.rest -= size  # (The smallest piece that it fits into.)
+            self.beside += size
+        else:
+            chip.largest -= size
+            self.taken += size
         return len(data)
 
     def close(self):
         chip = self.chip
         chip.open.remove(self)
-        chip.free += self.taken
+        chip.free += self.taken + self.beside
+        chip.rest += self.beside
         chip.gaps += self.taken
         if not chip.open:
             chip.largest += chip.gaps
@@ -102,6 +111,26 @@ def test_the_largest_piece_is_kept_smaller_than_a_growth_and_no_more_is_taken_th
         over()
         assert (chip.free, chip.largest, chip.open, parts.kept) == (free, free, [], 0)
         assert not parts.reserve
+
+
+def test_of_what_lies_beside_the_largest_piece_growths_leave_the_link_something():
+    # A block that came with the session has cut the heap: 45 KB, and 15 KB that a second growth
+    # would take, all of it. What is left then in small pieces is too little for a link.
+    chip = Chip(66000, rest=21000)
+    on(chip, idf.guard)
+    assert parts.kept == 3360 == 66000 - chip.free
+    assert chip.largest == 45000, "the first growth has all that there is for it"
+    on(chip, idf.guard)
+    assert parts.kept == 3360, "once is enough"
+    over()
+    for rest in (7000, 14000):  # what a session always leaves beside it is none of Python's
+        chip = Chip(45000 + rest, rest=rest)
+        on(chip, idf.guard)
+        assert parts.kept == 0, rest
+    chip = Chip(55296 + 21000 + 7000, rest=21000)  # both at once
+    on(chip, idf.guard)
+    assert chip.largest <= 55296
+    over()
 
 
 def test_what_a_lost_session_gives_back_is_kept_too():

@@ -10,6 +10,7 @@ from . import parts
 _WINDOW = const(6600)
 _OPENING = const(31400)
 _PIECE_MOST = const(55296)  # a growth that takes this is as good, and leaves 4 KB more
+_REST = const(14000)  # with more than that in other pieces, further growths take it all
 _PLENTY = const(200000)  # with PSRAM, or where a growth leaves enough
 
 # Below this TLS cannot even send an alert, and lwIP drops packets.
@@ -71,9 +72,11 @@ def tight(more=0):
 
 
 def grows():
-    """Whether a growth of Python's heap would find a piece that the link can do without."""
-    found = spare()
-    return found is not None and found[1] > _PIECE_MOST and found[0] < _PLENTY
+    """Whether growths of Python's heap would find pieces that the link cannot do without."""
+    free, largest = spare() or (_PLENTY, 0)
+    return free < _PLENTY and (
+        largest > _PIECE_MOST or (not parts.kept and free - largest > _REST)
+    )
 
 
 def guard():
