@@ -145,11 +145,10 @@ def _begin(download, recall):
         block = download.block = bytearray(_BLOCK)  # let go beside an offer
     target = download.target
     if download.packed is not None:
-        target.inflate = target.ring = target.out = None  # (First what is large.)
+        # (First what is large; and what led into the ring's memory.)
+        target.inflate = target.ring = target.out = target.theirs = None
         download.packed = download.mover = None
         parts.drop("job.unpack")
-        target.drop()
-        parts.drop("job.slot_rest")
         download.source.block = block
     view = memoryview(block)
     download.view = (view, view[_PART:], view[2 * _PART :], view[3 * _PART :])
