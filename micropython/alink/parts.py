@@ -4,14 +4,25 @@
 # and its package, its globals are cleared (the collector scans the C stack, where a stale pointer
 # to the module would keep all that they reach), and a call a dozen frames deep has overwritten
 # what is stale there. Names stay: an interned string is never freed.
+#
+# So the firmware is not told what it loads. Of each module that it finds by itself it keeps the
+# dotted name and the path, 45 bytes for ever, and where an update's hundred are too many, 2 KB for
+# a longer table. What use() loads has one name and one path for all: this module is a file system,
+# too, behind the package's path, in which that file is whatever is wanted.
 
 import gc
+import os
 import sys
 
+import vfs
 from micropython import const
 
 _HOME = const("alink.")
 _DEPTH = const(12)
+
+_ROOM = const("/.alink")  # where the package's files are mounted
+_ANY = const("alink._")
+_FILE = const("/_.mpy")
 
 # esp32.NVS of these namespaces, once they were opened: nvs.opened()
 journal = None  # type: "NVS | None"  # type: ignore[name-defined]
@@ -20,6 +31,12 @@ settings = None  # type: "NVS | None"  # type: ignore[name-defined]
 # What reserve.py keeps of the IDF heap: its sockets (None: a download has it), and their bytes.
 reserve = ()  # type: list | tuple | None
 kept = 0
+
+_package = sys.modules["alink"]
+_folder = None  # where its files are, in an image
+_place = ""  # what _FILE is now
+_file = None
+_open = open  # the builtin one
 
 
 def guard():
@@ -45,7 +62,23 @@ def release():
 
 def use(name):
     """The module `name` of this package ("job.http"), loaded if it is not."""
-    return __import__(_HOME + name, None, None, (name,), 0)
+    global _place
+    full = _HOME + name
+    module = sys.modules.get(full)
+    if module is None and _folder is not None and "." not in name:
+        _place = "%s/%s.mpy" % (_folder, name)
+        sys.modules.pop(_ANY, None)  # of one that asks for another one while it is loaded
+        try:
+            module = __import__(_ANY, None, None, (name,), 0)
+        except ImportError:
+            pass  # a folder, or none at all: that is told by its name
+        finally:
+            sys.modules.pop(_ANY, None)
+            _package.__dict__.pop("_", None)
+        if module is not None:
+            sys.modules[full] = module
+            setattr(_package, name, module)
+    return module or __import__(full, None, None, (name,), 0)
 
 
 def drop(*names):
@@ -108,10 +141,9 @@ def _clear(one):
 
 def ask(name, function, *args):
     """What `function` (str) of the module `name` says to `args`; the module is let go again."""
-    full = _HOME + name
-    loaded = full in sys.modules
+    loaded = _HOME + name in sys.modules
     try:
-        return getattr(__import__(full, None, None, args, 0), function)(*args)
+        return getattr(use(name), function)(*args)
     finally:
         if not loaded:
             drop(name)
@@ -120,3 +152,44 @@ def ask(name, function, *args):
 def _deep(depth):
     if depth:
         _deep(depth - 1)
+
+
+# The file system, as the firmware asks for it.
+
+
+def mount(*args):
+    """Nothing to be done; and for who walks through a board's folders nothing is there."""
+    return ()
+
+
+ilistdir = umount = mount
+
+
+def stat(path):
+    """As os.stat(), as far as an import looks at it."""
+    global _file
+    if path in ("/_", "/_.py"):
+        raise OSError(2)  # ENOENT: a folder is looked for first, and a source
+    if not path.endswith(".mpy"):
+        return os.stat(_folder + path)
+    # (Opened here: to find it twice more would take most of what loading takes.)
+    _file = _open(_place if path == _FILE else _folder + path, "rb")
+    return (0x8000,) * 10  # S_IFREG
+
+
+def open(path, mode):
+    """What stat() has found."""
+    global _file
+    file = _file
+    _file = None
+    return file
+
+
+if __file__.endswith(".mpy"):
+    _folder = _package.__path__
+    try:
+        vfs.umount(_ROOM)  # of an alink that was imported before, as tests do
+    except OSError:
+        pass
+    vfs.mount(sys.modules[__name__], _ROOM)
+    _package.__path__ = _ROOM

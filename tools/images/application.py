@@ -191,8 +191,9 @@ def package(
     `processor`: what machine code is for (None: there is none, and all is for any processor).
     `packets_too`: for a chip where that spares memory, see machine.py.
 
-    Their tracebacks name them as modules ("alink.device"): a text that the board has in its memory
-    anyway, and a path would be one more for each module that is loaded.
+    Their tracebacks name them by the last name of their modules ("device"): a text that the board
+    has in its memory anyway, where a path would be one more for each module that is loaded. Those
+    in folders, by all of it ("alink.job.http").
     """
     sources = {}
     for path, source in walk(alink, ""):
@@ -214,6 +215,8 @@ def package(
         if left_out(origin, features):
             continue
         module = path.replace("/", ".").removesuffix(".__init__")
+        if module.count(".") == 1:
+            module = module.removeprefix("alink.")
         # Its line numbers would be 900 bytes of an idle board's RAM; an application keeps its own.
         files[f"/{path}.mpy"] = compile_mpy(content, module, alink / origin, numbered=False)
         if not processor:

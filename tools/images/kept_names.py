@@ -39,10 +39,11 @@ PUBLIC = _set(
 FOREIGN = _set(
     """
     CERT_NONE PROTOCOL_TLS_CLIENT SOCK_STREAM SSLContext Stream add args block buf clear config
-    count data default done end exc fail file function getaddrinfo handler head id index install
-    keys level limit line load modules msg n next number part pid protocol put raw read readinto
-    readline reason recv release request scan self send server_hostname slot sock socket start stop
-    stream t tell timeout value values verify_mode wait waiting width wrap_socket
+    count data default done end exc fail file function getaddrinfo handler head id ilistdir index
+    install keys level limit line load mode modules mount msg n next number part pid protocol put
+    raw read readinto readline reason recv release request scan self send server_hostname slot sock
+    socket start stat stop stream t tell timeout umount value values verify_mode wait waiting width
+    wrap_socket
     """
 )
 

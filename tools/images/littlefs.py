@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
 DISK_VERSION = 0x00020000
-INLINE_MAX = 64  # bytes of a file that stands in its directory: below every device's cache
+INLINE_MAX = 112  # bytes of a file that stands in its directory: below every device's cache
 
 _FILE, _FOLDER, _SUPERBLOCK = 0x001, 0x002, 0x0FF
 _PAIR_STRUCT, _INLINE_STRUCT, _CTZ_STRUCT = 0x200, 0x201, 0x202

@@ -9,7 +9,7 @@ from tools.images.homes import moved, of
 from tools.images.shorten import table
 
 _MISSING = re.compile(r"no module named '(alink[\w.]*)'")
-_LINE = re.compile(r'File "(alink[\w.]*)", (line \d+, )?in (\w+)')
+_LINE = re.compile(r'File "(\w+|alink[\w.]*)", (line \d+, )?in (\w+)')
 
 
 def explainer(package: Path) -> Callable[[str], str]:
@@ -29,6 +29,8 @@ def explainer(package: Path) -> Callable[[str], str]:
 
     def explained(found: re.Match[str]) -> str:
         module = found[1].replace(".", "/")
+        if f"alink/{module}" in names:
+            module = f"alink/{module}"
         if module not in names:
             module += "/__init__"
         if module not in names:
