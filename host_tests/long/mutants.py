@@ -338,4 +338,11 @@ MUTANTS = (
         "        if False:\n",
         "host_tests/update/test_proof.py -k crashes_once",
     ),
+    Mutant(
+        "what is loaded for a while leaves no names",
+        "micropython/alink/parts.py",
+        "    vfs.mount(sys.modules[__name__], _ROOM)\n",
+        "    _folder = None\n",
+        "host_tests/release/test_names.py",
+    ),
 )

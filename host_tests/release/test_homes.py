@@ -153,8 +153,9 @@ def test_a_traceback_of_a_board_can_be_read(
     names = table(moved(SOURCES))[new.replace(".", "/")]
     short = next(name for name, old in names.items() if old == "_forgive")
     console = tmp_path / "console.txt"
+    leaf = new.rpartition(".")[2]
     console.write_text(
-        f'oops\n  File "{new}", line 1, in {short}\n  File "main.py", line 3, in x\n'
+        f'oops\n  File "{leaf}", line 1, in {short}\n  File "main.py", line 3, in x\n'
         f"ImportError: no module named '{new}'\nImportError: no module named 'lamp'\n"
     )
     assert image.main(["explain", str(console)]) == 0

@@ -185,7 +185,8 @@ def open(path, mode):
     return file
 
 
-if __file__.endswith(".mpy"):
+# (A package that is frozen into the firmware has a path that begins with a dot.)
+if _package.__path__[0] == "/" and __file__.endswith(".mpy"):
     _folder = _package.__path__
     try:
         vfs.umount(_ROOM)  # of an alink that was imported before, as tests do

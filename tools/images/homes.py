@@ -1,6 +1,8 @@
-"""The inner modules of a package under short names, since each costs a board three for ever.
+"""The inner modules of a package under short names, since a board pays for names for ever.
 
-MicroPython keeps of a module that was loaded once its dotted name, its path and its last name.
+MicroPython keeps of a module that an import loads its dotted name, its path and its last name.
+(parts.use() tells it one name and one path for all that stand beside parts.py, whatever they are
+asked for by; what `from` loads in a module is still found by the firmware.)
 What no application imports (`signin/`, `after_reset/`, `job/`) stands beside the package's other
 modules in an image, as `alink/cp.mpy`: so its path and its dotted name are short, and the text
 that asks for it is a name that the firmware has ("cp"). Lifetimes are the same: parts.drop("")
