@@ -7,6 +7,7 @@ from pathlib import Path
 
 from host_tests.kit.device_process import run_device
 from tools.images.application import ALINK, collect
+from tools.images.compile import compile_mpy
 from tools.images.homes import of
 
 # Loads the modules of argv[2] out of the folder argv[1], as an image has it, and lets them go.
@@ -25,6 +26,33 @@ try:
 except ImportError as e:
     print("TOLD", e)
 micropython.qstr_info(1)
+"""
+
+# The same for what the file system raises meanwhile, of an alink whose names are not exchanged.
+FAULTS = """
+import os, sys
+os.chdir(sys.argv[1])
+sys.path[0] = ""
+import machine, network, esp32, socket, time
+from alink import parts
+def refused(path, mode):
+    raise error
+for name in ("record", "advice", "job.shown"):
+    for error in (MemoryError("for this"), KeyboardInterrupt()):
+        parts._open, real = refused, parts._open
+        try:
+            parts.use(name)
+            raise AssertionError(name)
+        except (MemoryError, KeyboardInterrupt) as e:
+            assert e is error
+        finally:
+            parts._open = real
+    parts.use(name)
+    parts.drop("record", "nvs", "advice", "job")
+try:
+    parts.use("missing")
+except ImportError as e:
+    print("TOLD", e)
 """
 
 
@@ -64,3 +92,13 @@ def test_of_what_is_loaded_for_a_while_a_board_keeps_neither_name_nor_path(
         f"{place}/{name}.mpy" for name in asked for place in ("/.alink", f"{app}/alink")
     }
     assert kept & names == set()
+
+
+def test_want_of_memory_for_a_part_is_not_told_as_a_part_that_is_missing(tmp_path: Path) -> None:
+    # MicroPython's import takes whatever a file system raises for "no such file": Ctrl-C, too.
+    for path in ALINK.rglob("*.py"):
+        file = (tmp_path / "alink" / path.relative_to(ALINK)).with_suffix(".mpy")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(compile_mpy(path.read_bytes(), path.stem, path))
+    said = run_device(FAULTS, str(tmp_path))
+    assert "TOLD no module named 'alink.missing'" in said

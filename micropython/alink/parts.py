@@ -35,7 +35,7 @@ kept = 0
 _package = sys.modules["alink"]
 _folder = None  # where its files are, in an image
 _place = ""  # what _FILE is now
-_file = None
+_file = _fault = None
 _open = open  # the builtin one
 
 
@@ -62,23 +62,34 @@ def release():
 
 def use(name):
     """The module `name` of this package ("job.http"), loaded if it is not."""
-    global _place
+    global _place, _fault
     full = _HOME + name
     module = sys.modules.get(full)
-    if module is None and _folder is not None and "." not in name:
-        _place = "%s/%s.mpy" % (_folder, name)
-        sys.modules.pop(_ANY, None)  # of one that asks for another one while it is loaded
-        try:
-            module = __import__(_ANY, None, None, (name,), 0)
-        except ImportError:
-            pass  # a folder, or none at all: that is told by its name
-        finally:
-            sys.modules.pop(_ANY, None)
-            _package.__dict__.pop("_", None)
-        if module is not None:
-            sys.modules[full] = module
-            setattr(_package, name, module)
-    return module or __import__(full, None, None, (name,), 0)
+    if module is not None:
+        return module
+    _fault = None
+    try:
+        if _folder is not None and "." not in name:
+            _place = "%s/%s.mpy" % (_folder, name)
+            sys.modules.pop(_ANY, None)  # of one that asks for another one while it is loaded
+            try:
+                module = __import__(_ANY, None, None, (name,), 0)
+            except ImportError:
+                if _fault is not None:
+                    raise
+                # A folder, or none at all: that is told by its name.
+            finally:
+                sys.modules.pop(_ANY, None)
+                _package.__dict__.pop("_", None)
+        if module is None:
+            return __import__(full, None, None, (name,), 0)
+    except ImportError:
+        if _fault is not None:
+            raise _fault  # no memory to find it, or Ctrl-C
+        raise
+    sys.modules[full] = module
+    setattr(_package, name, module)
+    return module
 
 
 def drop(*names):
@@ -166,15 +177,20 @@ ilistdir = umount = mount
 
 
 def stat(path):
-    """As os.stat(), as far as an import looks at it."""
-    global _file
+    """As os.stat(), as far as an import looks at it: that takes any exception for no file."""
+    global _file, _fault
     if path in ("/_", "/_.py"):
         raise OSError(2)  # ENOENT: a folder is looked for first, and a source
-    if not path.endswith(".mpy"):
-        return os.stat(_folder + path)
-    # (Opened here: to find it twice more would take most of what loading takes.)
-    _file = _open(_place if path == _FILE else _folder + path, "rb")
-    return (0x8000,) * 10  # S_IFREG
+    try:
+        if not path.endswith(".mpy"):
+            return os.stat(_folder + path)
+        # (Opened here: to find it twice more would take most of what loading takes.)
+        _file = _open(_place if path == _FILE else _folder + path, "rb")
+        return (0x8000,) * 10  # S_IFREG
+    except BaseException as e:
+        if not isinstance(e, OSError):
+            _fault = e
+        raise
 
 
 def open(path, mode):
@@ -185,8 +201,7 @@ def open(path, mode):
     return file
 
 
-# (A package that is frozen into the firmware has a path that begins with a dot.)
-if _package.__path__[0] == "/" and __file__.endswith(".mpy"):
+if ".frozen" not in _package.__path__ and __file__.endswith(".mpy"):
     _folder = _package.__path__
     try:
         vfs.umount(_ROOM)  # of an alink that was imported before, as tests do
