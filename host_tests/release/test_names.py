@@ -21,10 +21,6 @@ for name in sys.argv[2].split():
     parts.use(name)
     assert "alink." + name in sys.modules, name
     parts.drop(name)
-try:
-    parts.use("missing")
-except ImportError as e:
-    print("TOLD", e)
 micropython.qstr_info(1)
 """
 
@@ -35,22 +31,26 @@ os.chdir(sys.argv[1])
 sys.path[0] = ""
 import machine, network, esp32, socket, time
 from alink import parts
-def refused(path, mode):
-    raise error
+class Refuses:
+    @staticmethod
+    def open(path, mode):
+        raise error
+def found(name, *args):
+    return Refuses if name == "builtins" else __import__(name, *args)
 for name in ("record", "advice", "job.shown"):
     for error in (MemoryError("for this"), KeyboardInterrupt()):
-        parts._open, real = refused, parts._open
+        parts.__import__ = found
         try:
             parts.use(name)
             raise AssertionError(name)
         except (MemoryError, KeyboardInterrupt) as e:
             assert e is error
         finally:
-            parts._open = real
+            del parts.__import__
     parts.use(name)
     parts.drop("record", "nvs", "advice", "job")
 try:
-    parts.use("missing")
+    parts.use("job.missing")
 except ImportError as e:
     print("TOLD", e)
 """
@@ -85,7 +85,6 @@ def test_of_what_is_loaded_for_a_while_a_board_keeps_neither_name_nor_path(
     ]
     assert len(asked) > 50
     said = run_device(LOAD, str(app), " ".join(asked))
-    assert "TOLD no module named 'alink.missing'" in said
     kept = set(re.findall(r"^Q\((.*)\)$", said, re.MULTILINE))
     assert "alink.parts" in kept, "this does not see the names"
     names = {f"alink.{name}" for name in asked} | {
@@ -101,4 +100,4 @@ def test_want_of_memory_for_a_part_is_not_told_as_a_part_that_is_missing(tmp_pat
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(compile_mpy(path.read_bytes(), path.stem, path))
     said = run_device(FAULTS, str(tmp_path))
-    assert "TOLD no module named 'alink.missing'" in said
+    assert "TOLD no module named 'alink.job.missing'" in said

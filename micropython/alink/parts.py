@@ -11,10 +11,8 @@
 # too, behind the package's path, in which that file is whatever is wanted.
 
 import gc
-import os
 import sys
 
-import vfs
 from micropython import const
 
 _HOME = const("alink.")
@@ -23,6 +21,8 @@ _DEPTH = const(12)
 _ROOM = const("/.alink")  # where the package's files are mounted
 _ANY = const("alink._")
 _FILE = const("/_.mpy")
+_SHORT = const(6)  # characters of that
+_NAME = const(-9)  # where the name begins in __file__
 
 # esp32.NVS of these namespaces, once they were opened: nvs.opened()
 journal = None  # type: "NVS | None"  # type: ignore[name-defined]
@@ -32,11 +32,8 @@ settings = None  # type: "NVS | None"  # type: ignore[name-defined]
 reserve = ()  # type: list | tuple | None
 kept = 0
 
-_package = sys.modules["alink"]
-_folder = None  # where its files are, in an image
-_place = ""  # what _FILE is now
-_file = _fault = None
-_open = open  # the builtin one
+_place = None  # in an image: what _FILE is now
+_file = None  # of stat() for open(): a file, or what has kept it from finding one
 
 
 def guard():
@@ -62,33 +59,30 @@ def release():
 
 def use(name):
     """The module `name` of this package ("job.http"), loaded if it is not."""
-    global _place, _fault
-    full = _HOME + name
-    module = sys.modules.get(full)
-    if module is not None:
-        return module
-    _fault = None
-    try:
-        if _folder is not None and "." not in name:
-            _place = "%s/%s.mpy" % (_folder, name)
-            sys.modules.pop(_ANY, None)  # of one that asks for another one while it is loaded
-            try:
-                module = __import__(_ANY, None, None, (name,), 0)
-            except ImportError:
-                if _fault is not None:
-                    raise
-                # A folder, or none at all: that is told by its name.
-            finally:
-                sys.modules.pop(_ANY, None)
-                _package.__dict__.pop("_", None)
-        if module is None:
-            return __import__(full, None, None, (name,), 0)
-    except ImportError:
-        if _fault is not None:
-            raise _fault  # no memory to find it, or Ctrl-C
-        raise
-    sys.modules[full] = module
-    setattr(_package, name, module)
+    global _place, _file
+    full = one = _HOME + name
+    modules = sys.modules
+    module = modules.get(full)
+    if module is None:
+        # (What has a folder may be missing, and is told by its name; advice/ is one itself.)
+        if _place is not None and "." not in name and name != "advice":
+            one = _ANY
+            _place = __file__[:_NAME] + name + ".mpy"
+        _file = None
+        modules.pop(_ANY, None)  # of one that asks for another one while it is loaded
+        try:
+            module = __import__(one, None, None, (name,), 0)
+        except ImportError:
+            if _file is not None:
+                raise _file  # no memory to find it, or Ctrl-C
+            raise
+        finally:
+            modules.pop(_ANY, None)
+        if one is _ANY:
+            modules[full] = module
+            one = modules["alink"]
+            one._ = None
+            setattr(one, name, module)
     return module
 
 
@@ -165,31 +159,33 @@ def _deep(depth):
         _deep(depth - 1)
 
 
-# The file system, as the firmware asks for it.
+# The file system, as the firmware asks for it. (What some names stand for is what is to be done
+# for them: nothing.)
+
+mount = max  # of two arguments
+umount = dict
 
 
-def mount(*args):
-    """Nothing to be done; and for who walks through a board's folders nothing is there."""
-    return ()
-
-
-ilistdir = umount = mount
+def ilistdir(path):
+    """For who walks through all folders of a board: nothing is there."""
+    return iter(())
 
 
 def stat(path):
     """As os.stat(), as far as an import looks at it: that takes any exception for no file."""
-    global _file, _fault
-    if path in ("/_", "/_.py"):
+    global _file
+    if len(path) < _SHORT and path.startswith("/_"):
         raise OSError(2)  # ENOENT: a folder is looked for first, and a source
     try:
+        place = _place if path == _FILE else __file__[: _NAME - 1] + path
         if not path.endswith(".mpy"):
-            return os.stat(_folder + path)
+            return __import__("os").stat(place)
         # (Opened here: to find it twice more would take most of what loading takes.)
-        _file = _open(_place if path == _FILE else _folder + path, "rb")
+        _file = __import__("builtins").open(place, "rb")
         return (0x8000,) * 10  # S_IFREG
     except BaseException as e:
         if not isinstance(e, OSError):
-            _fault = e
+            _file = e
         raise
 
 
@@ -201,11 +197,11 @@ def open(path, mode):
     return file
 
 
-if ".frozen" not in _package.__path__ and __file__.endswith(".mpy"):
-    _folder = _package.__path__
+if ".frozen" not in __file__ and __file__.endswith(".mpy"):
+    _place = ""
     try:
-        vfs.umount(_ROOM)  # of an alink that was imported before, as tests do
+        __import__("vfs").umount(_ROOM)  # of an alink that was imported before, as tests do
     except OSError:
         pass
-    vfs.mount(sys.modules[__name__], _ROOM)
-    _package.__path__ = _ROOM
+    __import__("vfs").mount(sys.modules[__name__], _ROOM)
+    sys.modules["alink"].__path__ = _ROOM
