@@ -31,22 +31,18 @@ os.chdir(sys.argv[1])
 sys.path[0] = ""
 import machine, network, esp32, socket, time
 from alink import parts
-class Refuses:
-    @staticmethod
-    def open(path, mode):
-        raise error
-def found(name, *args):
-    return Refuses if name == "builtins" else __import__(name, *args)
+def refused(path, mode):
+    raise error
 for name in ("record", "advice", "job.shown"):
     for error in (MemoryError("for this"), KeyboardInterrupt()):
-        parts.__import__ = found
+        parts._open, real = refused, parts._open
         try:
             parts.use(name)
             raise AssertionError(name)
         except (MemoryError, KeyboardInterrupt) as e:
             assert e is error
         finally:
-            del parts.__import__
+            parts._open = real
     parts.use(name)
     parts.drop("record", "nvs", "advice", "job")
 try:

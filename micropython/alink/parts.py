@@ -11,6 +11,7 @@
 # too, behind the package's path, in which that file is whatever is wanted.
 
 import gc
+import os
 import sys
 
 from micropython import const
@@ -34,6 +35,7 @@ kept = 0
 
 _place = None  # in an image: what _FILE is now
 _file = None  # of stat() for open(): a file, or what has kept it from finding one
+_open = open  # the builtin one
 
 
 def guard():
@@ -72,12 +74,17 @@ def use(name):
         modules.pop(_ANY, None)  # of one that asks for another one while it is loaded
         try:
             module = __import__(one, None, None, (name,), 0)
-        except ImportError:
-            if _file is not None:
-                raise _file  # no memory to find it, or Ctrl-C
-            raise
+        except ImportError as e:
+            _file = _file or e
         finally:
             modules.pop(_ANY, None)
+        if _file is not None:
+            # No memory to find it, or Ctrl-C: to MicroPython that is a missing file, or an empty
+            # folder.
+            modules.pop(full, None)
+            module = _file
+            _file = None
+            raise module
         if one is _ANY:
             modules[full] = module
             one = modules["alink"]
@@ -179,9 +186,9 @@ def stat(path):
     try:
         place = _place if path == _FILE else __file__[: _NAME - 1] + path
         if not path.endswith(".mpy"):
-            return __import__("os").stat(place)
+            return os.stat(place)
         # (Opened here: to find it twice more would take most of what loading takes.)
-        _file = __import__("builtins").open(place, "rb")
+        _file = _open(place, "rb")
         return (0x8000,) * 10  # S_IFREG
     except BaseException as e:
         if not isinstance(e, OSError):
