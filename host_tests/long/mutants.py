@@ -341,8 +341,8 @@ MUTANTS = (
     Mutant(
         "what is loaded for a while leaves no names",
         "micropython/alink/parts.py",
-        "    vfs.mount(sys.modules[__name__], _ROOM)\n",
-        "    _folder = None\n",
+        '    __import__("vfs").mount(sys.modules[__name__], _ROOM)\n',
+        "    _place = None\n",
         "host_tests/release/test_names.py",
     ),
 )
