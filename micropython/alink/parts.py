@@ -34,7 +34,8 @@ reserve = ()  # type: list | tuple | None
 kept = 0
 
 _place = None  # in an image: what _FILE is now
-_file = None  # of stat() for open(): a file, or what has kept it from finding one
+# Of stat() for open(): a file, or what has kept it from finding one.
+_file = None  # type: object
 _open = open  # the builtin one
 
 
