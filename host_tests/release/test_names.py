@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import re
-from pathlib import Path
 
+from host_tests.kit import compiled_tree
 from host_tests.kit.device_process import run_device
-from tools.images.application import ALINK, collect
-from tools.images.compile import compile_mpy
+from tools.bench.modules import travelling
+from tools.images.application import ALINK
 from tools.images.homes import of
 
 # Loads the modules of argv[2] out of the folder argv[1], as an image has it, and lets them go.
@@ -52,48 +53,35 @@ except ImportError as e:
 """
 
 
-def unpacked(folder: Path) -> Path:
-    """The volume of an application that does nothing, as a folder."""
-    source = folder / "source"
-    source.mkdir()
-    (source / "main.py").write_text("from alink import Device, Updater, trial\n")
-    for path, content in collect(source, "1.0.0").items():
-        file = folder / "app" / path[1:]
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content)
-    return folder / "app"
+def found_by_import() -> set[str]:
+    """Modules of the package that a `from` loads somewhere: those the firmware finds itself."""
+    found = set()
+    for path in ALINK.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.level:
+                found |= {node.module} if node.module else {one.name for one in node.names}
+    return {str(name) for name in found}
 
 
-def test_of_what_is_loaded_for_a_while_a_board_keeps_neither_name_nor_path(
-    tmp_path: Path,
-) -> None:
-    app = unpacked(tmp_path)
-    # What is asked for by its name alone; what `from` loads in a module the firmware finds.
-    by_from = {
-        match
-        for path in ALINK.rglob("*.py")
-        for match in re.findall(r"^from \.+(?:(\w+) )?import", path.read_text(), re.MULTILINE)
-    } | {"session", "record", "reports", "credentials", "nvs", "device"}
+def test_of_what_is_loaded_for_a_while_a_board_keeps_neither_name_nor_path() -> None:
+    by_import = found_by_import()
     asked = [
         new.rpartition("/")[2]
         for old, new in of(ALINK).items()
-        if old.rpartition("/")[2] not in by_from and (app / f"{new}.mpy").is_file()
+        if old.rpartition("/")[2] not in by_import
     ]
     assert len(asked) > 50
-    said = run_device(LOAD, str(app), " ".join(asked))
+    with travelling() as (folder, _):
+        said = run_device(LOAD, str(folder), " ".join(asked))
     kept = set(re.findall(r"^Q\((.*)\)$", said, re.MULTILINE))
     assert "alink.parts" in kept, "this does not see the names"
     names = {f"alink.{name}" for name in asked} | {
-        f"{place}/{name}.mpy" for name in asked for place in ("/.alink", f"{app}/alink")
+        f"{place}/{name}.mpy" for name in asked for place in ("/.alink", f"{folder}/alink")
     }
     assert kept & names == set()
 
 
-def test_want_of_memory_for_a_part_is_not_told_as_a_part_that_is_missing(tmp_path: Path) -> None:
+def test_want_of_memory_for_a_part_is_not_told_as_a_part_that_is_missing() -> None:
     # MicroPython's import takes whatever a file system raises for "no such file": Ctrl-C, too.
-    for path in ALINK.rglob("*.py"):
-        file = (tmp_path / "alink" / path.relative_to(ALINK)).with_suffix(".mpy")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(compile_mpy(path.read_bytes(), path.stem, path))
-    said = run_device(FAULTS, str(tmp_path))
+    said = run_device(FAULTS, str(compiled_tree.tree() / "micropython"))
     assert "TOLD no module named 'alink.job.missing'" in said

@@ -6,7 +6,6 @@
 
 import sys
 
-__name__ = "alink.firmware"  # whatever parts.use() has loaded it by: what is found is named for it
 __path__ = ".frozen"
 
 

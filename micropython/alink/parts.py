@@ -83,14 +83,15 @@ def use(name):
             # No memory to find it, or Ctrl-C: to MicroPython that is a missing file, or an empty
             # folder.
             modules.pop(full, None)
-            module = _file
+            fault = _file
             _file = None
-            raise module
+            raise fault
         if one is _ANY:
+            module.__name__ = full
             modules[full] = module
-            one = modules["alink"]
-            one._ = None
-            setattr(one, name, module)
+            package = modules["alink"]
+            package._ = None
+            setattr(package, name, module)
     return module
 
 

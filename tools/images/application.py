@@ -18,7 +18,7 @@ from tools.images.compile import compile_mpy
 from tools.images.compiled_cache import kept
 from tools.images.features import left_out, packed, used
 from tools.images.hidden import hiding
-from tools.images.homes import homes, moved
+from tools.images.homes import homes, moved, spoken
 from tools.images.machine import (
     PACKETS,
     PACKETS_BYTECODE,
@@ -191,9 +191,7 @@ def package(
     `processor`: what machine code is for (None: there is none, and all is for any processor).
     `packets_too`: for a chip where that spares memory, see machine.py.
 
-    Their tracebacks name them by the last name of their modules ("device"): a text that the board
-    has in its memory anyway, where a path would be one more for each module that is loaded. Those
-    in folders, by all of it ("alink.job.http").
+    Their tracebacks name them as homes.spoken() says.
     """
     sources = {}
     for path, source in walk(alink, ""):
@@ -214,9 +212,7 @@ def package(
         origin = f"{origins.get(path, path).removeprefix('alink/')}.py"
         if left_out(origin, features):
             continue
-        module = path.replace("/", ".").removesuffix(".__init__")
-        if module.count(".") == 1:
-            module = module.removeprefix("alink.")
+        module = spoken(path)
         # Its line numbers would be 900 bytes of an idle board's RAM; an application keeps its own.
         files[f"/{path}.mpy"] = compile_mpy(content, module, alink / origin, numbered=False)
         if not processor:

@@ -99,6 +99,14 @@ def of(package: Path) -> dict[str, str]:
     )
 
 
+def spoken(path: str) -> str:
+    """What a board's tracebacks call the module "alink/cp": "cp", which it has in its memory
+    anyway, where a path would be a text more; one in a folder all of it ("alink.job.http").
+    """
+    name = path.replace("/", ".").removesuffix(".__init__")
+    return name.removeprefix("alink.") if name.count(".") == 1 else name
+
+
 def dotted(new: Mapping[str, str]) -> dict[str, str]:
     """What homes() says, for names without the package's: "job.run" -> "cp"."""
     return {

@@ -26,7 +26,7 @@ MAGIC = b"littlefs"
 MAGIC_OFFSET = 8
 # MicroPython's own cache, which the board's file system has (exact_volume); for the volume boot.py
 # asks for a larger one. A reader holds an inline file in one cache, so a file must never be inline
-# here and too long for the cache over there: littlefs.py goes up to 64 bytes.
+# here and too long for the cache over there: littlefs.py goes up to 112 bytes.
 DEVICE_CACHE = 128
 # No space; and that is also what "name too long" means once names have been checked: the entry
 # did not fit into the blocks that were left.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tools.cli import Refused
-from tools.images.homes import moved, of
+from tools.images.homes import moved, of, spoken
 from tools.images.shorten import table
 
 _MISSING = re.compile(r"no module named '(alink[\w.]*)'")
@@ -25,17 +25,14 @@ def explainer(package: Path) -> Callable[[str], str]:
         for path in package.rglob("*.py")
     }
     names = table(moved(sources))
+    paths = {spoken(path): path for path in names}
     origins = {new: old for old, new in of(package).items()}
 
     def explained(found: re.Match[str]) -> str:
-        module = found[1].replace(".", "/")
-        if f"alink/{module}" in names:
-            module = f"alink/{module}"
-        if module not in names:
-            module += "/__init__"
-        if module not in names:
+        module = paths.get(found[1]) or paths.get(spoken(found[1]))
+        if module is None:
             return found[0]
-        function = names.get(module, {}).get(found[3], found[3])
+        function = names[module].get(found[3], found[3])
         return f'File "{origins.get(module, module)}.py", in {function}'
 
     def missing(found: re.Match[str]) -> str:
