@@ -12,9 +12,10 @@ from tools import image
 from tools.dev import stock
 from tools.images.application import ALINK, package
 from tools.images.features import FEATURES
-from tools.images.homes import LEAVES, moved, of, told
+from tools.images.homes import LEAVES, moved, of, spoken, told
 from tools.images.machine import PACKETS_BYTECODE, SUMS_MODULE
 from tools.images.shorten import table
+from tools.release.explain import explainer
 
 SOURCES = {
     f"alink/{path.relative_to(ALINK).as_posix()[:-3]}": path.read_bytes()
@@ -163,6 +164,13 @@ def test_a_traceback_of_a_board_can_be_read(
         'oops\n  File "alink/job/gate.py", in _forgive\n  File "main.py", line 3, in x\n'
         "ImportError: no module named 'alink.job.gate'\nImportError: no module named 'lamp'\n"
     )
+
+
+def test_every_module_of_an_image_is_explained_by_what_its_tracebacks_call_it() -> None:
+    explain = explainer(ALINK)
+    for old in SOURCES:
+        called = spoken(of(ALINK).get(old, old))
+        assert explain(f'  File "{called}", line 1, in x\n') == f'  File "{old}.py", in x\n'
 
 
 def test_the_short_names_cost_a_board_nothing() -> None:
