@@ -22,7 +22,9 @@ _DEPTH = const(12)
 _ROOM = const("/.alink")  # where the package's files are mounted
 _ANY = const("alink._")
 _FILE = const("/_.mpy")
-_SHORT = const(6)  # characters of that
+_NO_FOLDER = const("/_")  # what is looked for first,
+_NO_SOURCE = const("/_.py")  # and then
+_IS_FILE = const((0x8000, 0, 0, 0, 0, 0, 0, 0, 0, 0))  # S_IFREG
 _NAME = const(-9)  # where the name begins in __file__
 
 # esp32.NVS of these namespaces, once they were opened: nvs.opened()
@@ -183,15 +185,17 @@ def ilistdir(path):
 def stat(path):
     """As os.stat(), as far as an import looks at it: that takes any exception for no file."""
     global _file
-    if len(path) < _SHORT and path.startswith("/_"):
-        raise OSError(2)  # ENOENT: a folder is looked for first, and a source
+    if path == _NO_FOLDER:
+        return _IS_FILE
+    if path == _NO_SOURCE:
+        raise OSError(2)  # ENOENT
     try:
         place = _place if path == _FILE else __file__[: _NAME - 1] + path
         if not path.endswith(".mpy"):
             return os.stat(place)
         # (Opened here: to find it twice more would take most of what loading takes.)
         _file = _open(place, "rb")
-        return (0x8000,) * 10  # S_IFREG
+        return _IS_FILE
     except BaseException as e:
         if not isinstance(e, OSError):
             _file = e
