@@ -52,6 +52,21 @@ except ImportError as e:
     print("TOLD", e)
 """
 
+# Fills the two tables up to what their size should be from the first moment on.
+TABLES = """
+import gc, os, sys
+os.chdir(sys.argv[1])
+sys.path[0] = ""
+from alink import parts
+def fill(table):
+    before = gc.mem_alloc()
+    for number in range(29 - len(table)):
+        table[number] = None
+    print("FILLED", number, gc.mem_alloc() - before)
+fill(sys.modules)
+fill(sys.modules["alink"].__dict__)
+"""
+
 
 def found_by_import() -> set[str]:
     """Modules of the package that a `from` loads somewhere: those the firmware finds itself."""
@@ -85,3 +100,12 @@ def test_want_of_memory_for_a_part_is_not_told_as_a_part_that_is_missing() -> No
     # MicroPython's import takes whatever a file system raises for "no such file": Ctrl-C, too.
     said = run_device(FAULTS, str(compiled_tree.tree() / "micropython"))
     assert "TOLD no module named 'alink.job.missing'" in said
+
+
+def test_no_table_of_modules_is_made_anew_in_the_room_of_an_application() -> None:
+    # It stays where it is made: in the middle of what a large application could have had.
+    with travelling() as (folder, _):
+        said = run_device(TABLES, str(folder))
+    found = re.findall(r"FILLED (\d+) (-?\d+)", said)
+    assert int(found[1][0]) > 5, "nothing was to be filled"
+    assert [grown for _, grown in found] == ["0", "0"]

@@ -26,6 +26,7 @@ _NO_FOLDER = const("/_")  # what is looked for first,
 _NO_SOURCE = const("/_.py")  # and then
 _IS_FILE = const((0x8000, 0, 0, 0, 0, 0, 0, 0, 0, 0))  # S_IFREG
 _NAME = const(-9)  # where the name begins in __file__
+_NAMES = const(24)  # of modules: more than 23, so a table has 29
 
 # esp32.NVS of these namespaces, once they were opened: nvs.opened()
 journal = None  # type: "NVS | None"  # type: ignore[name-defined]
@@ -218,3 +219,15 @@ if ".frozen" not in __file__ and __file__.endswith(".mpy"):
         pass
     __import__("vfs").mount(sys.modules[__name__], _ROOM)
     sys.modules["alink"].__path__ = _ROOM
+
+    def _grow(table):
+        # A table that would be made anew as more is loaded, and lie where an application wants
+        # room, gets its size here, where the heap has hardly begun.
+        for number in range(_NAMES - len(table)):
+            table[number] = None
+        for number in range(_NAMES):
+            table.pop(number, None)
+
+    _grow(sys.modules)
+    _grow(sys.modules["alink"].__dict__)
+    del _grow

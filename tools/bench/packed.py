@@ -34,6 +34,7 @@ ERASE_MS, PROGRAM_MS, READ_MS = 45, 10, 1  # a flash block on an ESP32
 _TEXT = re.compile(rb"v(\d+)\.(\d+)(?:\.(\d+))?[0-9A-Za-z.-]* on \d{4}-\d\d-\d\d")
 _SHARES = {("v1.26.1", "v1.27.0"): 17, ("v1.25.0", "v1.26.1"): 47}  # percent at most
 _ALIVE = 30 * states.KIB
+_FILLERS = (32, 1000, 3000)  # bytes
 _CODE, _SHIFT = 20_480, 304  # of a firmware that is made of another one
 
 
@@ -97,7 +98,8 @@ def measure(say: Say, *, small: bool = False) -> Section:
         f"The seconds are a model, of flash alone: {ERASE_MS} ms for an erase, {PROGRAM_MS} ms "
         f"for a write and {READ_MS} ms for a read of 4096 bytes; all that the board reads from "
         "the push to the restart is counted, and the bootloader's check of the image on top. "
-        "Alive at most: as in the section `chip`, of updates of an image with 64 KiB of firmware."
+        "Alive at most: as in the section `chip`, of updates of an image with 64 KiB of firmware, "
+        "the least of three boards."
     )
     picture = Picture(
         "packed.svg",
@@ -290,10 +292,19 @@ def _heap(say: Say) -> list[Figure]:
 
 
 def _alive(kind: str, window: int, scheme: str = "https") -> int:
-    """Bytes on the 64-bit port."""
+    """Bytes on the 64-bit port.
+
+    The least of boards whose heaps lie differently: what the first moments have left on the stack
+    may point at whatever lies there later, and the collector takes it for alive.
+    """
+    return min(_alive_beside(filler, kind, window, scheme) for filler in _FILLERS)
+
+
+def _alive_beside(filler: int, kind: str, window: int, scheme: str) -> int:
     with Desk(small=True) as desk:
         source, image = (desk.image(one, "states") for one in ("1.0.0", "1.1.0"))
         board = desk.board("alive")
+        board.nvs_set("alink", "filler", filler)
         board.write_slot(0, source)
         desk.release("1.1.0", compress(image, window) if kind == "compressed" else image)
         if kind == "difference":

@@ -34,6 +34,7 @@ NAMES = (
 )
 STARTING, SIGNING_IN, REPORTING, IDLE, JUDGING, BEGINNING = range(6)
 OPENING, MOVING, VERIFYING, STORING, TRIAL = range(6, 11)
+DEPTH = 40
 KEY = 256  # bytes that a key of NVS takes in the sim, at least (a blob's takes 450)
 alloc = gc.mem_alloc
 collect = gc.collect
@@ -83,7 +84,7 @@ def opening():
 
 def deep(depth):
     # What calls that are over have left on the stack is overwritten: the collector would keep
-    # what it points at. (In the frames of those that are not over some may be left.)
+    # what it points at. (An import has 4 KB of the stack, most of it as it was before.)
     if depth:
         deep(depth - 1)
 
@@ -93,7 +94,7 @@ def weigh():
     if weighing:
         return
     weighing = True
-    deep(12)
+    deep(DEPTH)
     collect()
     alive = alloc() - base - (chip_nvs.keys() - keys) * KEY
     at = state()
@@ -128,6 +129,7 @@ def around(call):
 
 def behind(call):
     def weighed(*args):
+        deep(DEPTH)
         try:
             return call(*args)
         finally:
@@ -147,9 +149,10 @@ for name in ("writeblocks", "set_boot"):
 builtins.__import__ = behind(__import__)
 time.ticks_ms = around(time.ticks_ms)
 try:
-    esp32.NVS("alink").get_i32("block_size")
+    # So much further on lies all that follows: see packed.py.
+    filler = bytearray(esp32.NVS("alink").get_i32("filler"))
 except OSError:
-    pass
+    filler = None
 # The table of names, the sim's are in it, doubles when it is full: it is made to grow now.
 count = 0
 before = after = alloc()
