@@ -345,4 +345,11 @@ MUTANTS = (
         "    _place = None\n",
         "host_tests/release/test_names.py",
     ),
+    Mutant(
+        "no table of modules lies in an application's room",
+        "micropython/alink/parts.py",
+        "    _grow(sys.modules)\n",
+        "",
+        "host_tests/release/test_names.py",
+    ),
 )
