@@ -46,10 +46,41 @@ for name in ("record", "advice", "job.shown"):
             parts._open = real
     parts.use(name)
     parts.drop("record", "nvs", "advice", "job")
+for line in (
+    "from alink import setup",
+    "import alink.setup",
+    "from alink import FilesTarget",
+    "from alink.files.files import FilesTarget",
+):
+    for error in (MemoryError("for this"), KeyboardInterrupt()):
+        parts._open, real = refused, parts._open
+        try:
+            exec(line)
+            raise AssertionError(line)
+        except (MemoryError, KeyboardInterrupt) as e:
+            assert e is error
+        finally:
+            parts._open = real
+exec("from alink import FilesTarget, setup")
 try:
     parts.use("job.missing")
 except ImportError as e:
     print("TOLD", e)
+"""
+
+# What the generated main.py does where there is no memory to end in: all goes, and what ends is
+# loaded anew.
+CLEARED = """
+import os, sys
+os.chdir(sys.argv[1])
+sys.path[0] = ""
+import machine, network, esp32, socket, time
+from alink import Device, parts
+for name in list(sys.modules):
+    if name.startswith("alink"):
+        sys.modules.pop(name).__dict__.clear()
+from alink import parts
+print("AGAIN", hasattr(parts.use("starts"), "finish"))
 """
 
 # Fills the two tables up to what their size should be from the first moment on.
@@ -100,6 +131,10 @@ def test_want_of_memory_for_a_part_is_not_told_as_a_part_that_is_missing() -> No
     # MicroPython's import takes whatever a file system raises for "no such file": Ctrl-C, too.
     said = run_device(FAULTS, str(compiled_tree.tree() / "micropython"))
     assert "TOLD no module named 'alink.job.missing'" in said
+
+
+def test_an_application_that_took_all_memory_is_still_told_of_when_alink_was_thrown_away() -> None:
+    assert "AGAIN True" in run_device(CLEARED, str(compiled_tree.tree() / "micropython"))
 
 
 def test_no_table_of_modules_is_made_anew_in_the_room_of_an_application() -> None:

@@ -78,17 +78,10 @@ def use(name):
         modules.pop(_ANY, None)  # of one that asks for another one while it is loaded
         try:
             module = __import__(one, None, None, (name,), 0)
-        except ImportError as e:
-            _file = _file or e
         finally:
             modules.pop(_ANY, None)
-        if _file is not None:
-            # No memory to find it, or Ctrl-C: to MicroPython that is a missing file, or an empty
-            # folder.
-            modules.pop(full, None)
-            fault = _file
-            _file = None
-            raise fault
+            if module is None:
+                modules.pop(full, None)
         if one is _ANY:
             module.__name__ = full
             modules[full] = module
@@ -134,19 +127,21 @@ def _loaded(name):
                 or one.startswith(".", end)
                 or (len(one) < end + 3 and not name)  # (tools/images/homes.py)
             )
-            and "keep" not in sys.modules[one].__dict__  # the application has it, too: journal.py
+            # (The application has it, too: journal.py. Without memory an import leaves NULL.)
+            and not hasattr(sys.modules.get(one), "keep")
         ):
             return one
     return None
 
 
 def _clear(one):
-    module = sys.modules[one]
+    module = sys.modules.pop(one, None)
     home, _, leaf = one.rpartition(".")
-    del sys.modules[one]
-    module.__dict__.clear()
-    if home in sys.modules:
-        module = sys.modules[home].__dict__
+    if module is not None:
+        module.__dict__.clear()
+    module = sys.modules.get(home)
+    if module is not None:
+        module = module.__dict__
         module.pop(leaf, None)
         if "__file__" not in module:
             # A folder without code of its own goes with the last one in it.
@@ -184,23 +179,25 @@ def ilistdir(path):
 
 
 def stat(path):
-    """As os.stat(), as far as an import looks at it: that takes any exception for no file."""
+    """As os.stat(), as far as an import looks at it. That takes any exception for no file: what is
+    none (no memory to look, or Ctrl-C) is raised by open().
+    """
     global _file
-    if path == _NO_FOLDER:
-        return _IS_FILE
-    if path == _NO_SOURCE:
-        raise OSError(2)  # ENOENT
     try:
+        if path == _NO_FOLDER or isinstance(_file, BaseException):
+            return _IS_FILE
+        if path == _NO_SOURCE:
+            raise OSError(2)  # ENOENT
         place = _place if path == _FILE else __file__[: _NAME - 1] + path
         if not path.endswith(".mpy"):
             return os.stat(place)
         # (Opened here: to find it twice more would take most of what loading takes.)
         _file = _open(place, "rb")
-        return _IS_FILE
     except BaseException as e:
-        if not isinstance(e, OSError):
-            _file = e
-        raise
+        if isinstance(e, OSError):
+            raise
+        _file = e
+    return _IS_FILE
 
 
 def open(path, mode):
@@ -208,15 +205,17 @@ def open(path, mode):
     global _file
     file = _file
     _file = None
+    if isinstance(file, BaseException):
+        raise file
     return file
 
 
 if ".frozen" not in __file__ and __file__.endswith(".mpy"):
     _place = ""
     try:
-        __import__("vfs").umount(_ROOM)  # of an alink that was imported before, as tests do
-    except OSError:
-        pass
+        __import__("vfs").umount(_ROOM)  # of an alink that was imported before,
+    except (OSError, AttributeError):
+        pass  # and was cleared: the generated main.py does, for want of memory
     __import__("vfs").mount(sys.modules[__name__], _ROOM)
     sys.modules["alink"].__path__ = _ROOM
 

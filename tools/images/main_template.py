@@ -29,13 +29,12 @@ try:
         if module is not None:
             module.__dict__.clear()
         for name in list(sys.modules):
-            module = sys.modules[name]
             if name not in ("alink_boot", "__main__", "sys", "os"):
-                del sys.modules[name]
+                module = sys.modules.pop(name, None)
                 try:  # noqa: SIM105 (a board has no contextlib)
                     module.__dict__.clear()
                 except Exception:
-                    pass  # the firmware's own
+                    pass  # the firmware's own; or there was no memory to make it
         module = app_main = parts = None
         import app_end
 
