@@ -22,6 +22,7 @@ for name in sys.argv[2].split():
     parts.use(name)
     assert "alink." + name in sys.modules, name
     parts.drop(name)
+os.statvfs("/.alink")  # `mpremote df` asks every mount
 micropython.qstr_info(1)
 """
 

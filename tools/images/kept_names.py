@@ -42,8 +42,8 @@ FOREIGN = _set(
     count data default done end exc fail file function getaddrinfo handler head id ilistdir index
     install keys level limit line load mode modules mount msg n next number part pid protocol put
     raw read readinto readline reason recv release request scan self send server_hostname slot sock
-    socket start stat stop stream t tell timeout umount value values verify_mode wait waiting width
-    wrap_socket
+    socket start stat statvfs stop stream t tell timeout umount value values verify_mode wait
+    waiting width wrap_socket
     """
 )
 
