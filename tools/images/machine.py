@@ -24,7 +24,7 @@ from pathlib import Path
 from tools.images.compile import compile_mpy
 
 SUMS = "alink/job/add"
-SUMS_MODULE = "alink/job/viper"
+SUMS_MODULE = "alink/viper"  # (beside the folders: see parts.use())
 PACKETS = "alink/packets"
 PACKETS_BYTECODE = "alink/bytecode"
 

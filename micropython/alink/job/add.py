@@ -1,6 +1,6 @@
 # The sums of a difference. MIT licence.
 #
-# An image has it a second time, as job/viper.mpy, in machine code for its chip: see
+# An image has it a second time, as viper.mpy, in machine code for its chip: see
 # tools/images/machine.py. Which of both a board takes, packed.py says.
 
 

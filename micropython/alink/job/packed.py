@@ -71,7 +71,7 @@ def _differs(packed, source, block):
     packed.mine = esp32.Partition(esp32.Partition.RUNNING)
     packed.end = packed.mine.info()[3]
     try:
-        packed.add = _adder("job.viper")
+        packed.add = _adder("viper")
     except (ImportError, ValueError, MemoryError) as e:
         # Not in this image; for another processor, or for another version of MicroPython; or
         # there is no memory for machine code.
