@@ -158,7 +158,7 @@ def _(end: End) -> list[str]:
         device.send(
             _GOOD + subscribing(5, (USER + "/x", 0)) + publishing(0x32, USER + "/up", b"\0\1x")
         )
-        return answers(device, b"\xe0\0")
+        return answers(device, b"")
 
 
 # --- ping, sign-off, packets of no kind ---
